@@ -1,0 +1,1 @@
+//! Memcached, meta protocol.

@@ -1,0 +1,155 @@
+//! What a store must do, in batches. The engine composes this with keys, codecs and the rules of tags; a backend knows
+//! its server's commands and how to make each step atomic there, and nothing of TypeScript or napi.
+//!
+//! Every method's first poll sends its first command before it awaits anything, so that batches reach the server in the
+//! order in which they were asked for. Every method settles within the backend's `commandTimeout`.
+
+pub mod memcached;
+pub mod memory;
+pub mod pending;
+pub mod redis;
+
+use crate::clock::UnixMs;
+use crate::codec::text::Value;
+use crate::error::Result;
+use crate::tags::{Epoch, Raise, Record};
+use crate::ttl::Ttl;
+use bytes::Bytes;
+use std::future::Future;
+use std::sync::Arc;
+
+/// Ticket of a miss on a server without scripts: the stub that the miss left in the entry's place (docs/tags.md).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The server's number of the stub, or of what replaced it since.
+    pub cas: u64,
+    /// Which stub a value descends from; a delete ends the line.
+    pub line: u32,
+    /// The connection over which it was got: another one may lead to a restarted server, whose numbers begin again.
+    pub link: u64,
+}
+
+/// What a miss leaves behind for the set that follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Guard {
+    pub epoch: Epoch,
+    pub lease: Option<Lease>,
+}
+
+/// An entry as a read found it.
+#[derive(Clone, Debug)]
+pub enum Found {
+    Absent(Option<Lease>),
+    /// An envelope, and how to name exactly this version of it.
+    Wire(Bytes, Option<Lease>),
+    /// From process memory: already judged valid and alive.
+    Live(Arc<LiveEntry>),
+}
+
+/// An entry in process memory.
+#[derive(Debug)]
+pub struct LiveEntry {
+    pub value: Value,
+    pub tags: Vec<String>,
+}
+
+#[derive(Debug)]
+pub struct ReadReply {
+    /// The epoch, read in the same batch; `NONE` if there is none or it could not be read.
+    pub epoch: Epoch,
+    /// The record of `*`, read in the same batch.
+    pub star: Option<Record>,
+    /// In the order of the keys. On several servers, the keys of a dead one fail alone.
+    pub found: Vec<Result<Found>>,
+}
+
+/// What to store.
+#[derive(Debug)]
+pub enum Body {
+    /// An envelope, stamped with `Write::epoch`. A backend may restamp it (`envelope::restamp`) where no miss guards it.
+    Wire(Vec<u8>),
+    Live(Value),
+}
+
+#[derive(Debug)]
+pub struct Write {
+    /// The user's key.
+    pub key: String,
+    /// Without `*`; sorted, no repeats.
+    pub tags: Vec<String>,
+    pub auto: bool,
+    pub ttl: Ttl,
+    /// The miss that this set follows; `None` = unguarded: stamp it with the current epoch.
+    pub guard: Option<Guard>,
+    pub body: Body,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+pub enum Written {
+    /// Stored; on memcached with the lease of the stored version, so that a second set after the same miss can replace it.
+    Stored(Option<Lease>),
+    /// A clear since the miss made the data too old: nothing stored, whatever was there is as it was.
+    Stale,
+}
+
+/// What to clear. Keys whatever else is asked; then tags.
+#[derive(Clone, Debug)]
+pub struct Clear {
+    pub keys: Vec<String>,
+    /// May hold `*`.
+    pub tags: Vec<String>,
+    pub raise: Raise,
+}
+
+/// A member of a tag's index that a sweep found dead, and the version that was judged.
+#[derive(Debug)]
+pub struct Dead {
+    pub key: String,
+    /// `None`: no entry was there.
+    pub seen: Option<(Bytes, Option<Lease>)>,
+}
+
+/// A page of an index.
+#[derive(Debug, Default)]
+pub struct Page {
+    /// User keys; repeats are possible.
+    pub keys: Vec<String>,
+    /// Where to go on; `None` = the end.
+    pub next: Option<u64>,
+}
+
+pub trait Backend: Send + Sync + 'static {
+    /// Whether entries are stored as envelopes (`Body::Wire`).
+    const WIRE: bool;
+    /// Whether the store's own expiry is coarser than a millisecond, so that a reader must check the envelope's.
+    const COARSE_EXPIRY: bool;
+
+    /// Whether this key is hashed in the store, so that its envelope must carry it.
+    fn hashes(&self, key: &str) -> bool;
+
+    /// Reads entries, the epoch and the record of `*` in one round trip. `lease`: the caller may set what is missing.
+    fn read(&self, keys: &[String], now: UnixMs, lease: bool) -> impl Future<Output = Result<ReadReply>> + Send;
+
+    /// The records of these tags as they are now or were at some moment since `read` began: at once from a near cache
+    /// that the server keeps current, else by a second batched read. In order; without `*`.
+    fn records(&self, tags: &[&str]) -> impl Future<Output = Result<Vec<Option<Record>>>> + Send;
+
+    /// Stores entries, creates the records their tags lack, and enters them into the indexes.
+    fn write(&self, writes: Vec<Write>, now: UnixMs) -> impl Future<Output = Vec<Result<Written>>> + Send;
+
+    /// Finished only when the server acknowledged it. One that failed for an outage is kept, merged with the others,
+    /// replayed before the first read after it, and rejects with `queued`.
+    fn clear(&self, clear: Clear, now: UnixMs) -> impl Future<Output = Result<()>> + Send;
+
+    /// One page of a tag's index, from `cursor` (0 = the beginning).
+    fn members(&self, tag: &str, cursor: u64, now: UnixMs) -> impl Future<Output = Result<Page>> + Send;
+
+    /// Removes dead members from a tag's index and, if they are still the version that was judged, their entries.
+    fn bury(&self, tag: &str, dead: Vec<Dead>) -> impl Future<Output = Result<()>> + Send;
+
+    /// Tags whose index has outgrown what this process last knew of it; each is told once.
+    fn crowded(&self) -> Vec<String>;
+
+    /// Finishes what is under way, then lets go of connections and timers.
+    fn close(&self) -> impl Future<Output = ()> + Send;
+}

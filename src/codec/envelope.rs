@@ -1,0 +1,276 @@
+//! The stored form of an entry, byte by byte in docs/wire-format.md. Decoding goes by the header alone.
+
+use crate::clock::UnixMs;
+use crate::error::{Code, Error, Result};
+use crate::tags::Epoch;
+use bytes::Bytes;
+use xxhash_rust::xxh3::xxh3_64;
+
+pub const MAGIC: [u8; 2] = [0xCA, 0xC4];
+pub const VERSION: u8 = 1;
+/// Bytes before the tags.
+pub const FIXED: usize = 40;
+/// Tags an entry carries at most: they are read with every entry.
+pub const MAX_TAGS: usize = 128;
+/// Longest tag, and longest key kept inside an envelope: their length is a u16 there.
+pub const MAX_NAME: usize = u16::MAX as usize;
+
+const SUM: std::ops::Range<usize> = 4..12;
+const STAMP: std::ops::Range<usize> = 12..28;
+const FLAG_CODEC: u8 = 0b0000_0111;
+const FLAG_AUTO: u8 = 0b0000_1000;
+const FLAG_BINARY: u8 = 0b0001_0000;
+const FLAG_KEY: u8 = 0b0010_0000;
+const FLAG_EXTENSION: u8 = 0b0100_0000;
+const FLAG_RESERVED: u8 = 0b1000_0000;
+
+/// How the payload is compressed; the number is on the wire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Codec {
+    None = 0,
+    Zstd = 1,
+    Lz4 = 2,
+    Deflate = 3,
+}
+
+impl Codec {
+    fn from_wire(bits: u8) -> Option<Self> {
+        match bits {
+            0 => Some(Codec::None),
+            1 => Some(Codec::Zstd),
+            2 => Some(Codec::Lz4),
+            3 => Some(Codec::Deflate),
+            _ => None,
+        }
+    }
+}
+
+/// What an entry says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Header {
+    pub codec: Codec,
+    /// Cleared by an automatic invalidation of its tags.
+    pub auto: bool,
+    /// The payload is bytes, not text.
+    pub binary: bool,
+    pub epoch: Epoch,
+    /// `ttl::NEVER` = never.
+    pub expires_at: UnixMs,
+    /// Length of the payload after decompression.
+    pub raw_len: u32,
+    /// Without the implicit `*`.
+    pub tags: Vec<String>,
+    /// The full key, where the store key is a hash.
+    pub key: Option<String>,
+}
+
+/// The bytes of an entry with this payload (already compressed as `header.codec` says).
+pub fn encode(header: &Header, payload: &[u8]) -> Result<Vec<u8>> {
+    if header.tags.len() > MAX_TAGS {
+        return Err(Error::config(format!("tags: expected at most {MAX_TAGS}, got {}.", header.tags.len())));
+    }
+    let names: usize = header.tags.iter().map(|t| t.len() + 2).sum();
+    let key_len = header.key.as_ref().map_or(0, |k| k.len() + 2);
+    let mut out = Vec::with_capacity(FIXED + names + key_len + payload.len());
+    let mut flags = header.codec as u8;
+    flags |= if header.auto { FLAG_AUTO } else { 0 };
+    flags |= if header.binary { FLAG_BINARY } else { 0 };
+    flags |= if header.key.is_some() { FLAG_KEY } else { 0 };
+    out.extend_from_slice(&MAGIC);
+    out.push(VERSION);
+    out.push(flags);
+    out.extend_from_slice(&[0; 8]);
+    out.extend_from_slice(&stamp(header.epoch));
+    out.extend_from_slice(&header.expires_at.to_le_bytes());
+    out.extend_from_slice(&header.raw_len.to_le_bytes());
+    // The count of tags takes the place after the fixed part, so that a reader finds the names without the payload.
+    out.push(header.tags.len() as u8);
+    for name in header.tags.iter().chain(header.key.as_ref()) {
+        let Ok(len) = u16::try_from(name.len()) else {
+            return Err(Error::config(format!(
+                "a tag or key: expected at most {MAX_NAME} bytes, got {}; hash it before you use it.",
+                name.len()
+            )));
+        };
+        out.extend_from_slice(&len.to_le_bytes());
+        out.extend_from_slice(name.as_bytes());
+    }
+    out.extend_from_slice(payload);
+    let sum = checksum(&out);
+    out[SUM].copy_from_slice(&sum.to_le_bytes());
+    Ok(out)
+}
+
+/// Gives an encoded entry another epoch, without reading the payload again.
+pub fn restamp(entry: &mut [u8], epoch: Epoch) {
+    let sum = read_u64(entry, SUM.start) ^ xxh3_64(&entry[STAMP]);
+    entry[STAMP].copy_from_slice(&stamp(epoch));
+    let sum = sum ^ xxh3_64(&entry[STAMP]);
+    entry[SUM].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// Reads and checks an entry; the payload is a slice of `entry`. `max_raw` is the cap on the decompressed length.
+pub fn decode(entry: &Bytes, max_raw: u32) -> Result<(Header, Bytes)> {
+    let bytes = entry.as_ref();
+    if bytes.len() < FIXED + 1 || bytes[0..2] != MAGIC {
+        return Err(corrupt("not a Cachalot entry"));
+    }
+    if bytes[2] != VERSION {
+        return Err(corrupt(format!("version {} (this release reads {VERSION})", bytes[2])));
+    }
+    if read_u64(bytes, SUM.start) != checksum(bytes) {
+        return Err(corrupt("checksum differs"));
+    }
+    let flags = bytes[3];
+    let codec = Codec::from_wire(flags & FLAG_CODEC).ok_or_else(|| corrupt("unknown codec"))?;
+    if flags & FLAG_RESERVED != 0 {
+        return Err(corrupt("unknown flag"));
+    }
+    let epoch = Epoch { generation: read_u64(bytes, 12), n: read_u64(bytes, 20) };
+    let expires_at = read_u64(bytes, 28);
+    let raw_len = u32::from_le_bytes([bytes[36], bytes[37], bytes[38], bytes[39]]);
+    if raw_len > max_raw {
+        return Err(corrupt(format!("declares {raw_len} bytes, over the cap of {max_raw}")));
+    }
+    let mut at = FIXED + 1;
+    let tags = (0..bytes[FIXED]).map(|_| take_name(bytes, &mut at)).collect::<Result<Vec<_>>>()?;
+    let key = if flags & FLAG_KEY != 0 { Some(take_name(bytes, &mut at)?) } else { None };
+    if flags & FLAG_EXTENSION != 0 {
+        // Room for later releases: a length and bytes that this one skips.
+        let len = take_len(bytes, &mut at)?;
+        at = at.checked_add(len).filter(|end| *end <= bytes.len()).ok_or_else(|| corrupt("truncated"))?;
+    }
+    let payload = entry.slice(at..);
+    if codec == Codec::None && payload.len() != raw_len as usize {
+        return Err(corrupt("length differs"));
+    }
+    let header = Header {
+        codec,
+        auto: flags & FLAG_AUTO != 0,
+        binary: flags & FLAG_BINARY != 0,
+        epoch,
+        expires_at,
+        raw_len,
+        tags,
+        key,
+    };
+    Ok((header, payload))
+}
+
+/// Over every byte but its own; the stamp is hashed apart so that `restamp` need not read the payload.
+fn checksum(entry: &[u8]) -> u64 {
+    let head = xxh3_64(&entry[..SUM.start]).rotate_left(1);
+    head ^ xxh3_64(&entry[STAMP]) ^ xxh3_64(&entry[STAMP.end..]).rotate_left(2)
+}
+
+fn stamp(epoch: Epoch) -> [u8; 16] {
+    let mut out = [0; 16];
+    out[..8].copy_from_slice(&epoch.generation.to_le_bytes());
+    out[8..].copy_from_slice(&epoch.n.to_le_bytes());
+    out
+}
+
+fn read_u64(bytes: &[u8], at: usize) -> u64 {
+    let mut out = [0; 8];
+    out.copy_from_slice(&bytes[at..at + 8]);
+    u64::from_le_bytes(out)
+}
+
+fn take_len(bytes: &[u8], at: &mut usize) -> Result<usize> {
+    let len = bytes.get(*at..*at + 2).ok_or_else(|| corrupt("truncated"))?;
+    *at += 2;
+    Ok(u16::from_le_bytes([len[0], len[1]]) as usize)
+}
+
+fn take_name(bytes: &[u8], at: &mut usize) -> Result<String> {
+    let len = take_len(bytes, at)?;
+    let name = bytes.get(*at..*at + len).ok_or_else(|| corrupt("truncated"))?;
+    *at += len;
+    String::from_utf8(name.to_vec()).map_err(|_| corrupt("a name is not UTF-8"))
+}
+
+pub fn corrupt(why: impl std::fmt::Display) -> Error {
+    Error::new(Code::Corrupt, format!("Stored bytes do not decode: {why}."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ttl::NEVER;
+    use proptest::prelude::*;
+
+    const CAP: u32 = 1 << 20;
+
+    fn header() -> impl Strategy<Value = Header> {
+        (
+            any::<(bool, bool, u64, u64, u64)>(),
+            proptest::collection::vec(".{0,40}", 0..6),
+            proptest::option::of(".{0,300}"),
+        )
+            .prop_map(|((auto, binary, generation, n, expires_at), tags, key)| Header {
+                codec: Codec::None,
+                auto,
+                binary,
+                epoch: Epoch { generation, n },
+                expires_at,
+                raw_len: 0,
+                tags,
+                key,
+            })
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_encoded_decodes(mut header in header(), payload in proptest::collection::vec(any::<u8>(), 0..400)) {
+            header.raw_len = payload.len() as u32;
+            let bytes = Bytes::from(encode(&header, &payload).unwrap());
+            let (back, body) = decode(&bytes, CAP).unwrap();
+            prop_assert_eq!(back, header);
+            prop_assert_eq!(&body[..], &payload[..]);
+        }
+
+        #[test]
+        fn any_flipped_bit_is_an_error(mut header in header(), payload in proptest::collection::vec(any::<u8>(), 0..60), at: prop::sample::Index, bit in 0..8u8) {
+            header.raw_len = payload.len() as u32;
+            let mut bytes = encode(&header, &payload).unwrap();
+            let at = at.index(bytes.len());
+            bytes[at] ^= 1 << bit;
+            prop_assert!(decode(&Bytes::from(bytes), CAP).is_err());
+        }
+
+        #[test]
+        fn any_truncation_and_any_noise_is_an_error(mut header in header(), payload in proptest::collection::vec(any::<u8>(), 0..60), at: prop::sample::Index, noise in proptest::collection::vec(any::<u8>(), 0..200)) {
+            header.raw_len = payload.len() as u32;
+            let mut bytes = encode(&header, &payload).unwrap();
+            bytes.truncate(at.index(bytes.len()));
+            prop_assert!(decode(&Bytes::from(bytes), CAP).is_err());
+            prop_assert!(decode(&Bytes::from(noise), CAP).is_err());
+        }
+
+        #[test]
+        fn a_restamped_entry_is_the_same_as_one_encoded_so(mut header in header(), generation: u64, n: u64) {
+            header.raw_len = 3;
+            let mut bytes = encode(&header, b"abc").unwrap();
+            restamp(&mut bytes, Epoch { generation, n });
+            header.epoch = Epoch { generation, n };
+            prop_assert_eq!(bytes, encode(&header, b"abc").unwrap());
+        }
+    }
+
+    #[test]
+    fn a_declared_length_over_the_cap_is_refused_before_anything_is_allocated() {
+        let header = Header {
+            codec: Codec::Zstd,
+            auto: true,
+            binary: false,
+            epoch: Epoch { generation: 1, n: 1 },
+            expires_at: NEVER,
+            raw_len: u32::MAX,
+            tags: vec![],
+            key: None,
+        };
+        let bytes = Bytes::from(encode(&header, b"x").unwrap());
+        assert!(decode(&bytes, CAP).unwrap_err().message.contains("over the cap"));
+    }
+}

@@ -1,0 +1,196 @@
+//! What a store is opened with: JSON made by js/config.ts, which checks the names and types that people write. A field
+//! that is unknown here is a defect there.
+
+use crate::codec::compression::Compression;
+use crate::codec::envelope::Codec;
+use crate::error::{Error, Result};
+use serde::Deserialize;
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Config {
+    pub prefix: String,
+    pub backend: BackendConfig,
+    #[serde(default)]
+    pub compression: CompressionConfig,
+    /// Bytes of one value before compression, and of what a stored envelope may declare.
+    #[serde(default = "default_max_value_bytes")]
+    pub max_value_bytes: u32,
+    #[serde(default)]
+    pub miss_memory: MissMemoryConfig,
+}
+
+/// How misses are remembered until their set comes (docs/tags.md).
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct MissMemoryConfig {
+    /// How long a miss guards the set that follows it.
+    pub ms: u64,
+    /// Misses remembered one by one; more are merged into buckets that keep the oldest.
+    pub max: usize,
+}
+
+impl Default for MissMemoryConfig {
+    fn default() -> Self {
+        MissMemoryConfig { ms: 10_000, max: 65_536 }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "type", rename_all = "camelCase", deny_unknown_fields)]
+pub enum BackendConfig {
+    Memory(MemoryConfig),
+    Redis(RedisConfig),
+    Memcached(MemcachedConfig),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MemoryConfig {
+    /// Stores of one name are one store, also across worker threads of a process. Absent: a store of its own.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Bound on keys, values and their bookkeeping, in bytes.
+    #[serde(default = "default_memory_bytes")]
+    pub max_bytes: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RedisConfig {
+    pub endpoint: Endpoint,
+    #[serde(default)]
+    pub username: Option<String>,
+    #[serde(default)]
+    pub password: Option<String>,
+    #[serde(default)]
+    pub db: u32,
+    /// For `CLIENT SETNAME`.
+    #[serde(default)]
+    pub connection_name: Option<String>,
+    /// Keep tag records near by RESP3 client tracking; false forces the second batched read.
+    #[serde(default = "yes")]
+    pub tracking: bool,
+    #[serde(default)]
+    pub timeouts: Timeouts,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct MemcachedConfig {
+    pub servers: Vec<Endpoint>,
+    #[serde(default)]
+    pub username: Option<String>,
+    #[serde(default)]
+    pub password: Option<String>,
+    /// The server's item limit (`-I`), in bytes, with key and header.
+    #[serde(default = "default_item_bytes")]
+    pub max_item_bytes: usize,
+    #[serde(default)]
+    pub timeouts: Timeouts,
+}
+
+/// Where a server listens. TLS will be a field of `Tcp`; Sentinel and Cluster further variants.
+#[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, untagged)]
+pub enum Endpoint {
+    Tcp { host: String, port: u16 },
+    Unix { path: String },
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Endpoint::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
+            Endpoint::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Endpoint::Unix { path } => f.write_str(path),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Timeouts {
+    pub connect_ms: u64,
+    pub command_ms: u64,
+    /// TCP keepalive: first probe after this much silence.
+    pub keepalive_ms: u64,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Timeouts { connect_ms: 2_000, command_ms: 1_000, keepalive_ms: 30_000 }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CompressionConfig {
+    #[serde(default)]
+    pub enabled: Option<bool>,
+    #[serde(default)]
+    pub algorithm: Option<Algorithm>,
+    #[serde(default)]
+    pub level: Option<i32>,
+    /// Bytes.
+    #[serde(default)]
+    pub threshold: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Algorithm {
+    Zstd,
+    Lz4,
+    Deflate,
+}
+
+impl CompressionConfig {
+    /// A level without an algorithm means deflate at that level; neither means zstd 1.
+    pub fn resolve(&self) -> Result<Compression> {
+        let default = Compression::default();
+        if self.enabled == Some(false) {
+            return Ok(Compression { codec: Codec::None, ..default });
+        }
+        let algorithm = match (self.algorithm, self.level) {
+            (Some(algorithm), _) => algorithm,
+            (None, Some(_)) => Algorithm::Deflate,
+            (None, None) => Algorithm::Zstd,
+        };
+        let (codec, level, range) = match algorithm {
+            Algorithm::Zstd => (Codec::Zstd, self.level.unwrap_or(1), 1..=22),
+            Algorithm::Deflate => (Codec::Deflate, self.level.unwrap_or(6), 1..=9),
+            Algorithm::Lz4 => (Codec::Lz4, 0, 0..=0),
+        };
+        if !range.contains(&level) {
+            return Err(Error::config(format!(
+                "compression.level: expected {} to {} for {algorithm:?}, got {level}.",
+                range.start(),
+                range.end()
+            )));
+        }
+        Ok(Compression { codec, level, threshold: self.threshold.unwrap_or(default.threshold) })
+    }
+}
+
+impl Config {
+    pub fn parse(json: &str) -> Result<Self> {
+        serde_json::from_str(json).map_err(|why| Error::config(format!("The store's configuration: {why}.")))
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn default_max_value_bytes() -> u32 {
+    64 * 1024 * 1024
+}
+
+fn default_memory_bytes() -> u64 {
+    256 * 1024 * 1024
+}
+
+fn default_item_bytes() -> usize {
+    1024 * 1024
+}

@@ -1,0 +1,1 @@
+//! Composes keys, tags, codecs and a backend.

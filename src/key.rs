@@ -1,0 +1,151 @@
+//! The keyspace of one prefix: where an entry lives in the store, and where the bookkeeping lives.
+//!
+//! An entry's store key is `esc(prefix) + ':' + key`; bookkeeping lives under `esc(prefix) + '!'`. Escaping (`%`, `:`
+//! and `!` in the prefix) makes sure that no prefix reaches into another and no user key into the bookkeeping.
+
+use crate::error::{Error, Result};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+/// The tag that every entry carries.
+pub const STAR: &str = "*";
+
+/// Fence records are shared by all keys of a bucket (docs/tags.md). 4,096 of some 70 bytes bound the bookkeeping to
+/// about 0.3 MB a prefix, and clearing one key makes a waiting set of an unrelated key fail once in 4,096.
+pub const FENCE_BUCKETS: u64 = 4096;
+
+/// Longest key memcached takes (protocol.txt).
+pub const MEMCACHED_MAX_KEY: usize = 250;
+
+/// Longest escaped prefix: leaves room for the bookkeeping names within memcached's 250 bytes.
+const MAX_PREFIX: usize = 128;
+
+#[derive(Clone, Debug)]
+pub struct Keyspace {
+    escaped: String,
+}
+
+impl Keyspace {
+    /// One trailing `:` of the prefix is the separator; the rest is escaped.
+    pub fn new(prefix: &str) -> Result<Self> {
+        let name = prefix.strip_suffix(':').unwrap_or(prefix);
+        if name.is_empty() {
+            return Err(Error::config(
+                "prefix: expected a non-empty string, got an empty one; an empty prefix would share its keys with every other application on the server.",
+            ));
+        }
+        let mut escaped = String::with_capacity(name.len());
+        for c in name.chars() {
+            match c {
+                ':' | '!' | '%' => escaped.push_str(&format!("%{:02X}", c as u32)),
+                // What memcached cannot hold, and a glob of Redis's SCAN would read as a pattern, is escaped as well.
+                c if c.is_control() || c.is_whitespace() => {
+                    let mut utf8 = [0; 4];
+                    for byte in c.encode_utf8(&mut utf8).bytes() {
+                        escaped.push_str(&format!("%{byte:02X}"));
+                    }
+                }
+                c => escaped.push(c),
+            }
+        }
+        if escaped.len() > MAX_PREFIX {
+            return Err(Error::config(format!(
+                "prefix: expected at most {MAX_PREFIX} bytes, got {}; shorten it.",
+                escaped.len()
+            )));
+        }
+        Ok(Keyspace { escaped })
+    }
+
+    /// `esc(prefix) + ':'`, what every entry's key starts with.
+    pub fn entry_prefix(&self) -> String {
+        format!("{}:", self.escaped)
+    }
+
+    pub fn entry(&self, key: &str) -> String {
+        let mut out = String::with_capacity(self.escaped.len() + 1 + key.len());
+        out.push_str(&self.escaped);
+        out.push(':');
+        out.push_str(key);
+        out
+    }
+
+    /// The epoch's key. On Redis it also holds the record of `*`.
+    pub fn epoch(&self) -> String {
+        format!("{}!e", self.escaped)
+    }
+
+    /// What every tag record's key starts with: the prefix to track.
+    pub fn record_prefix(&self) -> String {
+        format!("{}!t:", self.escaped)
+    }
+
+    pub fn record(&self, tag: &str) -> String {
+        format!("{}!t:{tag}", self.escaped)
+    }
+
+    pub fn fence(&self, key: &str) -> String {
+        format!("{}!f:{:03x}", self.escaped, xxh3_64(key.as_bytes()) % FENCE_BUCKETS)
+    }
+
+    pub fn index(&self, tag: &str) -> String {
+        format!("{}!i:{tag}", self.escaped)
+    }
+
+    /// A part of an index on a server whose values are small (memcached).
+    pub fn index_shard(&self, tag: &str, shard: u32) -> String {
+        format!("{}!i:{shard:x}:{tag}", self.escaped)
+    }
+
+    /// Any other bookkeeping key.
+    pub fn own(&self, name: &str) -> String {
+        format!("{}!{name}", self.escaped)
+    }
+
+    /// The form of any of these keys that memcached can hold. The second value says whether it was hashed: an entry
+    /// then carries its full key inside the envelope, compared on read. (Two tags that shared a hash would share a
+    /// record: a clear of either clears both, which is safe.)
+    pub fn memcached(&self, store_key: &str) -> (String, bool) {
+        let fits = store_key.len() <= MEMCACHED_MAX_KEY
+            && store_key.chars().all(|c| !c.is_control() && !c.is_whitespace());
+        if fits {
+            return (store_key.to_owned(), false);
+        }
+        (format!("{}!h:{:032x}", self.escaped, xxh3_128(store_key.as_bytes())), true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trailing_colon_is_the_separator_and_the_rest_is_escaped() {
+        assert_eq!(Keyspace::new("shop").unwrap().entry("a:b"), "shop:a:b");
+        assert_eq!(Keyspace::new("shop:").unwrap().entry("k"), "shop:k");
+        assert_eq!(Keyspace::new("shop::").unwrap().entry("k"), "shop%3A:k");
+        assert_eq!(Keyspace::new("a:b!c%").unwrap().entry("k"), "a%3Ab%21c%25:k");
+        assert!(Keyspace::new("").is_err());
+        assert!(Keyspace::new(":").is_err());
+    }
+
+    #[test]
+    fn no_user_key_reaches_the_bookkeeping_nor_one_prefix_another() {
+        let shop = Keyspace::new("shop").unwrap();
+        let nested = Keyspace::new("shop:a").unwrap();
+        for key in ["!e", "e", "!t:x", "", ":", "a:k"] {
+            assert_ne!(shop.entry(key), shop.epoch());
+            assert!(!shop.entry(key).starts_with(&shop.record_prefix()));
+            assert!(!shop.entry(key).starts_with(&nested.entry_prefix()));
+        }
+    }
+
+    #[test]
+    fn what_memcached_cannot_hold_is_hashed() {
+        let space = Keyspace::new("p").unwrap();
+        assert_eq!(space.memcached("p:plain"), ("p:plain".into(), false));
+        for key in ["p:with space".to_owned(), "p:line\nbreak".into(), format!("p:{}", "x".repeat(250))] {
+            let (held, hashed) = space.memcached(&key);
+            assert!(hashed && held.starts_with("p!h:") && held.len() <= MEMCACHED_MAX_KEY, "{held}");
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Cachalot's core. The layers, from the bottom; each uses only what stands above it in this list:
+//!
+//! - `error`, `events`, `stats`, `clock`, `ttl`, `key`, `config`: plain data. No I/O, no locks.
+//! - `tags`, `codec`: the rules of epochs, and the bytes of an entry. No I/O; they never see a server.
+//! - `net`: one supervised, pipelined connection. Knows no command of any server and nothing of entries.
+//! - `backend`: Redis, Memcached and process memory behind one trait. Knows no JavaScript, decides nothing about validity.
+//! - `engine`: composes the above: what a batch of gets, sets and clears means.
+//! - `binding` (feature `node`): the only place that imports napi. Holds no rule of caching.
+
+pub mod backend;
+#[cfg(feature = "node")]
+mod binding;
+pub mod clock;
+pub mod codec;
+pub mod config;
+pub mod engine;
+pub mod error;
+pub mod events;
+pub mod key;
+pub mod net;
+pub mod stats;
+pub mod tags;
+pub mod ttl;
