@@ -10,6 +10,7 @@ pub mod pending;
 pub mod redis;
 
 use crate::clock::UnixMs;
+use crate::codec::envelope::Codec;
 use crate::codec::text::Value;
 use crate::error::Result;
 use crate::tags::{Epoch, Raise, Record};
@@ -46,11 +47,29 @@ pub enum Found {
     Live(Arc<LiveEntry>),
 }
 
+/// A value as process memory keeps it.
+#[derive(Clone, Debug)]
+pub enum Kept {
+    /// Ready for JavaScript.
+    Plain(Value),
+    Packed {
+        codec: Codec,
+        payload: Bytes,
+        raw_len: u32,
+        binary: bool,
+    },
+}
+
 /// An entry in process memory.
 #[derive(Debug)]
 pub struct LiveEntry {
-    pub value: Value,
-    pub tags: Vec<String>,
+    pub value: Kept,
+    pub epoch: Epoch,
+    pub auto: bool,
+    /// Without `*`.
+    pub tags: Box<[Arc<str>]>,
+    /// `ttl::NEVER` = never.
+    pub expires_at: UnixMs,
 }
 
 #[derive(Debug)]
@@ -68,7 +87,7 @@ pub struct ReadReply {
 pub enum Body {
     /// An envelope, stamped with `Write::epoch`. A backend may restamp it (`envelope::restamp`) where no miss guards it.
     Wire(Vec<u8>),
-    Live(Value),
+    Live(Kept),
 }
 
 #[derive(Debug)]
@@ -101,12 +120,14 @@ pub struct Clear {
     pub raise: Raise,
 }
 
-/// A member of a tag's index that a sweep found dead, and the version that was judged.
+/// A member of a tag's index that a sweep found superfluous, and the version that was judged.
 #[derive(Debug)]
 pub struct Dead {
     pub key: String,
-    /// `None`: no entry was there.
+    /// The entry as it was read; `None`: no entry was there. What is there by now may be another: then nothing is done.
     pub seen: Option<(Bytes, Option<Lease>)>,
+    /// The entry is valid but does not carry the tag any more: only the membership goes.
+    pub retagged: bool,
 }
 
 /// A page of an index.
@@ -141,7 +162,8 @@ pub trait Backend: Send + Sync + 'static {
     /// replayed before the first read after it, and rejects with `queued`.
     fn clear(&self, clear: Clear, now: UnixMs) -> impl Future<Output = Result<()>> + Send;
 
-    /// One page of a tag's index, from `cursor` (0 = the beginning).
+    /// One page of a tag's index, from `cursor` (0 = the beginning). `*`: every entry of the prefix, where the server
+    /// can list them at a bounded cost a page; else an empty page.
     fn members(&self, tag: &str, cursor: u64, now: UnixMs) -> impl Future<Output = Result<Page>> + Send;
 
     /// Removes dead members from a tag's index and, if they are still the version that was judged, their entries.

@@ -5,12 +5,14 @@ use super::envelope::corrupt;
 use crate::error::Result;
 use bytes::Bytes;
 use encoding_rs::mem;
+use std::sync::Arc;
 
 /// A stored value, ready to become a JavaScript string or buffer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     Latin1(Bytes),
-    Utf16(Vec<u16>),
+    /// Shared: process memory hands the same text out many times.
+    Utf16(Arc<Vec<u16>>),
     Binary(Bytes),
 }
 
@@ -30,7 +32,7 @@ impl Value {
         let mut out = vec![0u16; text.len()];
         let units = mem::convert_str_to_utf16(text, &mut out);
         out.truncate(units);
-        Ok(Value::Utf16(out))
+        Ok(Value::Utf16(Arc::new(out)))
     }
 
     /// Bytes held.
@@ -58,8 +60,8 @@ mod tests {
     fn each_text_takes_its_narrowest_form() {
         assert_eq!(of("plain"), Value::Latin1(Bytes::from_static(b"plain")));
         assert_eq!(of("café"), Value::Latin1(Bytes::from_static(b"caf\xE9")));
-        assert_eq!(of("10 €"), Value::Utf16("10 €".encode_utf16().collect()));
-        assert_eq!(of("🐋"), Value::Utf16(vec![0xD83D, 0xDC0B]));
+        assert_eq!(of("10 €"), Value::Utf16(Arc::new("10 €".encode_utf16().collect())));
+        assert_eq!(of("🐋"), Value::Utf16(Arc::new(vec![0xD83D, 0xDC0B])));
         assert!(Value::from_payload(Bytes::from_static(b"\xFF\xFE"), false).is_err());
     }
 }
