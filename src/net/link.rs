@@ -23,6 +23,10 @@ pub trait Protocol: Send + 'static {
     /// Takes the next whole reply off the front; `None` = more bytes are needed. Pushes are handled inside, in order.
     /// An error means the bytes make no sense, and ends the connection.
     fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Self::Reply>>;
+
+    /// Told once, before the greeting: the number that `Link::incarnation` will have while this connection serves. A
+    /// protocol whose replies are only worth something on the same connection (leases) stamps them with it.
+    fn serves(&mut self, _incarnation: u64) {}
 }
 
 /// What makes a fresh stream a usable connection.
@@ -70,6 +74,17 @@ impl<S: Server> Link<S> {
     /// Enqueues now; resolves with exactly `replies` replies, or fails within `commandTimeout`.
     pub fn send(
         &self,
+        _bytes: Vec<u8>,
+        _replies: usize,
+    ) -> impl Future<Output = Result<Vec<<S::Protocol as Protocol>::Reply>>> + Send + 'static {
+        async { unreachable!() }
+    }
+
+    /// As `send`, but over the connection of that number or none: once another has taken its place it fails with
+    /// `CACHALOT_CONNECTION`, nothing sent. For requests that name a version (CAS): a restarted server numbers anew.
+    pub fn send_over(
+        &self,
+        _incarnation: u64,
         _bytes: Vec<u8>,
         _replies: usize,
     ) -> impl Future<Output = Result<Vec<<S::Protocol as Protocol>::Reply>>> + Send + 'static {
