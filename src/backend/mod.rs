@@ -149,7 +149,12 @@ pub trait Backend: Send + Sync + 'static {
     fn hashes(&self, key: &str) -> bool;
 
     /// Reads entries, the epoch and the record of `*` in one round trip. `lease`: the caller may set what is missing.
-    fn read(&self, keys: &[String], now: UnixMs, lease: bool) -> impl Future<Output = Result<ReadReply>> + Send;
+    fn read(
+        &self,
+        keys: &[String],
+        now: UnixMs,
+        lease: bool,
+    ) -> impl Future<Output = Result<ReadReply>> + Send;
 
     /// The records of these tags as they are now or were at some moment since `read` began: at once from a near cache
     /// that the server keeps current, else by a second batched read. In order; without `*`.

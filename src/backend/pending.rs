@@ -66,7 +66,10 @@ mod tests {
         pending.add(tags(Raise::All, &["a"]));
         pending.add(tags(Raise::Auto, &["a"]));
         let out = pending.take();
-        assert_eq!(out.iter().map(|c| (c.raise, c.tags.len())).collect::<Vec<_>>(), [(Raise::All, 2), (Raise::Auto, 1)]);
+        assert_eq!(
+            out.iter().map(|c| (c.raise, c.tags.len())).collect::<Vec<_>>(),
+            [(Raise::All, 2), (Raise::Auto, 1)]
+        );
         assert!(pending.is_empty());
     }
 

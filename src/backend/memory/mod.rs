@@ -1,0 +1,107 @@
+//! Process memory: answered inside the call. Stores of one name are one store, also across worker threads.
+
+mod graves;
+mod store;
+
+use super::{Backend, Clear, Dead, Found, Page, ReadReply, Write, Written};
+use crate::clock::UnixMs;
+use crate::config::MemoryConfig;
+use crate::error::{Error, Result};
+use crate::key::Keyspace;
+use crate::tags::Record;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock, Weak};
+use store::Store;
+
+/// A lock and not a channel: an operation holds it for well under a microsecond, and the answer is needed in the call.
+type Shared = Arc<Mutex<Store>>;
+
+/// The stores that have a name. Weak: a store goes with its last handle.
+static NAMED: LazyLock<Mutex<HashMap<String, Weak<Mutex<Store>>>>> = LazyLock::new(Default::default);
+
+pub struct MemoryBackend {
+    store: Shared,
+}
+
+impl MemoryBackend {
+    pub fn open(space: &Keyspace, config: &MemoryConfig) -> Result<Self> {
+        let Some(name) = &config.name else {
+            return Ok(MemoryBackend { store: Arc::new(Mutex::new(Store::new(config.max_bytes))) });
+        };
+        let mut named = NAMED.lock();
+        named.retain(|_, store| store.strong_count() > 0);
+        // Prefixes are stores of their own, so that one's clear of `*` is not another's.
+        let id = format!("{}{name}", space.entry_prefix());
+        if let Some(store) = named.get(&id).and_then(Weak::upgrade) {
+            let open = store.lock().max_bytes();
+            if open != config.max_bytes {
+                return Err(Error::config(format!(
+                    "maxBytes: the memory store \"{name}\" is already open with {open}, got {}; use one value for one name.",
+                    config.max_bytes
+                )));
+            }
+            return Ok(MemoryBackend { store });
+        }
+        let store = Arc::new(Mutex::new(Store::new(config.max_bytes)));
+        named.insert(id, Arc::downgrade(&store));
+        Ok(MemoryBackend { store })
+    }
+
+    /// Entries held, bytes they weigh, and members of all tag indexes.
+    pub fn sizes(&self) -> (usize, u64, usize) {
+        self.store.lock().sizes()
+    }
+}
+
+impl Backend for MemoryBackend {
+    const WIRE: bool = false;
+    const COARSE_EXPIRY: bool = false;
+
+    fn hashes(&self, _key: &str) -> bool {
+        false
+    }
+
+    async fn read(&self, keys: &[String], now: UnixMs, _lease: bool) -> Result<ReadReply> {
+        let mut store = self.store.lock();
+        let found = keys.iter().map(|key| Ok(store.get(key, now).map_or(Found::Absent(None), Found::Live)));
+        let found = found.collect();
+        let reply = ReadReply { epoch: store.epoch(), star: Some(store.star()), found };
+        store.maintain(now);
+        Ok(reply)
+    }
+
+    async fn records(&self, tags: &[&str]) -> Result<Vec<Option<Record>>> {
+        let store = self.store.lock();
+        Ok(tags.iter().map(|tag| store.record(tag)).collect())
+    }
+
+    async fn write(&self, writes: Vec<Write>, now: UnixMs) -> Vec<Result<Written>> {
+        let mut store = self.store.lock();
+        let written = writes.into_iter().map(|write| store.set(write, now)).collect();
+        store.maintain(now);
+        written
+    }
+
+    async fn clear(&self, clear: Clear, now: UnixMs) -> Result<()> {
+        let mut store = self.store.lock();
+        store.clear(&clear);
+        store.maintain(now);
+        Ok(())
+    }
+
+    async fn members(&self, tag: &str, _cursor: u64, now: UnixMs) -> Result<Page> {
+        Ok(Page { keys: self.store.lock().members(tag, now), next: None })
+    }
+
+    /// Nothing to do: the store removes what it finds dead by itself.
+    async fn bury(&self, _tag: &str, _dead: Vec<Dead>) -> Result<()> {
+        Ok(())
+    }
+
+    fn crowded(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    async fn close(&self) {}
+}

@@ -1,0 +1,312 @@
+//! The store itself: entries bounded by bytes (quick_cache), tag records beside the sets of their keys, and an order of
+//! expiry. Everything happens under one lock, so each operation is atomic; each does a bounded amount of work.
+
+use super::graves::Graves;
+use crate::backend::{Body, Clear, Kept, LiveEntry, Raise, Write, Written};
+use crate::clock::UnixMs;
+use crate::error::{Code, Error, Result};
+use crate::key::{FENCE_BUCKETS, STAR};
+use crate::tags::{Epoch, Record};
+use crate::ttl::NEVER;
+use quick_cache::unsync::Cache;
+use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::Arc;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// What an entry costs beside its key, value and tags: the slot, two shared headers, its place in the order of expiry.
+const ENTRY_OVERHEAD: u64 = 240;
+/// A membership in a tag's set.
+const MEMBER_OVERHEAD: u64 = 48;
+/// Records kept of tags without entries, so that a clear is known to sets still under way. Beyond it the oldest merge
+/// into `floor`, at worst one wasted set of a new tag.
+const IDLE_TAGS: usize = 16_384;
+/// Dead entries removed behind each operation: with as many at most added by one, what is dead cannot pile up.
+const MAINTENANCE: usize = 64;
+/// What a slot is expected to hold, to size the table at the start; it grows by itself.
+const EXPECTED_ENTRY: u64 = 4096;
+
+pub type Key = Arc<str>;
+pub type Entries = Cache<Key, Arc<LiveEntry>, Weight, DefaultHashBuilder, Evicted>;
+
+#[derive(Clone)]
+pub struct Weight;
+
+impl Weighter<Key, Arc<LiveEntry>> for Weight {
+    fn weight(&self, key: &Key, entry: &Arc<LiveEntry>) -> u64 {
+        let value = match &entry.value {
+            Kept::Plain(value) => value.len(),
+            Kept::Packed { payload, .. } => payload.len(),
+        };
+        (key.len() + value) as u64 + ENTRY_OVERHEAD + entry.tags.len() as u64 * MEMBER_OVERHEAD
+    }
+}
+
+/// Hands evicted entries back, so that the indexes forget them too.
+#[derive(Clone)]
+pub struct Evicted;
+
+impl Lifecycle<Key, Arc<LiveEntry>> for Evicted {
+    type RequestState = Vec<(Key, Arc<LiveEntry>)>;
+
+    fn on_evict(&self, state: &mut Self::RequestState, key: Key, entry: Arc<LiveEntry>) {
+        state.push((key, entry));
+    }
+}
+
+pub struct Tag {
+    pub record: Record,
+    pub keys: HashSet<Key>,
+    /// Waits in `idle`.
+    queued: bool,
+}
+
+pub struct Store {
+    max_bytes: u64,
+    epoch: Epoch,
+    star: Record,
+    /// Epoch of the last clear by key, per bucket of keys.
+    fences: Box<[u64]>,
+    /// No tag without a record was cleared after this.
+    floor: u64,
+    entries: Entries,
+    tags: HashMap<Key, Tag>,
+    idle: VecDeque<Key>,
+    expiries: BTreeSet<(UnixMs, Key)>,
+    graves: Graves,
+}
+
+impl Store {
+    pub fn new(max_bytes: u64) -> Self {
+        let epoch = Epoch { generation: Epoch::draw_generation(), n: 1 };
+        Store {
+            max_bytes,
+            epoch,
+            star: Record::at(epoch),
+            fences: vec![0; FENCE_BUCKETS as usize].into(),
+            floor: epoch.n,
+            entries: new_entries(max_bytes),
+            tags: HashMap::new(),
+            idle: VecDeque::new(),
+            expiries: BTreeSet::new(),
+            graves: Graves::default(),
+        }
+    }
+
+    pub fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
+    pub fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    pub fn star(&self) -> Record {
+        self.star
+    }
+
+    pub fn record(&self, tag: &str) -> Option<Record> {
+        self.tags.get(tag).map(|tag| tag.record)
+    }
+
+    pub fn sizes(&self) -> (usize, u64, usize) {
+        let members = self.tags.values().map(|tag| tag.keys.len()).sum::<usize>() + self.graves.len();
+        (self.entries.len(), self.entries.weight(), members)
+    }
+
+    pub fn get(&mut self, key: &str, now: UnixMs) -> Option<Arc<LiveEntry>> {
+        let entry = self.entries.get(key)?;
+        if entry.expires_at > now && self.allows(entry.epoch, entry.auto, &entry.tags) {
+            return Some(entry.clone());
+        }
+        self.remove(key);
+        None
+    }
+
+    pub fn set(&mut self, write: Write, now: UnixMs) -> Result<Written> {
+        let Body::Live(value) = write.body else {
+            return Err(Error::new(Code::Internal, "An envelope was given to the memory store."));
+        };
+        let epoch = write.guard.map_or(self.epoch, |guard| guard.epoch);
+        if epoch.generation != self.epoch.generation || self.fences[bucket(&write.key)] > epoch.n {
+            return Ok(Written::Stale);
+        }
+        let tags: Box<[Key]> = write.tags.iter().map(|tag| self.tag_name(tag)).collect();
+        if !self.allows(epoch, write.auto, &tags) {
+            return Ok(Written::Stale);
+        }
+        let key: Key = self.remove(&write.key).unwrap_or_else(|| write.key.as_str().into());
+        let expires_at = write.ttl.expires_at(now);
+        let entry = Arc::new(LiveEntry { value, epoch, auto: write.auto, tags, expires_at });
+        let weight = Weight.weight(&key, &entry);
+        if weight > self.max_bytes {
+            return Err(Error::new(
+                Code::TooLarge,
+                format!(
+                    "The value of \"{key}\" weighs {weight} bytes, the memory store holds {}; raise maxBytes or store less.",
+                    self.max_bytes
+                ),
+            ));
+        }
+        for tag in &entry.tags {
+            if let Some(tag) = self.tags.get_mut(tag) {
+                tag.keys.insert(key.clone());
+            }
+        }
+        if expires_at != NEVER {
+            self.expiries.insert((expires_at, key.clone()));
+        }
+        let mut evicted = Vec::new();
+        self.entries.insert_with_lifecycle(key, entry, &mut evicted);
+        for (key, entry) in evicted {
+            self.unlink(&key, &entry);
+        }
+        Ok(Written::Stored(None))
+    }
+
+    pub fn clear(&mut self, clear: &Clear) {
+        self.epoch.n += 1;
+        let n = self.epoch.n;
+        for key in &clear.keys {
+            self.remove(key);
+            self.fences[bucket(key)] = n;
+        }
+        for tag in &clear.tags {
+            if tag == STAR {
+                self.star = self.star.raised(clear.raise, n);
+                if clear.raise == Raise::All {
+                    self.drop_all();
+                }
+                continue;
+            }
+            let name = self.tag_name(tag);
+            if let Some(tag) = self.tags.get_mut(&name) {
+                tag.record = tag.record.raised(clear.raise, n);
+                self.graves.add(&name, std::mem::take(&mut tag.keys));
+            }
+            self.rest(&name);
+        }
+    }
+
+    /// Keys of the live entries of a tag; for `*`, of all.
+    pub fn members(&mut self, tag: &str, now: UnixMs) -> Vec<String> {
+        if tag == STAR {
+            return self.entries.iter().map(|(key, _)| key.to_string()).collect();
+        }
+        for key in self.graves.take(tag) {
+            self.exhume(&key, now);
+        }
+        self.tags.get(tag).map_or_else(Vec::new, |tag| tag.keys.iter().map(|key| key.to_string()).collect())
+    }
+
+    /// A bounded amount of tidying.
+    pub fn maintain(&mut self, now: UnixMs) {
+        for _ in 0..MAINTENANCE {
+            match self.expiries.first() {
+                Some((at, key)) if *at <= now => {
+                    let key = key.clone();
+                    self.remove(&key);
+                }
+                _ => break,
+            }
+        }
+        for _ in 0..MAINTENANCE {
+            let Some(key) = self.graves.next() else { break };
+            self.exhume(&key, now);
+        }
+        while self.idle.len() > IDLE_TAGS {
+            let Some(name) = self.idle.pop_front() else { break };
+            if let Some(tag) = self.tags.get_mut(&name) {
+                tag.queued = false;
+                if tag.keys.is_empty() {
+                    self.floor = self.floor.max(tag.record.all).max(tag.record.auto);
+                    self.tags.remove(&name);
+                }
+            }
+        }
+    }
+
+    /// Looks again at an entry whose tag was cleared: removes it, or enters it into its tags' sets again.
+    fn exhume(&mut self, key: &Key, now: UnixMs) {
+        let Some(entry) = self.entries.peek(key).cloned() else { return };
+        if entry.expires_at <= now || !self.allows(entry.epoch, entry.auto, &entry.tags) {
+            self.remove(key);
+            return;
+        }
+        for tag in &entry.tags {
+            if let Some(tag) = self.tags.get_mut(tag) {
+                tag.keys.insert(key.clone());
+            }
+        }
+    }
+
+    fn allows(&self, epoch: Epoch, auto: bool, tags: &[Key]) -> bool {
+        let records = tags.iter().map(|tag| self.tags.get(tag).map(|tag| &tag.record));
+        crate::tags::valid(epoch, auto, std::iter::once(Some(&self.star)).chain(records))
+    }
+
+    /// The tag's shared name; makes its record if it has none, as of the last clear that it may have missed.
+    fn tag_name(&mut self, tag: &str) -> Key {
+        if let Some((name, _)) = self.tags.get_key_value(tag) {
+            return name.clone();
+        }
+        let name: Key = tag.into();
+        let record = Record::at(Epoch { n: self.floor, ..self.epoch });
+        self.tags.insert(name.clone(), Tag { record, keys: HashSet::new(), queued: false });
+        self.rest(&name);
+        name
+    }
+
+    /// Queues a tag for removal, which happens if it is without entries when its turn comes.
+    fn rest(&mut self, name: &Key) {
+        if let Some(tag) = self.tags.get_mut(name)
+            && !tag.queued
+            && tag.keys.is_empty()
+        {
+            tag.queued = true;
+            self.idle.push_back(name.clone());
+        }
+    }
+
+    fn remove(&mut self, key: &str) -> Option<Key> {
+        let (key, entry) = self.entries.remove(key)?;
+        self.unlink(&key, &entry);
+        Some(key)
+    }
+
+    fn unlink(&mut self, key: &Key, entry: &LiveEntry) {
+        if entry.expires_at != NEVER {
+            self.expiries.remove(&(entry.expires_at, key.clone()));
+        }
+        for name in &entry.tags {
+            if let Some(tag) = self.tags.get_mut(name) {
+                tag.keys.remove(key);
+            }
+            self.rest(name);
+        }
+    }
+
+    /// All entries at once, whatever their number: freed on a thread of its own, since freeing a million takes time.
+    fn drop_all(&mut self) {
+        let entries = std::mem::replace(&mut self.entries, new_entries(self.max_bytes));
+        let expiries = std::mem::take(&mut self.expiries);
+        let graves = std::mem::take(&mut self.graves);
+        let tags = std::mem::take(&mut self.tags);
+        self.idle.clear();
+        // Every record that is gone was at most at the present epoch.
+        self.floor = self.epoch.n;
+        // Without a thread they are freed here, which is only slower.
+        let _ = std::thread::Builder::new()
+            .name("cachalot-free".into())
+            .spawn(move || drop((entries, expiries, graves, tags)));
+    }
+}
+
+fn new_entries(max_bytes: u64) -> Entries {
+    let expected = (max_bytes / EXPECTED_ENTRY).clamp(16, 65_536) as usize;
+    Cache::with(expected, max_bytes, Weight, DefaultHashBuilder::default(), Evicted)
+}
+
+fn bucket(key: &str) -> usize {
+    (xxh3_64(key.as_bytes()) % FENCE_BUCKETS) as usize
+}

@@ -1,0 +1,202 @@
+//! What a miss leaves for the set that follows it (docs/tags.md): the epoch of the read, so that data read before a
+//! clear is born invalid. Bounded, and it never forgets within its time: what does not fit merges into buckets that
+//! keep the oldest.
+
+use crate::backend::{Guard, Lease};
+use crate::config::MissMemoryConfig;
+use crate::tags::Epoch;
+use parking_lot::Mutex;
+use std::collections::{HashMap, VecDeque};
+use std::time::{Duration, Instant};
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Outstanding misses of one key. A newer one beyond it is dropped: its set then goes by an older miss, which can only
+/// waste the set.
+const WAITING_PER_KEY: usize = 32;
+/// Buckets for the misses of a full table; 1,024 of 32 bytes. More keys a bucket only make their guards older.
+const BUCKETS: usize = 1024;
+
+#[derive(Clone, Copy)]
+struct Seen {
+    guard: Guard,
+    at: Instant,
+}
+
+#[derive(Default)]
+struct OfKey {
+    waiting: VecDeque<Seen>,
+    used: Option<Seen>,
+}
+
+/// Two generations of keys: a key touched moves to the young one, and the old one is dropped as a whole when all in it
+/// has run out. So nothing is scanned.
+struct Table {
+    young: HashMap<Box<str>, OfKey>,
+    old: HashMap<Box<str>, OfKey>,
+    turned: Instant,
+    merged: Vec<Option<(Epoch, Instant)>>,
+}
+
+pub struct MissMemory {
+    table: Mutex<Table>,
+    keep: Duration,
+    max: usize,
+}
+
+impl MissMemory {
+    pub fn new(config: MissMemoryConfig) -> Self {
+        MissMemory {
+            table: Mutex::new(Table {
+                young: HashMap::new(),
+                old: HashMap::new(),
+                turned: Instant::now(),
+                merged: vec![None; BUCKETS],
+            }),
+            keep: Duration::from_millis(config.ms),
+            max: config.max,
+        }
+    }
+
+    pub fn remember(&self, key: &str, guard: Guard, now: Instant) {
+        let table = &mut *self.table.lock();
+        table.turn(now, self.keep);
+        let full = table.young.len() + table.old.len() >= self.max;
+        let Some(of_key) = table.touch(key, !full) else {
+            let slot = &mut table.merged[bucket(key)];
+            let epoch = match *slot {
+                Some((kept, at)) if now.duration_since(at) < self.keep => kept.oldest(guard.epoch),
+                _ => guard.epoch,
+            };
+            *slot = Some((epoch, now));
+            return;
+        };
+        of_key.forget(now, self.keep);
+        if of_key.waiting.len() < WAITING_PER_KEY {
+            of_key.waiting.push_back(Seen { guard, at: now });
+        }
+    }
+
+    /// The guard of a set: the oldest outstanding miss of its key, which is used up; if none is outstanding, the one
+    /// used up last; `None` if the set follows no miss.
+    pub fn take(&self, key: &str, now: Instant) -> Option<Guard> {
+        let table = &mut *self.table.lock();
+        table.turn(now, self.keep);
+        if let Some(of_key) = table.touch(key, false) {
+            of_key.forget(now, self.keep);
+            if let Some(seen) = of_key.waiting.pop_front() {
+                of_key.used = Some(Seen { at: now, ..seen });
+            }
+            if let Some(seen) = of_key.used {
+                return Some(seen.guard);
+            }
+        }
+        match table.merged[bucket(key)] {
+            Some((epoch, at)) if now.duration_since(at) < self.keep => Some(Guard { epoch, lease: None }),
+            _ => None,
+        }
+    }
+
+    /// A guarded set was stored: the next one after the same miss goes by what was stored.
+    pub fn renew(&self, key: &str, guard: Guard, lease: Lease) {
+        let table = &mut *self.table.lock();
+        if let Some(of_key) = table.touch(key, false)
+            && let Some(used) = &mut of_key.used
+            && used.guard == guard
+        {
+            used.guard.lease = Some(lease);
+        }
+    }
+}
+
+impl Table {
+    fn turn(&mut self, now: Instant, keep: Duration) {
+        if now.duration_since(self.turned) >= keep {
+            self.old = std::mem::take(&mut self.young);
+            self.turned = now;
+        }
+    }
+
+    fn touch(&mut self, key: &str, create: bool) -> Option<&mut OfKey> {
+        if !self.young.contains_key(key) {
+            let of_key = match self.old.remove(key) {
+                Some(of_key) => of_key,
+                None if create => OfKey::default(),
+                None => return None,
+            };
+            self.young.insert(key.into(), of_key);
+        }
+        self.young.get_mut(key)
+    }
+}
+
+impl OfKey {
+    fn forget(&mut self, now: Instant, keep: Duration) {
+        while self.waiting.front().is_some_and(|seen| now.duration_since(seen.at) >= keep) {
+            self.waiting.pop_front();
+        }
+        if self.used.is_some_and(|seen| now.duration_since(seen.at) >= keep) {
+            self.used = None;
+        }
+    }
+}
+
+fn bucket(key: &str) -> usize {
+    (xxh3_64(key.as_bytes()) % BUCKETS as u64) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn guard(n: u64) -> Guard {
+        Guard { epoch: Epoch { generation: 1, n }, lease: None }
+    }
+
+    fn memory(max: usize) -> MissMemory {
+        MissMemory::new(MissMemoryConfig { ms: 10_000, max })
+    }
+
+    #[test]
+    fn a_set_takes_the_oldest_miss_and_uses_it_up() {
+        let (memory, now) = (memory(10), Instant::now());
+        memory.remember("k", guard(1), now);
+        memory.remember("k", guard(2), now);
+        assert_eq!(memory.take("k", now), Some(guard(1)));
+        assert_eq!(memory.take("k", now), Some(guard(2)));
+        assert_eq!(memory.take("k", now), Some(guard(2)), "callers who shared one get");
+        assert_eq!(memory.take("other", now), None);
+    }
+
+    #[test]
+    fn a_miss_is_remembered_for_its_time_even_while_the_generations_turn() {
+        let (memory, start) = (memory(10), Instant::now());
+        let at = |ms| start + Duration::from_millis(ms);
+        memory.remember("k", guard(1), at(9_000));
+        memory.remember("other", guard(1), at(10_500));
+        assert_eq!(memory.take("k", at(18_999)), Some(guard(1)));
+        assert_eq!(memory.take("k", at(28_998)), Some(guard(1)), "used up at 18,999");
+        assert_eq!(memory.take("k", at(29_000)), None);
+    }
+
+    #[test]
+    fn a_full_table_forgets_nothing_and_stays_bounded() {
+        let (memory, now) = (memory(100), Instant::now());
+        for i in 0..10_000u64 {
+            memory.remember(&format!("k{i}"), guard(i + 1), now);
+        }
+        for i in 0..10_000u64 {
+            let taken = memory.take(&format!("k{i}"), now).map(|g| g.epoch.n);
+            assert!(taken.is_some_and(|n| n <= i + 1), "k{i}: {taken:?}");
+        }
+        let table = memory.table.lock();
+        assert!(table.young.len() + table.old.len() <= 100);
+    }
+
+    #[test]
+    fn merged_misses_of_two_generations_guard_as_the_oldest() {
+        let (memory, now) = (memory(0), Instant::now());
+        memory.remember("k", guard(5), now);
+        memory.remember("k", Guard { epoch: Epoch { generation: 2, n: 9 }, lease: None }, now);
+        assert_eq!(memory.take("k", now), Some(Guard { epoch: Epoch::NONE, lease: None }));
+    }
+}

@@ -1,0 +1,156 @@
+//! Storing and clearing.
+
+use super::batch::SetOp;
+use super::{Engine, Input, Outcome};
+use crate::backend::{Backend, Body, Clear, Guard, Kept, Write, Written};
+use crate::clock::UnixMs;
+use crate::codec::compression::compress;
+use crate::codec::envelope::{self, Codec, Header, MAX_TAGS};
+use crate::codec::text::Value;
+use crate::error::{Code, Error, Result};
+use crate::key::STAR;
+use crate::tags::{Epoch, Raise};
+use bytes::Bytes;
+use std::borrow::Cow;
+use std::time::Instant;
+
+impl<B: Backend> Engine<B> {
+    pub(super) async fn sets(&self, sets: Vec<SetOp>, now: UnixMs) -> Vec<Outcome> {
+        let clock = Instant::now();
+        let mut out: Vec<Option<Outcome>> = Vec::with_capacity(sets.len());
+        let mut writes = Vec::with_capacity(sets.len());
+        let mut guards = Vec::with_capacity(sets.len());
+        for set in sets {
+            let guard = self.misses.take(&set.key, clock);
+            let key = set.key.clone();
+            match self.prepare(set, guard, now) {
+                Ok(write) => {
+                    guards.push((key, guard));
+                    writes.push(write);
+                    out.push(None);
+                }
+                Err(error) => {
+                    self.stats.failed(&error);
+                    out.push(Some(Outcome::Failed(error)));
+                }
+            }
+        }
+        let written = if writes.is_empty() { Vec::new() } else { self.backend.write(writes, now).await };
+        let mut wrote =
+            written.into_iter().zip(guards).map(|(written, (key, guard))| self.wrote(&key, guard, written));
+        let out =
+            out.into_iter().map(|done| done.or_else(|| wrote.next()).unwrap_or(Outcome::Done)).collect();
+        if let Some(reclaimer) = &self.reclaimer {
+            self.backend.crowded().iter().for_each(|tag| reclaimer.sweep(tag));
+        }
+        out
+    }
+
+    /// A value over the cap: an error, and no older value left behind.
+    pub(super) async fn refuse(&self, key: String, len: usize, now: UnixMs) -> Error {
+        let error = Error::new(
+            Code::TooLarge,
+            format!(
+                "The value of \"{key}\" has {len} bytes, at most {} are stored (maxValueBytes); store less, or raise it.",
+                self.max_value
+            ),
+        );
+        self.stats.failed(&error);
+        let clear = Clear { keys: vec![key], tags: Vec::new(), raise: Raise::All };
+        if let Err(failed) = self.backend.clear(clear, now).await {
+            self.stats.failed(&failed);
+        }
+        error
+    }
+
+    pub(super) async fn clear(&self, clear: Clear, now: UnixMs) -> Result<()> {
+        let mut clear = clear;
+        clear.tags.sort_unstable();
+        clear.tags.dedup();
+        if clear.keys.is_empty() && clear.tags.is_empty() {
+            return Ok(());
+        }
+        let tags = clear.tags.clone();
+        let done = self.backend.clear(clear, now).await;
+        match &done {
+            Ok(()) => {
+                self.stats.clears.add(1);
+                if let Some(reclaimer) = &self.reclaimer {
+                    tags.iter().for_each(|tag| reclaimer.sweep(tag));
+                }
+            }
+            Err(error) => self.stats.failed(error),
+        }
+        done
+    }
+
+    fn prepare(&self, set: SetOp, guard: Option<Guard>, now: UnixMs) -> Result<Write> {
+        let SetOp { key, value, mut tags, ttl, auto } = set;
+        tags.retain(|tag| tag != STAR);
+        tags.sort_unstable();
+        tags.dedup();
+        if tags.len() > MAX_TAGS {
+            return Err(Error::config(format!(
+                "tags of \"{key}\": expected at most {MAX_TAGS}, got {}; all of them are checked at every read.",
+                tags.len()
+            )));
+        }
+        let (raw, binary) = match value {
+            Input::Text(bytes) => (bytes, false),
+            Input::Binary(bytes) => (bytes, true),
+        };
+        // `split` kept longer ones away, and the cap is a u32.
+        let raw_len = raw.len() as u32;
+        self.stats.bytes_in.add(raw.len() as u64);
+        let (codec, packed) = compress(&raw, &self.compression)?;
+        let body = if B::WIRE {
+            let header = Header {
+                codec,
+                auto,
+                binary,
+                epoch: guard.map_or(Epoch::NONE, |guard| guard.epoch),
+                expires_at: ttl.expires_at(now),
+                raw_len,
+                tags: tags.clone(),
+                key: self.backend.hashes(&key).then(|| key.clone()),
+            };
+            let entry = envelope::encode(&header, &packed)?;
+            self.stats.bytes_stored.add(entry.len() as u64);
+            Body::Wire(entry)
+        } else {
+            self.stats.bytes_stored.add(packed.len() as u64);
+            Body::Live(match packed {
+                Cow::Owned(packed) if codec != Codec::None => {
+                    Kept::Packed { codec, payload: packed.into(), raw_len, binary }
+                }
+                _ => Kept::Plain(Value::from_payload(Bytes::from(raw), binary)?),
+            })
+        };
+        Ok(Write { key, tags, auto, ttl, guard, body })
+    }
+
+    fn wrote(&self, key: &str, guard: Option<Guard>, written: Result<Written>) -> Outcome {
+        match written {
+            Ok(Written::Stored(lease)) => {
+                self.stats.sets.add(1);
+                match guard {
+                    None => self.stats.unguarded_sets.add(1),
+                    Some(guard) => {
+                        if let Some(lease) = lease {
+                            self.misses.renew(key, guard, lease);
+                        }
+                    }
+                }
+                Outcome::Done
+            }
+            Ok(Written::Stale) => {
+                self.stats.stale_sets.add(1);
+                Outcome::Done
+            }
+            Err(error) => {
+                self.stats.failed(&error);
+                Outcome::Failed(error)
+            }
+        }
+    }
+}
