@@ -113,6 +113,10 @@ impl<B: Backend> Engine<B> {
         self.stats.snapshot()
     }
 
+    pub fn backend(&self) -> &B {
+        &self.backend
+    }
+
     /// Later operations fail with `CACHALOT_CLOSED`; those under way are finished.
     pub async fn close(&self) {
         self.closed.store(true, Relaxed);

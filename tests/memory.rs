@@ -1,0 +1,254 @@
+//! The engine over process memory, driven the way the binding does: one poll, no runtime.
+
+use cachalot::codec::text::Value;
+use cachalot::config::Config;
+use cachalot::engine::{AnyEngine, Input, Op, Outcome};
+use cachalot::events;
+use cachalot::tags::Raise;
+use cachalot::ttl::Ttl;
+use std::cell::Cell;
+use std::future::Future;
+use std::pin::pin;
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+struct Store {
+    engine: AnyEngine,
+    now: Cell<u64>,
+}
+
+impl Store {
+    fn open(prefix: &str, backend: &str) -> Self {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let config = Config::parse(&format!(r#"{{"prefix":"{prefix}","backend":{backend}}}"#)).unwrap();
+        let engine = AnyEngine::open(config, events::silent(), runtime.handle()).unwrap();
+        Store { engine, now: Cell::new(1_000_000) }
+    }
+
+    fn new() -> Self {
+        Self::open("t", r#"{"type":"memory"}"#)
+    }
+
+    fn run(&self, ops: Vec<Op>) -> Vec<Outcome> {
+        let empty = (0..ops.len()).map(|_| None).collect();
+        let out: Arc<Mutex<Vec<Option<Outcome>>>> = Arc::new(Mutex::new(empty));
+        let sink = out.clone();
+        let mut run = pin!(self.engine.run(ops, self.now.get(), move |first, outcomes| {
+            for (i, outcome) in outcomes.into_iter().enumerate() {
+                assert!(sink.lock().unwrap()[first + i].replace(outcome).is_none(), "delivered twice");
+            }
+        }));
+        let poll = run.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        assert_eq!(poll, Poll::Ready(()), "memory answers inside the call");
+        std::mem::take(&mut *out.lock().unwrap()).into_iter().map(|o| o.expect("delivered")).collect()
+    }
+
+    fn get(&self, key: &str) -> Option<String> {
+        match self.run(vec![get(key)]).remove(0) {
+            Outcome::Hit(value) => Some(text(value)),
+            Outcome::Miss => None,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn set(&self, key: &str, value: &str, tags: &[&str]) {
+        self.run(vec![set(key, value, tags, Ttl::Forever, true)]);
+    }
+
+    fn clear(&self, key: Option<&str>, tags: &[&str], raise: Raise) {
+        let clear = Op::Clear { key: key.map(Into::into), tags: owned(tags), raise };
+        assert!(matches!(self.run(vec![clear])[..], [Outcome::Done]));
+    }
+
+    fn list(&self, tags: &[&str]) -> Vec<String> {
+        match self.run(vec![Op::GetTags { tags: owned(tags) }]).remove(0) {
+            Outcome::List(values) => {
+                let mut out: Vec<String> = values.into_iter().map(text).collect();
+                out.sort();
+                out
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// Entries, bytes, index members.
+    fn sizes(&self) -> (usize, u64, usize) {
+        match &self.engine {
+            AnyEngine::Memory(engine) => engine.backend().sizes(),
+            #[allow(unreachable_patterns)]
+            _ => panic!("a memory store"),
+        }
+    }
+}
+
+fn text(value: Value) -> String {
+    match value {
+        Value::Latin1(text) => String::from_utf8(text.to_vec()).unwrap(),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn owned(tags: &[&str]) -> Vec<String> {
+    tags.iter().map(|tag| tag.to_string()).collect()
+}
+
+fn get(key: &str) -> Op {
+    Op::Get { key: key.into(), remember: true }
+}
+
+fn set(key: &str, value: &str, tags: &[&str], ttl: Ttl, auto: bool) -> Op {
+    Op::Set { key: key.into(), value: Input::Text(value.into()), tags: owned(tags), ttl: Some(ttl), auto }
+}
+
+#[test]
+fn what_is_set_is_got_in_order_within_a_batch() {
+    let store = Store::new();
+    let put = |value| set("k", value, &[], Ttl::Forever, true);
+    let out = store.run(vec![get("k"), put("1"), get("k"), put("2"), get("k")]);
+    let [Outcome::Miss, Outcome::Done, Outcome::Hit(one), Outcome::Done, Outcome::Hit(two)] = &out[..] else {
+        panic!("{out:?}")
+    };
+    assert_eq!((text(one.clone()), text(two.clone())), ("1".into(), "2".into()));
+}
+
+#[test]
+fn data_read_before_a_clear_is_born_invalid_by_tag_by_key_and_by_star() {
+    for (key, tags) in [(Some("k"), &[][..]), (None, &["t"][..]), (None, &["*"][..])] {
+        let store = Store::new();
+        assert_eq!(store.get("k"), None);
+        store.clear(key, tags, Raise::All);
+        store.set("k", "old", &["t"]);
+        assert_eq!(store.get("k"), None, "{key:?} {tags:?}");
+        store.set("k", "new", &["t"]);
+        assert_eq!(store.get("k").as_deref(), Some("new"));
+    }
+}
+
+#[test]
+fn an_automatic_invalidation_spares_what_opted_out() {
+    let store = Store::new();
+    store.run(vec![
+        set("auto", "1", &["t"], Ttl::Forever, true),
+        set("own", "2", &["t"], Ttl::Forever, false),
+    ]);
+    store.clear(None, &["t"], Raise::Auto);
+    assert_eq!((store.get("auto"), store.get("own")), (None, Some("2".into())));
+    assert_eq!(store.list(&["t"]), ["2"]);
+    store.clear(None, &["*"], Raise::Auto);
+    assert_eq!(store.get("own").as_deref(), Some("2"));
+    store.clear(None, &["t"], Raise::All);
+    assert_eq!(store.get("own"), None);
+}
+
+#[test]
+fn expiry_goes_by_the_callers_clock() {
+    let store = Store::new();
+    store.run(vec![set("k", "1", &["t"], Ttl::Ms(500), true)]);
+    store.now.set(1_000_499);
+    assert!(store.get("k").is_some());
+    store.now.set(1_000_500);
+    assert!(store.get("k").is_none());
+    assert_eq!(store.list(&["t"]), Vec::<String>::new());
+}
+
+#[test]
+fn retagging_leaves_the_old_tag() {
+    let store = Store::new();
+    store.set("k", "1", &["a"]);
+    store.set("k", "2", &["b"]);
+    assert_eq!((store.list(&["a"]), store.list(&["b", "a"])), (vec![], vec!["2".to_owned()]));
+    store.clear(None, &["a"], Raise::All);
+    assert_eq!(store.get("k").as_deref(), Some("2"));
+}
+
+#[test]
+fn nothing_only_grows() {
+    let store = Store::open("t", r#"{"type":"memory","maxBytes":1000000}"#);
+    for i in 0..50_000u64 {
+        store.now.set(1_000_000 + i);
+        let (key, tag) = (format!("k{i}"), format!("t{i}"));
+        store.run(vec![set(&key, &"x".repeat(100), &[&tag, "all"], Ttl::Ms(1_000), true)]);
+    }
+    let (entries, weight, members) = store.sizes();
+    assert!(weight <= 1_000_000 && entries > 500 && entries <= 1_100, "{entries} entries, {weight} bytes");
+    assert!(members <= 2 * entries + 64, "{members} members of {entries} entries");
+    store.clear(None, &["all"], Raise::All);
+    for _ in 0..100 {
+        store.get("other");
+    }
+    assert_eq!((store.sizes().0, store.sizes().2), (0, 0), "reclaimed behind other operations");
+}
+
+#[test]
+fn clears_of_unknown_tags_are_remembered_and_bounded() {
+    let store = Store::new();
+    assert_eq!(store.get("k"), None);
+    store.clear(None, &["new"], Raise::All);
+    for i in 0..40_000 {
+        store.clear(None, &[&format!("unknown{i}")], Raise::All);
+    }
+    store.set("k", "old", &["new"]);
+    assert_eq!(store.get("k"), None);
+}
+
+#[test]
+fn an_entry_larger_than_the_store_is_an_error_and_leaves_no_older_value() {
+    let store = Store::open("t", r#"{"type":"memory","maxBytes":10000}"#);
+    store.set("k", "1", &[]);
+    let out = store.run(vec![set("k", &"x".repeat(20_000), &[], Ttl::Forever, true)]);
+    assert!(
+        matches!(&out[..], [Outcome::Failed(error)] if error.code.as_str() == "CACHALOT_TOO_LARGE"),
+        "{out:?}"
+    );
+    assert_eq!(store.get("k"), None);
+}
+
+#[test]
+fn stores_of_one_name_are_one_store_and_prefixes_stay_apart() {
+    let open = |prefix| Store::open(prefix, r#"{"type":"memory","name":"shared"}"#);
+    let (a, b, other) = (open("p"), open("p"), open("q"));
+    a.set("k", "1", &["t"]);
+    other.set("k", "2", &["t"]);
+    assert_eq!(b.get("k").as_deref(), Some("1"));
+    b.clear(None, &["*"], Raise::All);
+    assert_eq!((a.get("k"), other.get("k").as_deref()), (None, Some("2")));
+    other.set("k", "2", &[]);
+    drop(other);
+    assert_eq!(open("q").get("k"), None, "a store goes with its last handle");
+}
+
+#[test]
+fn stale_sets_by_another_handle_of_one_store_are_refused() {
+    let open = || Store::open("t", r#"{"type":"memory","name":"handles"}"#);
+    let (reader, writer) = (open(), open());
+    assert_eq!(reader.get("k"), None);
+    writer.clear(Some("k"), &[], Raise::All);
+    reader.set("k", "old", &[]);
+    assert_eq!(writer.get("k"), None);
+    assert_eq!(reader.engine.stats().stale_sets, 1);
+}
+
+#[test]
+fn clearing_a_tag_costs_the_same_for_many_entries() {
+    let store = Store::open("t", r#"{"type":"memory","maxBytes":4000000000}"#);
+    let timed = |entries: usize| {
+        let mut times: Vec<Duration> = Vec::new();
+        for _ in 0..9 {
+            for chunk in (0..entries).collect::<Vec<_>>().chunks(1000) {
+                store.run(
+                    chunk.iter().map(|i| set(&format!("k{i}"), "1", &["t"], Ttl::Forever, true)).collect(),
+                );
+            }
+            let start = Instant::now();
+            store.clear(None, &["t"], Raise::All);
+            times.push(start.elapsed());
+        }
+        times.sort();
+        times[4]
+    };
+    let (few, many) = (timed(100), timed(50_000));
+    println!("clear of 100: {few:?}, of 50,000: {many:?}");
+    // 20 µs: below it a scheduler's tick decides.
+    assert!(many < few * 3 + Duration::from_micros(20), "{few:?} {many:?}");
+}
