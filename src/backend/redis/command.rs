@@ -1,0 +1,80 @@
+//! Commands as the server reads them (RESP arrays of bulk strings), many in one buffer.
+
+use super::scripts::Script;
+
+#[derive(Default)]
+pub(super) struct Pipeline {
+    pub bytes: Vec<u8>,
+    /// Commands so far: each is answered once.
+    pub replies: usize,
+}
+
+impl Pipeline {
+    pub fn one(parts: &[&[u8]]) -> Self {
+        let mut pipeline = Pipeline::default();
+        pipeline.push(parts);
+        pipeline
+    }
+
+    pub fn push(&mut self, parts: &[&[u8]]) {
+        self.begin(parts.len());
+        for part in parts {
+            self.arg(part);
+        }
+    }
+
+    /// Opens a command of this many parts, its name included; `arg` must follow as often.
+    pub fn begin(&mut self, parts: usize) {
+        self.replies += 1;
+        self.line(b'*', parts);
+    }
+
+    pub fn arg(&mut self, bytes: &[u8]) {
+        self.bytes.reserve(bytes.len() + 16);
+        self.line(b'$', bytes.len());
+        self.bytes.extend_from_slice(bytes);
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
+    /// Opens a call of a script with this many keys and arguments, which must follow.
+    pub fn call(&mut self, script: &Script, how: Call, keys: usize, args: usize) {
+        self.begin(3 + keys + args);
+        match how {
+            Call::Sha => {
+                self.arg(b"EVALSHA");
+                self.arg(script.sha.as_bytes());
+            }
+            Call::Text => {
+                self.arg(b"EVAL");
+                self.arg(script.text.as_bytes());
+            }
+        }
+        self.arg(keys.to_string().as_bytes());
+    }
+
+    fn line(&mut self, kind: u8, number: usize) {
+        self.bytes.push(kind);
+        self.bytes.extend_from_slice(number.to_string().as_bytes());
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+}
+
+/// How a script is called: by name, or, where the server has forgotten it, by its text, which also loads it again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    Sha,
+    Text,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_counted_in_bytes() {
+        let mut pipeline = Pipeline::one(&[b"GET", "é\r\n".as_bytes()]);
+        pipeline.push(&[b"PING"]);
+        assert_eq!(pipeline.bytes, "*2\r\n$3\r\nGET\r\n$4\r\né\r\n\r\n*1\r\n$4\r\nPING\r\n".as_bytes());
+        assert_eq!(pipeline.replies, 2);
+    }
+}

@@ -1,0 +1,171 @@
+//! What replies mean: values, epochs, and which of the server's errors are an outage.
+
+use crate::error::{Code, Error, Result};
+use crate::tags::{Epoch, Record};
+use redis::{ServerError, Value};
+
+/// Errors by which a server says that it cannot serve now, or is not the one to ask: the same to a caller as no server.
+const OUTAGES: [&str; 10] = [
+    "LOADING",
+    "READONLY",
+    "CLUSTERDOWN",
+    "MASTERDOWN",
+    "NOREPLICAS",
+    "MISCONF",
+    "BUSY",
+    "TRYAGAIN",
+    "NOAUTH",
+    "UNKILLABLE",
+];
+
+/// Codes that a script's error may hide behind `ERR Error running script … -CODE` (Redis 6).
+fn code_of(error: &ServerError) -> &str {
+    let details = error.details().unwrap_or_default();
+    if error.code() == "ERR"
+        && details.starts_with("Error running script")
+        && let Some((_, inner)) = details.rsplit_once(" -")
+    {
+        return inner.split(' ').next().unwrap_or("ERR");
+    }
+    error.code()
+}
+
+pub(super) fn is_outage(error: &ServerError) -> bool {
+    OUTAGES.contains(&code_of(error))
+}
+
+pub(super) fn forgot_script(value: &Value) -> bool {
+    matches!(value, Value::ServerError(error) if error.code() == "NOSCRIPT")
+}
+
+pub(super) fn failure(error: &ServerError) -> Error {
+    let text = format!("{} {}", error.code(), error.details().unwrap_or_default());
+    if is_outage(error) {
+        return Error::connection(format!("Redis cannot serve now: {}", text.trim()));
+    }
+    let advice = match code_of(error) {
+        "OOM" => " Raise maxmemory, or set maxmemory-policy to allkeys-lru.",
+        "NOPERM" => " Allow it to this user (ACL SETUSER).",
+        _ => "",
+    };
+    Error::new(
+        Code::Server,
+        format!("Redis answered with an error: {}.{advice}", text.trim().trim_end_matches('.')),
+    )
+}
+
+fn unexpected(expected: &str, value: &Value) -> Error {
+    // The kind alone: a reply may hold a user's data.
+    let got = match value {
+        Value::Nil => "nil",
+        Value::Int(_) => "an integer",
+        Value::BulkString(_) | Value::SimpleString(_) | Value::Okay => "a string",
+        Value::Array(_) | Value::Set(_) => "an array",
+        Value::Map(_) => "a map",
+        _ => "another type",
+    };
+    Error::new(
+        Code::Server,
+        format!("Redis answered with {got} where {expected} was expected; is a proxy in between?"),
+    )
+}
+
+pub(super) fn array(value: Value) -> Result<Vec<Value>> {
+    match value {
+        Value::Array(items) | Value::Set(items) => Ok(items),
+        Value::ServerError(error) => Err(failure(&error)),
+        other => Err(unexpected("an array", &other)),
+    }
+}
+
+pub(super) fn integer(value: &Value) -> Result<i64> {
+    match value {
+        Value::Int(n) => Ok(*n),
+        Value::ServerError(error) => Err(failure(error)),
+        other => Err(unexpected("an integer", other)),
+    }
+}
+
+/// The only reply of a request that asked for one.
+pub(super) fn only(replies: Vec<Value>) -> Value {
+    replies.into_iter().next_back().unwrap_or(Value::Nil)
+}
+
+/// Text of a string reply, lossless.
+pub(super) fn text(value: &Value) -> Option<&str> {
+    match value {
+        Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
+        Value::SimpleString(text) => Some(text),
+        Value::Okay => Some("OK"),
+        _ => None,
+    }
+}
+
+/// `<generation> <n> <all> <auto>`: the epoch and the record of `*`. Anything else counts as missing.
+pub(super) fn epoch_and_star(raw: &[u8]) -> (Epoch, Option<Record>) {
+    let missing = (Epoch::NONE, None);
+    let Ok(raw) = std::str::from_utf8(raw) else { return missing };
+    let mut words = raw.splitn(3, ' ');
+    let (Some(generation), Some(n), Some(star)) = (words.next(), words.next(), words.next()) else {
+        return missing;
+    };
+    let Some(record) = Record::parse(format!("{generation} {star}").as_bytes()) else { return missing };
+    match n.parse() {
+        Ok(n) if record.generation != 0 => (Epoch { generation: record.generation, n }, Some(record)),
+        _ => missing,
+    }
+}
+
+/// The epoch in a script's answer: its generation and number as texts.
+pub(super) fn epoch(generation: Option<&Value>, n: Option<&Value>) -> Option<Epoch> {
+    let generation = u64::from_str_radix(text(generation?)?, 16).ok()?;
+    Some(Epoch { generation, n: text(n?)?.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(line: &str) -> ServerError {
+        match redis::parse_redis_value(format!("-{line}\r\n").as_bytes()) {
+            Ok(Value::ServerError(error)) => error,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_epoch_is_four_words() {
+        let (epoch, star) = epoch_and_star(b"00000000000000ff 12 10 11");
+        assert_eq!(epoch, Epoch { generation: 255, n: 12 });
+        assert_eq!(star, Some(Record { generation: 255, all: 10, auto: 11 }));
+        for noise in [
+            &b""[..],
+            b"ff 1 2",
+            b"ff 1 2 3 4",
+            b"0 1 2 3",
+            b"ff -1 2 3",
+            b"\xFF 1 2 3",
+            b"ff 1 2 99999999999999999999",
+        ] {
+            assert_eq!(epoch_and_star(noise), (Epoch::NONE, None), "{noise:?}");
+        }
+    }
+
+    #[test]
+    fn a_server_that_cannot_serve_is_an_outage() {
+        for line in [
+            "LOADING Redis is loading the dataset in memory",
+            "READONLY You can't write against a read only replica.",
+            "ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY You can't write",
+        ] {
+            assert_eq!(failure(&error(line)).code, Code::Connection, "{line}");
+        }
+        for line in [
+            "OOM command not allowed when used memory > 'maxmemory'.",
+            "WRONGTYPE Operation against a key holding the wrong kind of value",
+            "ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -OOM command not allowed",
+        ] {
+            assert_eq!(failure(&error(line)).code, Code::Server, "{line}");
+        }
+    }
+}
