@@ -76,15 +76,20 @@ impl MissMemory {
         }
     }
 
-    /// The guard of a set: the oldest outstanding miss of its key, which is used up; if none is outstanding, the one
-    /// used up last; `None` if the set follows no miss.
+    /// The guard of a set: the oldest outstanding miss of its key; if none is outstanding, the one taken last; `None` if
+    /// the set follows no miss.
+    ///
+    /// Which miss a set belongs to is not known. So it goes by the oldest and ends the *newest*: then, as long as each
+    /// miss is followed by one set at most, in whatever order, a miss at least as old as a set's own is always still
+    /// there (docs/decisions/0005). Ending the oldest let a slow reader's set go by a quick one's later miss.
     pub fn take(&self, key: &str, now: Instant) -> Option<Guard> {
         let table = &mut *self.table.lock();
         table.turn(now, self.keep);
         if let Some(of_key) = table.touch(key, false) {
             of_key.forget(now, self.keep);
-            if let Some(seen) = of_key.waiting.pop_front() {
-                of_key.used = Some(Seen { at: now, ..seen });
+            if let Some(oldest) = of_key.oldest() {
+                of_key.waiting.pop_back();
+                of_key.used = Some(Seen { at: now, ..oldest });
             }
             if let Some(seen) = of_key.used {
                 return Some(seen.guard);
@@ -130,6 +135,15 @@ impl Table {
 }
 
 impl OfKey {
+    /// Least by epoch; of equals the first to come, whose lease is the first to end. Misses of two generations: the
+    /// first to come, which is of the older one.
+    fn oldest(&self) -> Option<Seen> {
+        self.waiting.iter().copied().reduce(|oldest, seen| {
+            let (a, b) = (oldest.guard.epoch, seen.guard.epoch);
+            if a.generation == b.generation && b.n < a.n { seen } else { oldest }
+        })
+    }
+
     fn forget(&mut self, now: Instant, keep: Duration) {
         while self.waiting.front().is_some_and(|seen| now.duration_since(seen.at) >= keep) {
             self.waiting.pop_front();
@@ -157,14 +171,36 @@ mod tests {
     }
 
     #[test]
-    fn a_set_takes_the_oldest_miss_and_uses_it_up() {
+    fn sets_in_any_order_go_by_the_oldest_miss() {
         let (memory, now) = (memory(10), Instant::now());
         memory.remember("k", guard(1), now);
         memory.remember("k", guard(2), now);
         assert_eq!(memory.take("k", now), Some(guard(1)));
-        assert_eq!(memory.take("k", now), Some(guard(2)));
-        assert_eq!(memory.take("k", now), Some(guard(2)), "callers who shared one get");
+        assert_eq!(memory.take("k", now), Some(guard(1)), "the first reader may be the slower one");
+        assert_eq!(memory.take("k", now), Some(guard(1)), "callers who shared one get");
+        memory.remember("k", guard(3), now);
+        assert_eq!(memory.take("k", now), Some(guard(3)), "both were answered");
         assert_eq!(memory.take("other", now), None);
+    }
+
+    proptest::proptest! {
+        /// Any number of misses, each followed by one set at most, in any order.
+        #[test]
+        fn no_set_goes_by_a_miss_later_than_its_own(order in proptest::collection::vec(proptest::prelude::any::<(bool, proptest::sample::Index)>(), 1..200)) {
+            let (memory, now) = (memory(10), Instant::now());
+            let (mut next, mut unset) = (1u64, Vec::new());
+            for (is_miss, which) in order {
+                if is_miss || unset.is_empty() {
+                    memory.remember("k", guard(next), now);
+                    unset.push(next);
+                    next += 1;
+                } else {
+                    let own = unset.remove(which.index(unset.len()));
+                    let taken = memory.take("k", now).map(|guard| guard.epoch.n);
+                    proptest::prop_assert!(taken.is_some_and(|n| n <= own), "{taken:?} for {own}");
+                }
+            }
+        }
     }
 
     #[test]
