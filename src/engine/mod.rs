@@ -8,6 +8,7 @@ mod write;
 
 use crate::backend::Backend;
 use crate::backend::memory::MemoryBackend;
+use crate::backend::redis::RedisBackend;
 use crate::codec::compression::Compression;
 use crate::codec::envelope::Codec;
 use crate::codec::text::Value;
@@ -147,6 +148,7 @@ impl<B: Backend> Engine<B> {
 #[derive(Clone)]
 pub enum AnyEngine {
     Memory(Arc<Engine<MemoryBackend>>),
+    Redis(Arc<Engine<RedisBackend>>),
 }
 
 /// The same expression over each backend.
@@ -154,6 +156,7 @@ macro_rules! each {
     ($any:expr, $engine:ident => $body:expr) => {
         match $any {
             AnyEngine::Memory($engine) => $body,
+            AnyEngine::Redis($engine) => $body,
         }
     };
 }
@@ -166,6 +169,10 @@ impl AnyEngine {
             BackendConfig::Memory(memory) => {
                 let backend = MemoryBackend::open(&space, memory)?;
                 AnyEngine::Memory(Engine::new(backend, &config, events, runtime)?)
+            }
+            BackendConfig::Redis(redis) => {
+                let backend = RedisBackend::open(space, redis, events.clone(), runtime)?;
+                AnyEngine::Redis(Engine::new(backend, &config, events, runtime)?)
             }
             _ => return Err(Error::new(Code::Unsupported, "This backend is not built yet.")),
         })

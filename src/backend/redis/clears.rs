@@ -139,7 +139,10 @@ impl Core {
             pipeline.arg(space.fence(key).as_bytes());
         }
         for tag in &chunk.tags {
-            pipeline.arg(space.record(tag).as_bytes());
+            let record = space.record(tag);
+            // Not left to the server's push, which comes behind the replies to what is sent together with this.
+            self.server.near.invalidate(record.as_bytes());
+            pipeline.arg(record.as_bytes());
         }
         pipeline.arg(format!("{:016x}", Epoch::draw_generation()).as_bytes());
         pipeline.arg(if chunk.raise == Raise::All { b"all" } else { b"auto" });
