@@ -1,0 +1,94 @@
+// Products as a shop's API would cache them: nested, with ids, prices, dates, prose and some accented letters, from a
+// seeded generator, so that compression sees what it would see in life and every run sees the same bytes.
+
+const WORDS = (
+  'organic cotton relaxed fit heavy knit crew neck washed denim straight leg merino wool scarf quilted jacket water ' +
+  'repellent shell recycled polyester lining everyday canvas tote brushed fleece hooded sweatshirt linen summer shirt ' +
+  'café crème Größe naïve façade piñata jalapeño made in Portugal with care for long days outside and easy to wash at ' +
+  'low temperature do not bleach tumble dry iron when damp keeps its shape after many washes'
+).split(' ');
+const COLOURS = ['Black', 'Écru', 'Forest', 'Navy', 'Rust', 'Sand', 'Sky', 'White'];
+const SIZES = ['XS', 'S', 'M', 'L', 'XL', 'XXL'];
+const CURRENCIES = ['eur', 'usd', 'gbp', 'dkk'];
+
+/** Mulberry32: small, fast, and the same on every machine. */
+export function seeded(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = state;
+    t = Math.imul(t ^ (t >>> 15), t | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
+
+const bytesOf = (value) => Buffer.byteLength(JSON.stringify(value));
+
+/** A product whose JSON has exactly `bytes` bytes (at least 200) of UTF-8. */
+export function product(bytes, seed) {
+  const random = seeded(seed);
+  const pick = (list) => list[Math.floor(random() * list.length)];
+  const id = (prefix) =>
+    `${prefix}_01J${Array.from({ length: 16 }, () => pick([...'0123456789ABCDEFGHJKMNPQRSTVWXYZ'])).join('')}`;
+  const prose = (count) => Array.from({ length: count }, () => pick(WORDS)).join(' ');
+  const value = {
+    id: id('prod'),
+    title: prose(2),
+    handle: prose(2).replaceAll(' ', '-'),
+    status: 'published',
+    price: Math.round(random() * 20_000) / 100,
+    description: '',
+  };
+  // The size is kept by addition: measuring the whole after each element would be quadratic.
+  const fill = (key, next) => {
+    value[key] = [];
+    let size = bytesOf(value);
+    for (;;) {
+      const element = next();
+      size += bytesOf(element) + 1;
+      if (size > bytes) break;
+      value[key].push(element);
+    }
+    if (value[key].length === 0) delete value[key];
+  };
+  if (bytes >= 1_000) {
+    value.collection = { id: id('pcol'), title: prose(2) };
+    value.created_at = new Date(1_700_000_000_000 + Math.floor(random() * 3e10)).toISOString();
+    // A fifth of the bytes is prose, the rest variants with their prices and stock.
+    value.description = prose(Math.floor(bytes / 40));
+    const variant = () => ({
+      id: id('variant'),
+      sku: `${pick(COLOURS).slice(0, 3).toUpperCase()}-${Math.floor(random() * 1e6)}`,
+      title: `${pick(COLOURS)} / ${pick(SIZES)}`,
+      inventory_quantity: Math.floor(random() * 500),
+      allow_backorder: random() < 0.2,
+      prices: CURRENCIES.map((currency_code) => ({
+        currency_code,
+        amount: Math.round(random() * 30_000) / 100,
+      })),
+      metadata: random() < 0.5 ? null : { note: prose(4) },
+    });
+    fill('variants', variant);
+    fill('images', () => ({ id: id('img'), url: `https://shop.example/${id('file')}.webp` }));
+  }
+  // What is left over, to the byte.
+  while (bytes - bytesOf(value) > 12) value.description += ` ${pick(WORDS)}`;
+  const left = bytes - bytesOf(value);
+  if (left < 0) throw new RangeError(`A product takes more than ${bytes} bytes.`);
+  value.description += 'x'.repeat(left);
+  return value;
+}
+
+/** Five tags of the kind that Medusa's Caching Module computes for a product. */
+export function tagsOf(value, seed) {
+  const random = seeded(seed);
+  const some = (name, count) => `${name}:${name.toLowerCase()}_${Math.floor(random() * count)}`;
+  return [
+    'Product:list:*',
+    `Product:${value.id}`,
+    some('ProductCollection', 12),
+    some('ProductCategory', 40),
+    some('SalesChannel', 3),
+  ];
+}
