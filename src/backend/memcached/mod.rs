@@ -1,1 +1,155 @@
-//! Memcached, meta protocol.
+//! Memcached, meta protocol (1.6 and later). The layers, from the bottom:
+//!
+//! - `protocol`: replies out of bytes. No I/O.
+//! - `ring`: which server holds a key. No I/O.
+//! - `greeting`: authentication, and the proof that the server has what is needed.
+//! - `store`, `batch`: the servers, one link each, and one request for each of them per batch.
+//! - `records`, `clear`, `write`, `index` (with `notes`): what takes more than one command to be safe.
+//!
+//! Nothing here is atomic over two keys. Safety comes from generations, compare-and-swap and the order of steps
+//! (docs/tags.md); none of it asks a clock.
+
+mod batch;
+mod clear;
+mod greeting;
+mod index;
+mod notes;
+mod protocol;
+mod records;
+mod ring;
+mod store;
+mod write;
+
+use super::{Backend, Clear, Dead, Found, Lease, Page, ReadReply, Write, Written};
+use crate::clock::UnixMs;
+use crate::config::MemcachedConfig;
+use crate::error::Result;
+use crate::events::Events;
+use crate::key::Keyspace;
+use crate::tags::{Epoch, Record};
+use batch::Want;
+use protocol::{Outcome, Reply};
+use records::{Held, held};
+use std::sync::Arc;
+use store::{Counter, Store};
+
+/// Seconds a stub waits for its set: outlives the memory of misses (10 s by default).
+const STUB_SECONDS: u32 = 30;
+
+pub struct MemcachedBackend {
+    store: Arc<Store>,
+}
+
+impl MemcachedBackend {
+    /// Returns at once and connects in the background. Errors: `CACHALOT_CONFIG` for a list of servers or credentials
+    /// that cannot be.
+    pub fn open(
+        space: Keyspace,
+        config: &MemcachedConfig,
+        events: Events,
+        runtime: &tokio::runtime::Handle,
+    ) -> Result<Self> {
+        Ok(MemcachedBackend { store: Store::open(space, config, events, runtime)? })
+    }
+
+    async fn read_all(&self, keys: &[String], lease: bool) -> ReadReply {
+        let store = &*self.store;
+        let mut batch = store.batch();
+        let epoch = batch.get(&store.epoch, Want::VALUE);
+        let star = batch.get(&store.star, Want::VALUE);
+        let want = Want { vivify: lease.then_some(STUB_SECONDS), ..Want::VALUE };
+        let slots: Vec<_> = keys.iter().map(|key| batch.get(&store.entry(key), want)).collect();
+        let mut replies = batch.send().await;
+        let counter = store.epoch_from(&mut replies, epoch).ok();
+        let star = replies.take(star).ok().and_then(|reply| record(&reply));
+        let found = slots.into_iter().map(|slot| replies.take(slot).and_then(|reply| found(reply))).collect();
+        let epoch = match counter {
+            // The reader may set what it misses, for which it needs an epoch read before it asks its own source.
+            Some(was @ (Counter::Absent | Counter::Foreign(_))) if lease => {
+                store.read_epoch(Some(was)).await.ok()
+            }
+            other => other.map(|counter| counter.epoch()),
+        };
+        ReadReply { epoch: epoch.unwrap_or(Epoch::NONE), star, found }
+    }
+
+    async fn read_records(&self, tags: &[&str]) -> Result<Vec<Option<Record>>> {
+        let mut batch = self.store.batch();
+        let slots: Vec<_> = tags.iter().map(|tag| batch.get(&self.store.record(tag), Want::VALUE)).collect();
+        let mut replies = batch.send().await;
+        let answers: Vec<_> = slots.into_iter().map(|slot| replies.take(slot)).collect();
+        // The records of a dead server are missing, and what depends on them misses; no answer at all is an outage.
+        if let Some(Err(error)) = answers.first()
+            && answers.iter().all(Result::is_err)
+        {
+            return Err(error.clone());
+        }
+        Ok(answers.into_iter().map(|answer| answer.ok().and_then(|reply| record(&reply))).collect())
+    }
+}
+
+fn record(reply: &Reply) -> Option<Record> {
+    match held(reply) {
+        Held::Value(record, ..) => Some(record),
+        _ => None,
+    }
+}
+
+fn found(reply: Reply) -> Result<Found> {
+    let lease = |line: u32| reply.cas.map(|cas| Lease { cas, line, link: reply.link });
+    // What a stub becomes descends from it: its number names the line, of which 0 would be no name.
+    let own = reply.cas.map_or(1, |cas| (cas as u32).max(1));
+    match (&reply.outcome, &reply.value) {
+        (Outcome::Miss, _) => Ok(Found::Absent(None)),
+        (Outcome::Done, Some(value)) if value.is_empty() || reply.stub => Ok(Found::Absent(lease(own))),
+        (Outcome::Done, Some(value)) => {
+            let line = if reply.flags == 0 { own } else { reply.flags };
+            Ok(Found::Wire(value.clone(), lease(line)))
+        }
+        // A full server cannot keep a stub.
+        (Outcome::Failed(_), _) => Ok(Found::Absent(None)),
+        _ => Err(clear::refused(&reply)),
+    }
+}
+
+impl Backend for MemcachedBackend {
+    const WIRE: bool = true;
+    const COARSE_EXPIRY: bool = true;
+
+    fn hashes(&self, key: &str) -> bool {
+        let space = &self.store.space;
+        space.memcached(&space.entry(key)).1
+    }
+
+    async fn read(&self, keys: &[String], _now: UnixMs, lease: bool) -> Result<ReadReply> {
+        self.store.within(self.read_all(keys, lease)).await
+    }
+
+    async fn records(&self, tags: &[&str]) -> Result<Vec<Option<Record>>> {
+        self.store.within(self.read_records(tags)).await.and_then(|result| result)
+    }
+
+    async fn write(&self, writes: Vec<Write>, now: UnixMs) -> Vec<Result<Written>> {
+        self.store.write(writes, now).await
+    }
+
+    async fn clear(&self, clear: Clear, _now: UnixMs) -> Result<()> {
+        self.store.clear(clear).await
+    }
+
+    async fn members(&self, tag: &str, cursor: u64, now: UnixMs) -> Result<Page> {
+        self.store.within(self.store.members(tag, cursor, now)).await.and_then(|result| result)
+    }
+
+    async fn bury(&self, tag: &str, dead: Vec<Dead>) -> Result<()> {
+        self.store.within(self.store.bury(tag, dead)).await.and_then(|result| result)
+    }
+
+    fn crowded(&self) -> Vec<String> {
+        self.store.notes.lock().crowded(crate::clock::now())
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,302 @@
+//! Clearing, and the clears that an outage kept from a server.
+//!
+//! A tag is cleared by advancing the epoch's counter to N and then raising the tag's record to N: by compare-and-swap,
+//! so that nothing is lowered; a record that is pending or of another generation is deleted, one that is absent stays
+//! absent. (A record made here would let an entry live that another clear has to end.) A key is cleared by a plain
+//! delete, which ends the line of every lease on it.
+//!
+//! What an outage keeps from a server waits for that server alone, and is replayed before anything else is read from
+//! or written to it.
+
+use super::batch::{Put, Version, Want, seconds};
+use super::protocol::{Outcome, Reply};
+use super::records::remaining;
+use super::store::{Counter, Place, Store};
+use crate::backend::Clear;
+use crate::backend::pending::PendingClears;
+use crate::error::{Code, Error, Result};
+use crate::tags::{Epoch, Raise, Record};
+use parking_lot::Mutex;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// Clears that wait for one server.
+#[derive(Default)]
+pub struct Waiting {
+    clears: Mutex<PendingClears>,
+    /// True from the moment a clear waits until it was replayed, also while it is being replayed.
+    any: AtomicBool,
+    /// One replay at a time; the others wait for its end.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Waiting {
+    pub fn any(&self) -> bool {
+        self.any.load(Ordering::Acquire)
+    }
+
+    fn add(&self, clear: Clear) {
+        let mut clears = self.clears.lock();
+        clears.add(clear);
+        self.any.store(!clears.is_empty(), Ordering::Release);
+    }
+
+    /// What waits; given back if it is dropped before it is `done`, so that a cancelled replay loses nothing.
+    fn take(&self) -> Option<Taken<'_>> {
+        let mut clears = self.clears.lock();
+        if clears.is_empty() {
+            self.any.store(false, Ordering::Release);
+            return None;
+        }
+        Some(Taken { from: self, clears: clears.take() })
+    }
+}
+
+struct Taken<'a> {
+    from: &'a Waiting,
+    clears: Vec<Clear>,
+}
+
+impl Drop for Taken<'_> {
+    fn drop(&mut self) {
+        for clear in self.clears.drain(..) {
+            self.from.add(clear);
+        }
+    }
+}
+
+/// What of a clear is not yet acknowledged.
+struct Left {
+    keys: BTreeSet<String>,
+    tags: BTreeSet<String>,
+    raise: Raise,
+}
+
+impl Left {
+    fn of(clear: Clear) -> Self {
+        Left {
+            keys: clear.keys.into_iter().collect(),
+            tags: clear.tags.into_iter().collect(),
+            raise: clear.raise,
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.keys.is_empty() && self.tags.is_empty()
+    }
+}
+
+/// A tag whose record is still to be raised.
+struct Raising {
+    tag: String,
+    place: Place,
+    /// The server could not store the raised record: delete it, which is as safe.
+    delete: bool,
+}
+
+impl Store {
+    pub async fn clear(&self, clear: Clear) -> Result<()> {
+        let mut left = Left::of(clear);
+        let done = self.within(self.attempt(&mut left)).await.and_then(|result| result);
+        let Err(error) = done else { return Ok(()) };
+        if error.code == Code::Closed {
+            return Err(error);
+        }
+        self.keep(left);
+        Err(error.queued())
+    }
+
+    async fn attempt(&self, left: &mut Left) -> Result<()> {
+        let mut blocked: HashMap<usize, Error> = HashMap::new();
+        let concerned: BTreeSet<usize> = left
+            .keys
+            .iter()
+            .map(|key| self.entry(key).server)
+            .chain(left.tags.iter().map(|tag| self.record(tag).server))
+            .collect();
+        for at in concerned {
+            if self.nodes()[at].waiting.any()
+                && let Err(error) = self.replay(at).await
+            {
+                blocked.insert(at, error);
+            }
+        }
+        self.run(left, &blocked).await
+    }
+
+    /// What is left waits for its servers.
+    fn keep(&self, left: Left) {
+        let mut parts: HashMap<usize, Clear> = HashMap::new();
+        let empty = || Clear { keys: Vec::new(), tags: Vec::new(), raise: left.raise };
+        for key in left.keys {
+            parts.entry(self.entry(&key).server).or_insert_with(empty).keys.push(key);
+        }
+        for tag in left.tags {
+            parts.entry(self.record(&tag).server).or_insert_with(empty).tags.push(tag);
+        }
+        for (at, clear) in parts {
+            self.nodes()[at].waiting.add(clear);
+        }
+    }
+
+    /// Replays what waits for this server.
+    pub async fn replay(&self, at: usize) -> Result<()> {
+        let waiting = &self.nodes()[at].waiting;
+        let _turn = waiting.turn.lock().await;
+        while let Some(mut taken) = waiting.take() {
+            for clear in &taken.clears {
+                self.run(&mut Left::of(clear.clone()), &HashMap::new()).await?;
+            }
+            taken.clears.clear();
+        }
+        Ok(())
+    }
+
+    /// Takes out of `left` what was acknowledged. The first failure is told once the others had their chance.
+    async fn run(&self, left: &mut Left, blocked: &HashMap<usize, Error>) -> Result<()> {
+        let mut failure = None;
+        let mut batch = self.batch();
+        let mut deletes = Vec::new();
+        for key in &left.keys {
+            let place = self.entry(key);
+            match blocked.get(&place.server) {
+                Some(error) => failure = Some(error.clone()),
+                None => deletes.push((key.clone(), batch.delete(&place))),
+            }
+        }
+        let counter = (!left.tags.is_empty())
+            .then(|| (batch.increment(&self.epoch), batch.get(&self.epoch, Want::VALUE)));
+        let mut replies = batch.send_now().await;
+        for (key, slot) in deletes {
+            match replies.take(slot) {
+                Ok(Reply { outcome: Outcome::Done | Outcome::NotFound, .. }) => {
+                    left.keys.remove(&key);
+                }
+                Ok(reply) => failure = Some(refused(&reply)),
+                Err(error) => failure = Some(error),
+            }
+        }
+        if let Some((advanced, read)) = counter {
+            let raised = match (replies.take(advanced), replies.take(read)) {
+                (Ok(advanced), Ok(read)) => match self.advanced(&advanced, &read).await {
+                    Ok(epoch) => self.raise(left, epoch, blocked).await,
+                    Err(error) => Err(error),
+                },
+                (Err(error), _) | (_, Err(error)) => Err(error),
+            };
+            failure = raised.err().or(failure);
+        }
+        match failure {
+            Some(error) if !left.is_empty() => Err(error),
+            _ => Ok(()),
+        }
+    }
+
+    /// The epoch after the counter was advanced. The number is the read's, which tells generation and count as they
+    /// were together. A counter that is lost is made anew, and advanced too: another process may have stamped entries
+    /// with it already.
+    async fn advanced(&self, advanced: &Reply, read: &Reply) -> Result<Epoch> {
+        let mut was = match (advanced.outcome.clone(), self.counter(read)) {
+            (Outcome::Done, Counter::At(epoch)) => return Ok(epoch),
+            // It cannot be advanced (no memory for a longer number): give it up, and all that was stamped with it.
+            (Outcome::Failed(_) | Outcome::Rejected(_), Counter::At(_)) => {
+                Counter::Foreign(Version::of(read))
+            }
+            (_, other) => other,
+        };
+        // One turn creates and advances; more only meet a counter lost in between.
+        for _ in 0..3 {
+            let mut batch = self.batch();
+            if !matches!(was, Counter::At(_)) {
+                self.create_counter(&mut batch, &was);
+            }
+            let slots = (batch.increment(&self.epoch), batch.get(&self.epoch, Want::VALUE));
+            let mut replies = batch.send_now().await;
+            let (advanced, read) = (replies.take(slots.0)?, replies.take(slots.1)?);
+            was = match self.counter(&read) {
+                Counter::At(epoch) if advanced.done() => return Ok(epoch),
+                other => other,
+            };
+        }
+        Err(Error::new(
+            Code::Server,
+            format!("memcached {}: the epoch cannot be advanced.", self.nodes()[self.epoch.server].name),
+        ))
+    }
+
+    async fn raise(&self, left: &mut Left, epoch: Epoch, blocked: &HashMap<usize, Error>) -> Result<()> {
+        let mut failure = None;
+        let mut raising: Vec<Raising> = Vec::new();
+        for tag in &left.tags {
+            let place = self.record(tag);
+            match blocked.get(&place.server) {
+                Some(error) => failure = Some(error.clone()),
+                None => raising.push(Raising { tag: tag.clone(), place, delete: false }),
+            }
+        }
+        // Bounded by the operation's deadline: each turn that fails, another clear or a set has succeeded.
+        while !raising.is_empty() {
+            let mut batch = self.batch();
+            let reads: Vec<_> = raising.iter().map(|r| batch.get(&r.place, Want::VALUE_TTL)).collect();
+            let mut replies = batch.send_now().await;
+            let mut batch = self.batch();
+            let mut steps = Vec::new();
+            for (raising, slot) in raising.into_iter().zip(reads) {
+                let reply = match replies.take(slot) {
+                    Ok(reply) => reply,
+                    Err(error) => {
+                        failure = Some(error);
+                        continue;
+                    }
+                };
+                let Some(version) = Version::of(&reply) else {
+                    // Absent, and left so: a missing record lets nothing live.
+                    if reply.outcome == Outcome::Miss {
+                        left.tags.remove(&raising.tag);
+                    } else {
+                        failure = Some(refused(&reply));
+                    }
+                    continue;
+                };
+                let record = reply.value.as_deref().and_then(Record::parse);
+                let slot =
+                    match record.filter(|record| record.generation == epoch.generation && !raising.delete) {
+                        Some(record) => {
+                            let raised = record.raised(left.raise, epoch.n).to_string();
+                            let put = Put { flags: 0, life: seconds(remaining(&reply)) };
+                            batch.replace(&raising.place, version, raised.as_bytes(), put)
+                        }
+                        None => batch.delete_version(&raising.place, version),
+                    };
+                steps.push((raising, slot));
+            }
+            let mut replies = batch.send_now().await;
+            raising = Vec::new();
+            for (mut step, slot) in steps {
+                match replies.take(slot) {
+                    Ok(reply) => match reply.outcome {
+                        Outcome::Done | Outcome::NotFound => {
+                            left.tags.remove(&step.tag);
+                        }
+                        Outcome::Failed(_) if !step.delete => {
+                            step.delete = true;
+                            raising.push(step);
+                        }
+                        Outcome::Exists => raising.push(step),
+                        _ => failure = Some(refused(&reply)),
+                    },
+                    Err(error) => failure = Some(error),
+                }
+            }
+        }
+        failure.map_or(Ok(()), Err)
+    }
+}
+
+/// An answer that no step of ours expects.
+pub fn refused(reply: &Reply) -> Error {
+    Error::new(
+        Code::Server,
+        format!("memcached: expected success or a version's answer, got {:?}.", reply.outcome),
+    )
+}

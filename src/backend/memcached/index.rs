@@ -1,0 +1,405 @@
+//! The index of a tag: which keys carried it, for `get` by tags and for reclaiming. It decides nothing about validity,
+//! so it may lose members, and members may be dead.
+//!
+//! A tag's index is 16 shards, by the key's hash. A shard is one item, to which records are appended: key length
+//! (u16, little endian), expiry (u64 ms), key. Appending needs no read, so a set costs no round trip for it; what is
+//! superfluous is dropped by compaction, a read and a compare-and-swap.
+
+use super::batch::{Batch, Put, Replies, Slot, Version, Want, seconds};
+use super::notes::Growth;
+use super::protocol::{Outcome, Reply};
+use super::records::{outliving, remaining, too_short};
+use super::store::{Place, Store};
+use crate::backend::{Dead, Page};
+use crate::clock::UnixMs;
+use crate::error::Result;
+use crate::key::STAR;
+use crate::ttl::Ttl;
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::Ordering::Relaxed;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Shards of a tag: they bound what an append makes the server copy, and what one page costs.
+pub const SHARDS: u32 = 16;
+
+/// Bytes of a record beside its key.
+const RECORD: usize = 10;
+
+/// Tries of a compaction against appends; the next sweep will come by again.
+const MAX_TRIES: usize = 3;
+
+/// A shard's share of the item limit at most: the rest is room for the item's header and for appends meanwhile.
+fn limit(max_item: usize) -> usize {
+    max_item / 4 * 3
+}
+
+fn shard_of(key: &str) -> u32 {
+    (xxh3_64(key.as_bytes()) % u64::from(SHARDS)) as u32
+}
+
+pub struct Member<'a> {
+    pub key: &'a str,
+    pub expires_at: UnixMs,
+}
+
+impl Member<'_> {
+    pub fn bytes(&self) -> usize {
+        RECORD + self.key.len()
+    }
+}
+
+fn put_record(out: &mut Vec<u8>, key: &str, expires_at: UnixMs) {
+    let Ok(length) = u16::try_from(key.len()) else { return };
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(&expires_at.to_le_bytes());
+    out.extend_from_slice(key.as_bytes());
+}
+
+/// Members in the order of their last append, each once. What cannot be read ends it: the rest is dropped.
+fn members(shard: &[u8]) -> Vec<Member<'_>> {
+    let mut all = Vec::new();
+    let mut rest = shard;
+    while rest.len() >= RECORD {
+        let length = usize::from(u16::from_le_bytes([rest[0], rest[1]]));
+        let mut expires_at = [0; 8];
+        expires_at.copy_from_slice(&rest[2..RECORD]);
+        let Some(key) = rest.get(RECORD..RECORD + length).and_then(|key| std::str::from_utf8(key).ok())
+        else {
+            break;
+        };
+        all.push(Member { key, expires_at: u64::from_le_bytes(expires_at) });
+        rest = &rest[RECORD + length..];
+    }
+    let mut seen = HashSet::with_capacity(all.len());
+    let mut out: Vec<_> = all.into_iter().rev().filter(|member| seen.insert(member.key)).collect();
+    out.reverse();
+    out
+}
+
+fn encode<'a>(members: impl IntoIterator<Item = &'a Member<'a>>) -> Vec<u8> {
+    let mut out = Vec::new();
+    for member in members {
+        put_record(&mut out, member.key, member.expires_at);
+    }
+    out
+}
+
+/// Drops the oldest until the rest fits.
+fn newest<'m, 'a>(members: &'m [Member<'a>], most: usize) -> &'m [Member<'a>] {
+    let mut bytes = 0;
+    let fitting = members.iter().rev().take_while(|member| {
+        bytes += member.bytes();
+        bytes <= most
+    });
+    &members[members.len() - fitting.count()..]
+}
+
+/// What a batch of sets appends, one record run a shard.
+#[derive(Default)]
+pub struct Joining {
+    shards: BTreeMap<(String, u32), Run>,
+}
+
+struct Run {
+    records: Vec<u8>,
+    count: usize,
+    ttl: Ttl,
+    expires_at: UnixMs,
+}
+
+/// A run on its way, and where its answers will be.
+struct Sent {
+    tag: String,
+    shard: u32,
+    place: Place,
+    run: Run,
+    append: Slot,
+    look: Slot,
+}
+
+pub struct Joined {
+    sent: Vec<Sent>,
+}
+
+/// What is left to do for the indexes after a batch.
+pub struct Grown {
+    /// Shards that were not there, or took no more.
+    refused: Vec<Sent>,
+    /// Shards that would go before their new entries do.
+    short: Vec<(Place, Ttl)>,
+    looks: Vec<(String, u32, Growth)>,
+}
+
+impl Joining {
+    pub fn add(&mut self, tags: &[String], key: &str, ttl: Ttl, now: UnixMs) {
+        for tag in tags {
+            let run = self.shards.entry((tag.clone(), shard_of(key))).or_insert(Run {
+                records: Vec::new(),
+                count: 0,
+                ttl,
+                expires_at: 0,
+            });
+            put_record(&mut run.records, key, ttl.expires_at(now));
+            run.count += 1;
+            run.ttl = run.ttl.max(ttl);
+            run.expires_at = ttl.expires_at(now);
+        }
+    }
+
+    pub fn append(self, store: &Store, batch: &mut Batch<'_>) -> Joined {
+        let sent = self.shards.into_iter().map(|((tag, shard), run)| {
+            let place = store.shard(&tag, shard);
+            let append = batch.append(&place, &run.records);
+            let look = batch.get(&place, Want::SIZE_TTL);
+            Sent { tag, shard, place, run, append, look }
+        });
+        Joined { sent: sent.collect() }
+    }
+}
+
+impl Joined {
+    pub fn grown(self, replies: &mut Replies) -> Grown {
+        let mut out = Grown { refused: Vec::new(), short: Vec::new(), looks: Vec::new() };
+        for sent in self.sent {
+            let (Ok(append), Ok(look)) = (replies.take(sent.append), replies.take(sent.look)) else {
+                continue;
+            };
+            match append.outcome {
+                Outcome::Done => {}
+                Outcome::NotStored | Outcome::Failed(_) => {
+                    out.refused.push(sent);
+                    continue;
+                }
+                _ => continue,
+            }
+            if look.cas.is_some() && too_short(remaining(&look), sent.run.ttl) {
+                out.short.push((sent.place, sent.run.ttl));
+            }
+            let growth = Growth {
+                size: look.size.unwrap_or(0) as usize,
+                record: sent.run.records.len() / sent.run.count,
+                expires_at: sent.run.expires_at,
+            };
+            out.looks.push((sent.tag, sent.shard, growth));
+        }
+        out
+    }
+}
+
+impl Store {
+    fn shard(&self, tag: &str, shard: u32) -> Place {
+        self.place(&self.space.index_shard(tag, shard))
+    }
+
+    /// Creates shards that an append did not find, and keeps the others long and small enough.
+    pub async fn grow(&self, grown: Grown) {
+        for (tag, shard, growth) in grown.looks {
+            if self.notes.lock().grew(&tag, shard, &growth, limit(self.max_item)) {
+                self.behind(move |store| async move {
+                    let _ = store.compact(&tag, shard).await;
+                    store.notes.lock().compacted(&tag, shard);
+                });
+            }
+        }
+        let mut batch = self.batch();
+        for (place, ttl) in grown.short {
+            batch.get(&place, Want { touch: Some(seconds(outliving(ttl))), ..Want::default() });
+        }
+        let adds: Vec<_> = grown
+            .refused
+            .into_iter()
+            .map(|sent| {
+                let put = Put { flags: 0, life: seconds(outliving(sent.run.ttl)) };
+                let slot = batch.add(&sent.place, &sent.run.records, put);
+                (sent, slot)
+            })
+            .collect();
+        if batch.is_empty() {
+            return;
+        }
+        let mut replies = batch.send().await;
+        // Added by another set meanwhile, or there and full: compacting makes room, or finds nothing to do.
+        for (sent, slot) in adds {
+            if matches!(replies.take(slot), Ok(Reply { outcome: Outcome::NotStored, .. })) {
+                let mut batch = self.batch();
+                let slot = batch.append(&sent.place, &sent.run.records);
+                if let Ok(reply) = batch.send().await.take(slot)
+                    && !reply.done()
+                    && self.compact(&sent.tag, sent.shard).await.is_ok()
+                {
+                    let mut batch = self.batch();
+                    batch.append(&sent.place, &sent.run.records);
+                    batch.send().await;
+                }
+            }
+        }
+    }
+
+    async fn read_shard(&self, place: &Place) -> Result<Reply> {
+        let mut batch = self.batch();
+        let slot = batch.get(place, Want::VALUE_TTL);
+        batch.send().await.take(slot)
+    }
+
+    /// Puts these members in place of that version; false if it is another by now.
+    async fn swap_shard(&self, place: &Place, was: &Reply, members: &[Member<'_>]) -> Result<bool> {
+        let Some(version) = Version::of(was) else { return Ok(true) };
+        let mut batch = self.batch();
+        let slot = if members.is_empty() {
+            batch.delete_version(place, version)
+        } else {
+            let put = Put { flags: 0, life: seconds(remaining(was)) };
+            batch.replace(place, version, &encode(members), put)
+        };
+        Ok(batch.send().await.take(slot)?.outcome != Outcome::Exists)
+    }
+
+    /// Drops repeats and the expired from a shard, and the oldest where it still is too large.
+    async fn compact(&self, tag: &str, shard: u32) -> Result<()> {
+        let place = self.shard(tag, shard);
+        for _ in 0..MAX_TRIES {
+            let was = self.read_shard(&place).await?;
+            let value = was.value.clone().unwrap_or_default();
+            let now = self.caller_clock.load(Relaxed);
+            let alive: Vec<_> =
+                members(&value).into_iter().filter(|member| member.expires_at > now).collect();
+            let kept = newest(&alive, limit(self.max_item) / 2);
+            if self.swap_shard(&place, &was, kept).await? {
+                self.notes.lock().looked(tag, shard, kept);
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    /// One shard a page.
+    pub async fn members(&self, tag: &str, cursor: u64, now: UnixMs) -> Result<Page> {
+        let Some(shard) = u32::try_from(cursor).ok().filter(|shard| *shard < SHARDS && tag != STAR) else {
+            return Ok(Page::default());
+        };
+        let next = (shard + 1 < SHARDS).then_some(cursor + 1);
+        let place = self.shard(tag, shard);
+        let was = match self.read_shard(&place).await {
+            Ok(reply) => reply,
+            // The members on a dead server are missing like its entries, unless all are dead.
+            Err(error) if self.nodes().iter().all(|node| node.link.incarnation() == 0) => return Err(error),
+            Err(_) => return Ok(Page { keys: Vec::new(), next }),
+        };
+        let value = was.value.clone().unwrap_or_default();
+        let alive: Vec<_> = members(&value).into_iter().filter(|member| member.expires_at > now).collect();
+        let kept: usize = alive.iter().map(Member::bytes).sum();
+        // Half as much again and a few records are not worth a write.
+        if value.len() - kept > kept / 2 + 16 * (RECORD + 32) {
+            self.swap_shard(&place, &was, &alive).await?;
+        }
+        self.notes.lock().looked(tag, shard, &alive);
+        Ok(Page { keys: alive.iter().map(|member| member.key.to_owned()).collect(), next })
+    }
+
+    pub async fn bury(&self, tag: &str, dead: Vec<Dead>) -> Result<()> {
+        let mut shards: BTreeMap<u32, Vec<Dead>> = BTreeMap::new();
+        for dead in dead {
+            shards.entry(shard_of(&dead.key)).or_default().push(dead);
+        }
+        for (shard, dead) in shards {
+            let place = self.shard(tag, shard);
+            for _ in 0..MAX_TRIES {
+                // The shard is read first: a set that comes after the entries were looked at appends after that, and
+                // the swap fails.
+                let was = self.read_shard(&place).await?;
+                let gone = self.gone(&dead).await?;
+                let value = was.value.clone().unwrap_or_default();
+                let kept: Vec<_> =
+                    members(&value).into_iter().filter(|member| !gone.contains(member.key)).collect();
+                let bytes: usize = kept.iter().map(Member::bytes).sum();
+                if bytes == value.len() || self.swap_shard(&place, &was, &kept).await? {
+                    self.notes.lock().looked(tag, shard, &kept);
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes the entries that still are the version judged; answers which keys have no claim to the index.
+    async fn gone<'d>(&self, dead: &'d [Dead]) -> Result<HashSet<&'d str>> {
+        let mut batch = self.batch();
+        let mut steps = Vec::new();
+        for dead in dead {
+            let place = self.entry(&dead.key);
+            let seen = dead.seen.as_ref().map(|(_, lease)| *lease);
+            let (slot, expected) = match seen {
+                None => (batch.get(&place, Want::SIZE), None),
+                // Judged over a connection that is gone, or by a server without numbers: another sweep will see it.
+                Some(None) => continue,
+                Some(Some(lease)) if lease.link != self.nodes()[place.server].link.incarnation() => continue,
+                Some(Some(lease)) if dead.retagged => (batch.get(&place, Want::SIZE), Some(lease.cas)),
+                Some(Some(lease)) => {
+                    let version = Version { cas: lease.cas, link: lease.link };
+                    (batch.delete_version(&place, version), None)
+                }
+            };
+            steps.push((dead, slot, expected));
+        }
+        let mut replies = batch.send().await;
+        let mut gone = HashSet::new();
+        for (dead, slot, expected) in steps {
+            let Ok(reply) = replies.take(slot) else { continue };
+            let superfluous = match (&dead.seen, dead.retagged) {
+                (None, _) => reply.outcome == Outcome::Miss || (reply.done() && reply.size == Some(0)),
+                (Some(_), true) => reply.outcome == Outcome::Miss || (reply.done() && reply.cas == expected),
+                (Some(_), false) => matches!(reply.outcome, Outcome::Done | Outcome::NotFound),
+            };
+            if superfluous {
+                gone.insert(dead.key.as_str());
+            }
+        }
+        Ok(gone)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn members_survive_their_bytes_and_the_last_append_wins(keys in proptest::collection::vec("[a-d]{0,2}é?", 0..40)) {
+            let mut bytes = Vec::new();
+            for (at, key) in keys.iter().enumerate() {
+                put_record(&mut bytes, key, at as u64);
+            }
+            let read = members(&bytes);
+            let distinct: HashSet<_> = keys.iter().map(String::as_str).collect();
+            prop_assert_eq!(read.len(), distinct.len());
+            for member in &read {
+                prop_assert_eq!(keys.iter().rposition(|key| key == member.key), Some(member.expires_at as usize));
+            }
+            prop_assert!(read.is_sorted_by_key(|member| member.expires_at));
+            let again = encode(&read);
+            prop_assert_eq!(members(&again).len(), read.len());
+        }
+
+        #[test]
+        fn noise_is_no_member_and_no_panic(noise in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = members(&noise);
+        }
+    }
+
+    #[test]
+    fn the_oldest_go_first() {
+        let all: Vec<_> = ["aa", "bb", "cc"].into_iter().map(|key| Member { key, expires_at: 1 }).collect();
+        let keys = |most| newest(&all, most).iter().map(|member| member.key).collect::<Vec<_>>();
+        assert_eq!(keys(36), ["aa", "bb", "cc"]);
+        assert_eq!(keys(35), ["bb", "cc"]);
+        assert!(keys(5).is_empty());
+    }
+
+    #[test]
+    fn a_key_too_long_for_its_length_is_not_indexed() {
+        let mut bytes = Vec::new();
+        put_record(&mut bytes, &"x".repeat(65_536), 1);
+        assert!(bytes.is_empty());
+    }
+}

@@ -1,0 +1,165 @@
+//! What this process knows of the shards it appended to: enough to tell when one needs a sweep. No I/O; losing a note
+//! costs a sweep too many.
+
+use super::index::{Member, SHARDS};
+use crate::clock::UnixMs;
+use crate::ttl::NEVER;
+use std::collections::{HashMap, HashSet};
+
+/// Tags noted: some 150 bytes each, so 0.6 MB at most. Past it all are forgotten.
+const MAX_TAGS: usize = 4096;
+
+/// Tags waiting to be told, and tags told at once: a sweep reads 16 shards each.
+const MAX_CROWDED: usize = 1024;
+const TOLD_AT_ONCE: usize = 64;
+
+/// Records that a shard may grow by before its tag counts as crowded, however small it was: 16 x 48 stays well under
+/// the 1,000 dead members that a tag may have beside twice its live ones.
+const SPARE_RECORDS: usize = 48;
+
+/// Bytes of waste that a shard is compacted for at once, without waiting for a sweep.
+const MAX_WASTE: usize = 256 * 1024;
+
+/// Compactions under way at once.
+const MAX_COMPACTING: usize = 16;
+
+/// A shard as an append left it.
+pub struct Growth {
+    /// Bytes of the shard.
+    pub size: usize,
+    /// Bytes of a record of this append, on average.
+    pub record: usize,
+    pub expires_at: UnixMs,
+}
+
+#[derive(Default)]
+struct Note {
+    /// Bytes of each shard when it was last looked through.
+    base: [u32; SHARDS as usize],
+    /// When a good part of the members will have expired; 0 = not known.
+    due: UnixMs,
+}
+
+#[derive(Default)]
+pub struct Notes {
+    tags: HashMap<Box<str>, Note>,
+    crowded: HashSet<Box<str>>,
+    compacting: HashSet<(Box<str>, u32)>,
+}
+
+impl Notes {
+    /// Whether the shard must be compacted at once; the caller says `compacted` when that has ended.
+    pub fn grew(&mut self, tag: &str, shard: u32, growth: &Growth, limit: usize) -> bool {
+        let note = self.note(tag);
+        if note.due == 0 && growth.expires_at != NEVER {
+            note.due = growth.expires_at;
+        }
+        let base = note.base[shard as usize] as usize;
+        if growth.size > base * 2 + SPARE_RECORDS * growth.record && self.crowded.len() < MAX_CROWDED {
+            self.crowded.insert(tag.into());
+        }
+        (growth.size > base + MAX_WASTE || growth.size > limit)
+            && self.compacting.len() < MAX_COMPACTING
+            && self.compacting.insert((tag.into(), shard))
+    }
+
+    pub fn compacted(&mut self, tag: &str, shard: u32) {
+        self.compacting.remove(&(tag.into(), shard));
+    }
+
+    /// A shard was looked through, and these are its members.
+    pub fn looked(&mut self, tag: &str, shard: u32, members: &[Member<'_>]) {
+        let bytes: usize = members.iter().map(Member::bytes).sum();
+        let mut expiries: Vec<UnixMs> = members.iter().map(|member| member.expires_at).collect();
+        let middle = expiries.len() / 2;
+        let median = if expiries.is_empty() { NEVER } else { *expiries.select_nth_unstable(middle).1 };
+        let note = self.note(tag);
+        note.base[shard as usize] = bytes.min(u32::MAX as usize) as u32;
+        if median != NEVER && (note.due == 0 || median < note.due) {
+            note.due = median;
+        }
+    }
+
+    /// Tags to sweep, each told once until it has grown, or expired, again.
+    pub fn crowded(&mut self, now: UnixMs) -> Vec<String> {
+        for (tag, note) in &mut self.tags {
+            if note.due != 0 && note.due <= now && self.crowded.len() < MAX_CROWDED {
+                note.due = 0;
+                self.crowded.insert(tag.clone());
+            }
+        }
+        let told: Vec<Box<str>> = self.crowded.iter().take(TOLD_AT_ONCE).cloned().collect();
+        for tag in &told {
+            self.crowded.remove(tag);
+        }
+        told.into_iter().map(String::from).collect()
+    }
+
+    fn note(&mut self, tag: &str) -> &mut Note {
+        if !self.tags.contains_key(tag) && self.tags.len() >= MAX_TAGS {
+            self.tags.clear();
+        }
+        self.tags.entry(tag.into()).or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: usize = 700_000;
+
+    fn growth(size: usize) -> Growth {
+        Growth { size, record: 50, expires_at: 5_000 }
+    }
+
+    #[test]
+    fn a_tag_is_crowded_when_a_shard_has_doubled_since_it_was_looked_through() {
+        let mut notes = Notes::default();
+        assert!(!notes.grew("t", 3, &growth(2_400), LIMIT));
+        assert!(notes.crowded(0).is_empty());
+        notes.grew("t", 3, &growth(2_450), LIMIT);
+        assert_eq!(notes.crowded(0), ["t"]);
+        assert!(notes.crowded(0).is_empty(), "told twice");
+        let key = "k".repeat(990);
+        let members: Vec<_> = (0..10).map(|_| Member { key: &key, expires_at: NEVER }).collect();
+        notes.looked("t", 3, &members);
+        notes.grew("t", 3, &growth(22_400), LIMIT);
+        assert!(notes.crowded(0).is_empty());
+        notes.grew("t", 3, &growth(22_450), LIMIT);
+        assert_eq!(notes.crowded(0), ["t"]);
+    }
+
+    #[test]
+    fn a_tag_is_crowded_when_its_members_have_expired() {
+        let mut notes = Notes::default();
+        notes.grew("t", 0, &growth(100), LIMIT);
+        assert!(notes.crowded(4_999).is_empty());
+        assert_eq!(notes.crowded(5_000), ["t"]);
+        assert!(notes.crowded(9_000).is_empty());
+        let members: Vec<_> = [1, 2, 7_000, 8_000].map(|expires_at| Member { key: "k", expires_at }).into();
+        notes.looked("t", 0, &members[2..]);
+        assert!(notes.crowded(7_999).is_empty());
+        assert_eq!(notes.crowded(8_000), ["t"]);
+    }
+
+    #[test]
+    fn waste_and_size_are_compacted_at_once_and_once() {
+        let mut notes = Notes::default();
+        assert!(notes.grew("t", 0, &growth(MAX_WASTE + 1), LIMIT));
+        assert!(!notes.grew("t", 0, &growth(MAX_WASTE + 2), LIMIT));
+        notes.compacted("t", 0);
+        assert!(notes.grew("t", 0, &growth(LIMIT + 1), LIMIT));
+    }
+
+    #[test]
+    fn notes_are_bounded() {
+        let mut notes = Notes::default();
+        for i in 0..3 * MAX_TAGS {
+            notes.grew(&format!("t{i}"), 0, &growth(LIMIT), usize::MAX);
+            assert!(notes.tags.len() <= MAX_TAGS && notes.crowded.len() <= MAX_CROWDED);
+        }
+        assert!(notes.compacting.len() <= MAX_COMPACTING);
+        assert_eq!(notes.crowded(0).len(), TOLD_AT_ONCE);
+    }
+}

@@ -1,0 +1,337 @@
+//! Storing entries. The ordinary set is one round trip: the epoch, the records of its tags, the entry and its place in
+//! the indexes travel in one batch. More only where a record is missing, where another set of the same miss was
+//! faster, or where an unguarded set was stamped with an epoch that is no longer the current one.
+
+use super::batch::{Put, Version, Want, seconds};
+use super::index::Joining;
+use super::protocol::{Outcome, Reply};
+use super::records::{Held, Needed, held};
+use super::store::{Counter, Place, Store};
+use crate::backend::{Body, Lease, Write, Written};
+use crate::clock::UnixMs;
+use crate::codec::envelope;
+use crate::error::{Code, Error, Result};
+use crate::key::STAR;
+use crate::tags::Epoch;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// What an item costs the server beside key and value: its header, a CAS number, client flags, some padding.
+const ITEM_HEADER: usize = 60;
+
+/// Turns of a set that finds a later set of its own line in its place each time; more than a few mean a crowd of
+/// writers, one of whose values will do.
+const MAX_TURNS: usize = 8;
+
+/// An entry on its way.
+struct Entry {
+    place: Place,
+    bytes: Vec<u8>,
+    put: Put,
+    /// False: no miss guards it, and it takes whatever place it finds.
+    guarded: bool,
+    /// The connection of its lease.
+    link: u64,
+    stamp: Epoch,
+    tags: Vec<usize>,
+    state: State,
+}
+
+enum State {
+    /// To be stored, in place of this version if one is named.
+    Next(Option<Version>),
+    /// To be looked at: another version is there.
+    Look,
+    Over(Result<Written>),
+    /// Over, and what is there must go.
+    Drop(Error),
+}
+
+impl Store {
+    pub async fn write(&self, writes: Vec<Write>, now: UnixMs) -> Vec<Result<Written>> {
+        let count = writes.len();
+        match self.within(self.write_all(writes, now)).await {
+            Ok(results) => results,
+            Err(error) => (0..count).map(|_| Err(error.clone())).collect(),
+        }
+    }
+
+    async fn write_all(&self, writes: Vec<Write>, now: UnixMs) -> Vec<Result<Written>> {
+        self.caller_clock.store(now, Relaxed);
+        let mut current = self.seen();
+        if current == Epoch::NONE && writes.iter().any(|write| write.guard.is_none()) {
+            match self.read_epoch(None).await {
+                Ok(epoch) => current = epoch,
+                Err(error) => return writes.iter().map(|_| Err(error.clone())).collect(),
+            }
+        }
+        let mut needed: Vec<Needed> = Vec::new();
+        let mut names: HashMap<String, usize> = HashMap::new();
+        let mut joining = Joining::default();
+        let mut entries: Vec<Entry> = Vec::with_capacity(writes.len());
+        for write in writes {
+            let mut entry = self.entry_of(&write, current);
+            if matches!(entry.state, State::Next(_)) {
+                for tag in write.tags.iter().map(String::as_str).chain([STAR]) {
+                    let at = *names.entry(tag.to_owned()).or_insert_with(|| {
+                        needed.push(Needed {
+                            place: self.record(tag),
+                            held: Held::Missing,
+                            entry: write.ttl,
+                        });
+                        needed.len() - 1
+                    });
+                    needed[at].entry = needed[at].entry.max(write.ttl);
+                    entry.tags.push(at);
+                }
+                joining.add(&write.tags, &write.key, write.ttl, now);
+            }
+            if let Body::Wire(bytes) = write.body {
+                entry.bytes = bytes;
+            }
+            entries.push(entry);
+        }
+        self.first(&mut entries, current, needed, joining).await;
+        entries
+            .into_iter()
+            .map(|entry| match entry.state {
+                State::Over(result) => result,
+                State::Drop(error) => Err(error),
+                // The turns ran out among other sets of this line: the last of them stands, as if it came after ours.
+                State::Next(_) | State::Look => Ok(Written::Stored(None)),
+            })
+            .collect()
+    }
+
+    fn entry_of(&self, write: &Write, current: Epoch) -> Entry {
+        let place = self.entry(&write.key);
+        let length = match &write.body {
+            Body::Wire(bytes) => bytes.len(),
+            Body::Live(_) => 0,
+        };
+        let life = seconds(write.ttl);
+        let lease = write.guard.and_then(|guard| guard.lease);
+        let state = match (&write.guard, lease, &write.body) {
+            (_, _, Body::Live(_)) => State::Over(Err(Error::new(
+                Code::Internal,
+                "memcached: expected an envelope to store, got a live value; please report it.",
+            ))),
+            _ if length + place.key.len() + ITEM_HEADER > self.max_item => {
+                State::Drop(self.too_large(length, &place))
+            }
+            (Some(guard), _, _) if guard.epoch == Epoch::NONE => State::Over(Ok(Written::Stale)),
+            (Some(_), None, _) => State::Over(Ok(Written::Stale)),
+            // Of another connection: its number may mean another version by now.
+            (Some(_), Some(lease), _) if lease.link != self.nodes()[place.server].link.incarnation() => {
+                State::Over(Ok(Written::Stale))
+            }
+            (Some(_), Some(lease), _) => State::Next(Some(Version { cas: lease.cas, link: lease.link })),
+            (None, _, _) => State::Next(None),
+        };
+        // A set that no miss guards begins a line of its own, which no waiting set can take for its own.
+        let line = lease.map_or_else(|| rand::random::<u32>().max(1), |lease| lease.line);
+        Entry {
+            place,
+            bytes: Vec::new(),
+            put: Put { flags: line, life },
+            guarded: write.guard.is_some(),
+            link: lease.map_or(0, |lease| lease.link),
+            stamp: write.guard.map_or(current, |guard| guard.epoch),
+            tags: Vec::new(),
+            state,
+        }
+    }
+
+    /// The batch that is all of an ordinary set, and what follows from its answers.
+    async fn first(&self, entries: &mut [Entry], current: Epoch, mut needed: Vec<Needed>, joining: Joining) {
+        let mut batch = self.batch();
+        let stored = entries.iter().any(|entry| matches!(entry.state, State::Next(_)));
+        let epoch = stored.then(|| batch.get(&self.epoch, Want::VALUE));
+        let records: Vec<_> = needed.iter().map(|need| batch.get(&need.place, Want::VALUE_TTL)).collect();
+        let (mut sets, mut drops) = (Vec::new(), Vec::new());
+        for (at, entry) in entries.iter_mut().enumerate() {
+            match &entry.state {
+                State::Next(version) => {
+                    if !entry.guarded {
+                        // The engine stamped it with what it knew.
+                        envelope::restamp(&mut entry.bytes, current);
+                    }
+                    sets.push((
+                        at,
+                        match version {
+                            Some(version) => batch.replace(&entry.place, *version, &entry.bytes, entry.put),
+                            None => batch.set(&entry.place, &entry.bytes, entry.put),
+                        },
+                    ));
+                }
+                // No older value may stay behind.
+                State::Drop(_) => drops.push((at, batch.delete(&entry.place))),
+                _ => {}
+            }
+        }
+        let joined = joining.append(self, &mut batch);
+        if batch.is_empty() {
+            return;
+        }
+        let mut replies = batch.send().await;
+        let epoch = epoch.map(|slot| self.epoch_from(&mut replies, slot));
+        let mut lost: Vec<Option<Error>> = needed.iter().map(|_| None).collect();
+        for ((need, slot), lost) in needed.iter_mut().zip(records).zip(&mut lost) {
+            match replies.take(slot) {
+                Ok(reply) => need.held = held(&reply),
+                Err(error) => *lost = Some(error),
+            }
+        }
+        let now = match &epoch {
+            Some(Ok(Counter::At(epoch))) => Some(*epoch),
+            _ => None,
+        };
+        for (at, slot) in sets {
+            let entry = &mut entries[at];
+            entry.state = match replies.take(slot) {
+                Ok(reply) => self.after_set(entry, &reply, now),
+                Err(error) => State::Over(Err(error)),
+            };
+        }
+        for (at, slot) in drops {
+            dropped(&mut entries[at], replies.take(slot));
+        }
+        let grown = joined.grown(&mut replies);
+        let epoch = match epoch {
+            None => return,
+            Some(Ok(Counter::At(epoch))) => Ok(epoch),
+            Some(Ok(other)) => self.read_epoch(Some(other)).await,
+            Some(Err(error)) => Err(error),
+        };
+        let records = async {
+            match epoch {
+                Ok(epoch) => {
+                    let alive = needed.len() - lost.iter().flatten().count();
+                    let mut at = Vec::with_capacity(alive);
+                    let mut open = Vec::with_capacity(alive);
+                    for (i, need) in needed.into_iter().enumerate() {
+                        if lost[i].is_none() {
+                            at.push(i);
+                            open.push(need);
+                        }
+                    }
+                    for (i, result) in at.into_iter().zip(self.settle(open, epoch).await) {
+                        lost[i] = result.err();
+                    }
+                }
+                Err(error) => lost.fill(Some(error)),
+            }
+            lost
+        };
+        let (lost, _, _) = tokio::join!(records, self.later(entries), self.grow(grown));
+        // An entry whose record could not be made is invalid: say why, rather than that it was stored.
+        for entry in entries {
+            if let State::Over(Ok(Written::Stored(_))) = entry.state
+                && let Some(error) = entry.tags.iter().find_map(|tag| lost[*tag].clone())
+            {
+                entry.state = State::Over(Err(error));
+            }
+        }
+    }
+
+    /// The turns after the first, of the few entries that need them.
+    async fn later(&self, entries: &mut [Entry]) {
+        for _ in 0..MAX_TURNS {
+            let mut batch = self.batch();
+            let mut steps = Vec::new();
+            for (at, entry) in entries.iter().enumerate() {
+                match &entry.state {
+                    State::Look => steps.push((at, batch.get(&entry.place, Want::SIZE))),
+                    State::Next(Some(version)) => {
+                        steps.push((at, batch.replace(&entry.place, *version, &entry.bytes, entry.put)));
+                    }
+                    State::Drop(_) => steps.push((at, batch.delete(&entry.place))),
+                    State::Next(None) | State::Over(_) => {}
+                }
+            }
+            if steps.is_empty() {
+                return;
+            }
+            let mut replies = batch.send().await;
+            for (at, slot) in steps {
+                let entry = &mut entries[at];
+                let reply = replies.take(slot);
+                entry.state = match (&entry.state, reply) {
+                    (State::Drop(_), reply) => {
+                        dropped(entry, reply);
+                        continue;
+                    }
+                    (_, Err(error)) => State::Over(Err(error)),
+                    (State::Look, Ok(reply)) => look(entry, &reply),
+                    (_, Ok(reply)) => self.after_set(entry, &reply, Some(entry.stamp)),
+                };
+            }
+        }
+    }
+
+    /// `current`: the epoch read with the set, if it was.
+    fn after_set(&self, entry: &mut Entry, reply: &Reply, current: Option<Epoch>) -> State {
+        match &reply.outcome {
+            Outcome::Done => {
+                let version = Version::of(reply);
+                if let (false, Some(current), Some(version)) = (entry.guarded, current, version)
+                    && current != entry.stamp
+                {
+                    envelope::restamp(&mut entry.bytes, current);
+                    entry.stamp = current;
+                    return State::Next(Some(version));
+                }
+                State::Over(Ok(Written::Stored(version.map(|v| Lease {
+                    cas: v.cas,
+                    line: entry.put.flags,
+                    link: v.link,
+                }))))
+            }
+            // A later set or a delete has taken the place of this one, which nothing guarded.
+            Outcome::Exists | Outcome::NotFound if !entry.guarded => State::Over(Ok(Written::Stored(None))),
+            Outcome::Exists => State::Look,
+            // A delete or an eviction has ended the line.
+            Outcome::NotFound => State::Over(Ok(Written::Stale)),
+            Outcome::Failed(text) if text.contains("too large") => {
+                State::Drop(self.too_large(entry.bytes.len(), &entry.place))
+            }
+            other => State::Drop(Error::new(
+                Code::Server,
+                format!(
+                    "memcached {}: the entry was not stored: {other:?}. If the server is out of memory, give it more (-m), or let it evict (without -M).",
+                    self.nodes()[entry.place.server].name
+                ),
+            )),
+        }
+    }
+
+    fn too_large(&self, length: usize, place: &Place) -> Error {
+        Error::new(
+            Code::TooLarge,
+            format!(
+                "memcached {}: an entry of {} bytes with its key and header is more than the server takes ({} configured). Store less, or raise the server's item limit (-I, for example -I 4m) and maxItemBytes with it.",
+                self.nodes()[place.server].name,
+                length + place.key.len() + ITEM_HEADER,
+                self.max_item
+            ),
+        )
+    }
+}
+
+/// What must not stay has been deleted; if that failed, it is the failure that counts.
+fn dropped(entry: &mut Entry, reply: Result<Reply>) {
+    if let State::Drop(error) = &entry.state {
+        entry.state = State::Over(Err(reply.err().unwrap_or_else(|| error.clone())));
+    }
+}
+
+/// A leased set found another version in its place. If that descends from the same stub, it came of the same miss and
+/// ours is the later; anything else is none of ours.
+fn look(entry: &Entry, reply: &Reply) -> State {
+    // Over another connection the server may be a restarted one, where the line's number means another line.
+    let same_line = reply.flags == entry.put.flags && reply.size != Some(0) && reply.link == entry.link;
+    match Version::of(reply) {
+        Some(version) if same_line => State::Next(Some(version)),
+        _ => State::Over(Ok(Written::Stale)),
+    }
+}
