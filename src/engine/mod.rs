@@ -7,6 +7,7 @@ mod reclaim;
 mod write;
 
 use crate::backend::Backend;
+use crate::backend::memcached::MemcachedBackend;
 use crate::backend::memory::MemoryBackend;
 use crate::backend::redis::RedisBackend;
 use crate::codec::compression::Compression;
@@ -149,6 +150,7 @@ impl<B: Backend> Engine<B> {
 pub enum AnyEngine {
     Memory(Arc<Engine<MemoryBackend>>),
     Redis(Arc<Engine<RedisBackend>>),
+    Memcached(Arc<Engine<MemcachedBackend>>),
 }
 
 /// The same expression over each backend.
@@ -157,6 +159,7 @@ macro_rules! each {
         match $any {
             AnyEngine::Memory($engine) => $body,
             AnyEngine::Redis($engine) => $body,
+            AnyEngine::Memcached($engine) => $body,
         }
     };
 }
@@ -174,7 +177,10 @@ impl AnyEngine {
                 let backend = RedisBackend::open(space, redis, events.clone(), runtime)?;
                 AnyEngine::Redis(Engine::new(backend, &config, events, runtime)?)
             }
-            _ => return Err(Error::new(Code::Unsupported, "This backend is not built yet.")),
+            BackendConfig::Memcached(memcached) => {
+                let backend = MemcachedBackend::open(space, memcached, events.clone(), runtime)?;
+                AnyEngine::Memcached(Engine::new(backend, &config, events, runtime)?)
+            }
         })
     }
 

@@ -61,8 +61,17 @@ impl MemcachedBackend {
         let slots: Vec<_> = keys.iter().map(|key| batch.get(&store.entry(key), want)).collect();
         let mut replies = batch.send().await;
         let counter = store.epoch_from(&mut replies, epoch).ok();
-        let star = replies.take(star).ok().and_then(|reply| record(&reply));
-        let found = slots.into_iter().map(|slot| replies.take(slot).and_then(|reply| found(reply))).collect();
+        let star = replies.take(star);
+        let unjudged = star.as_ref().err().cloned();
+        let found = slots.into_iter().map(|slot| {
+            let found = found(replies.take(slot)?)?;
+            match (&found, &unjudged) {
+                // Without the record of `*` nothing can be judged: an outage, not an invalid entry to be reclaimed.
+                (Found::Wire(..), Some(error)) => Err(error.clone()),
+                _ => Ok(found),
+            }
+        });
+        let found = found.collect();
         let epoch = match counter {
             // The reader may set what it misses, for which it needs an epoch read before it asks its own source.
             Some(was @ (Counter::Absent | Counter::Foreign(_))) if lease => {
@@ -70,7 +79,11 @@ impl MemcachedBackend {
             }
             other => other.map(|counter| counter.epoch()),
         };
-        ReadReply { epoch: epoch.unwrap_or(Epoch::NONE), star, found }
+        ReadReply {
+            epoch: epoch.unwrap_or(Epoch::NONE),
+            star: star.ok().and_then(|reply| record(&reply)),
+            found,
+        }
     }
 
     async fn read_records(&self, tags: &[&str]) -> Result<Vec<Option<Record>>> {
