@@ -1,0 +1,195 @@
+/**
+ * Checks what a person wrote: small checkers that compose into the shape of an options object. Each takes a value and
+ * where it stands (`redisOptions.db`), and returns the value or throws an error that names the option, what was
+ * expected and what came.
+ */
+import { closest } from 'fastest-levenshtein';
+import { ConfigError, UnsupportedError } from '../errors.js';
+
+/** Whose options are checked, and where in them: `cachalot-redis` and `redisOptions.db`. */
+export interface Place {
+  readonly face: string;
+  readonly path: string;
+}
+
+export type Check<T> = (value: unknown, at: Place) => T;
+
+/**
+ * A checker for every name of `T`: the compiler sees to it that none is forgotten. `Parsed` says which of them leave
+ * their checker as something else.
+ */
+export type Shape<T, Parsed = object> = {
+  readonly [Name in keyof Required<T>]: Check<
+    Name extends keyof Parsed ? Parsed[Name] : Exclude<T[Name], undefined>
+  >;
+};
+
+/** What the checkers of a shape leave. */
+export type Checked<T, Parsed = object> = Omit<T, keyof Parsed> & Partial<Parsed>;
+
+/** Names with an answer of their own: what another library calls something, or what comes later. */
+export type Notes = (name: string, at: Place) => Error | undefined;
+
+export function invalid(at: Place, expected: string, came: string, advice = ''): ConfigError {
+  return new ConfigError(
+    `${at.face}: option "${at.path}": expected ${expected}, got ${came}.${sentence(advice)}`,
+  );
+}
+
+export function unsupported(at: Place, what: string, advice: string): UnsupportedError {
+  return new UnsupportedError(`${at.face}: option "${at.path}": ${what}.${sentence(advice)}`);
+}
+
+/** Two names for one thing that say different things. Values are left out: they may be secrets. */
+export function conflict(face: string, one: string, other: string): ConfigError {
+  return new ConfigError(
+    `${face}: options "${one}" and "${other}" mean the same and differ. Keep one of them.`,
+  );
+}
+
+/** One value from several names for it. `undefined` if none is given. */
+export function agree<T>(
+  face: string,
+  given: ReadonlyArray<readonly [name: string, value: T | undefined]>,
+): T | undefined {
+  const present = given.filter(([, value]) => value !== undefined);
+  const first = present[0];
+  if (!first) {
+    return undefined;
+  }
+  const other = present.find(([, value]) => value !== first[1]);
+  if (other) {
+    throw conflict(face, first[0], other[0]);
+  }
+  return first[1];
+}
+
+/** What came, in a few words. `secret` keeps the value itself out. */
+export function describe(value: unknown, secret = false): string {
+  switch (typeof value) {
+    case 'string':
+      if (value === '') {
+        return 'an empty string';
+      }
+      return secret ? 'a string' : JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);
+    case 'number':
+    case 'boolean':
+      return secret ? `a ${typeof value}` : String(value);
+    case 'bigint':
+      return 'a BigInt';
+    case 'undefined':
+      return 'nothing';
+    case 'object':
+      return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object';
+    default:
+      return `a ${typeof value}`;
+  }
+}
+
+/** A whole number within bounds. @param unit what is counted, for the message */
+export function integer(unit: string, min: number, max: number): Check<number> {
+  return (value, at) => {
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+      throw invalid(at, `a whole number (${unit}) from ${min} to ${max}`, describe(value), numeric(value));
+    }
+    return value;
+  };
+}
+
+/** A number of seconds above 0. */
+export const seconds: Check<number> = (value, at) => {
+  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
+    const advice =
+      value === 0 ? 'With 0 nothing would be stored; for no caching, remove the provider' : numeric(value);
+    throw invalid(at, 'a number of seconds above 0', describe(value), advice);
+  }
+  return value;
+};
+
+export const flag: Check<boolean> = (value, at) => {
+  if (typeof value !== 'boolean') {
+    throw invalid(at, 'true or false', describe(value));
+  }
+  return value;
+};
+
+export function text(expected = 'a non-empty string', secret = false): Check<string> {
+  return (value, at) => {
+    if (typeof value !== 'string' || value === '') {
+      throw invalid(at, expected, describe(value, secret));
+    }
+    return value;
+  };
+}
+
+/** A string that no message ever shows. */
+export const secret: Check<string> = text('a non-empty string', true);
+
+export function oneOf<T extends string>(...names: readonly T[]): Check<T> {
+  return (value, at) => {
+    const found = names.find((name) => name === value);
+    if (found === undefined) {
+      const advice = typeof value === 'string' ? `The closest is "${nearest(value, names)}"` : '';
+      throw invalid(at, names.map((name) => `"${name}"`).join(' or '), describe(value), advice);
+    }
+    return found;
+  };
+}
+
+/** An object of these options. What is `undefined` counts as absent. */
+export function object<T extends object, Parsed = object>(
+  shape: Shape<T, Parsed>,
+  notes?: Notes,
+): Check<Checked<T, Parsed>> {
+  const names = Object.keys(shape);
+  return (value, at) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+      const expected = 'an object of options';
+      throw at.path === ''
+        ? new ConfigError(`${at.face}: expected ${expected}, got ${describe(value, true)}.`)
+        : invalid(at, expected, describe(value, true));
+    }
+    const checked: Record<string, unknown> = {};
+    for (const [name, given] of Object.entries(value)) {
+      if (given === undefined) {
+        continue;
+      }
+      const where = { face: at.face, path: at.path === '' ? name : `${at.path}.${name}` };
+      if (!Object.hasOwn(shape, name)) {
+        throw notes?.(name, where) ?? unknown(where, name, at.path, names);
+      }
+      checked[name] = shape[name as keyof T](given, where);
+    }
+    return checked as Checked<T, Parsed>;
+  };
+}
+
+/** Options that may also be just switched on or off: `compression: false`. */
+export function switchable<T extends { enabled?: boolean | undefined }>(inner: Check<T>): Check<boolean | T> {
+  return (value, at) => (typeof value === 'boolean' ? value : inner(value, at));
+}
+
+/** The name among `names` that takes the fewest edits from `name`. */
+export function nearest(name: string, names: readonly string[]): string {
+  const exact = names.find((known) => known.toLowerCase() === name.toLowerCase());
+  return exact ?? closest(name, names);
+}
+
+function unknown(where: Place, name: string, parent: string, names: readonly string[]): ConfigError {
+  const near = nearest(name, names);
+  const full = parent === '' ? near : `${parent}.${near}`;
+  return new ConfigError(
+    `${where.face}: unknown option "${where.path}". The closest valid option is "${full}"; all are: ${names.join(', ')}.`,
+  );
+}
+
+/** Environment variables are strings: the commonest reason for a number that is none. */
+function numeric(value: unknown): string {
+  return typeof value === 'string' && value.trim() !== '' && Number.isFinite(Number(value))
+    ? `Convert it with Number(…)`
+    : '';
+}
+
+function sentence(advice: string): string {
+  return advice === '' ? '' : ` ${advice}.`;
+}

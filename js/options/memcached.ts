@@ -1,0 +1,155 @@
+/** What people write for memcached, and what it becomes for the native core. */
+import {
+  agree,
+  type Check,
+  type Checked,
+  flag,
+  integer,
+  invalid,
+  object,
+  type Shape,
+  secret,
+} from './check.js';
+import { printed } from './endpoint.js';
+import { memjsNotes } from './foreign-names.js';
+import { defined, type NativeEndpoint, type StoreSpec } from './native-config.js';
+import {
+  agreedTimeouts,
+  MAX_TIMEOUT_MS,
+  nativeCore,
+  nativeTimeouts,
+  type StoreOptions,
+  storeShape,
+  type TimeoutOptions,
+  timeoutShape,
+} from './store.js';
+
+/** The memjs names that mean something here. Any other is an error that says so. */
+export interface MemjsOptions {
+  /** As `commandTimeout`, but in seconds. */
+  timeout?: number | undefined;
+  /** As `connectTimeout`, but in seconds. */
+  conntimeout?: number | undefined;
+  /** As `defaultTtl`, in seconds. */
+  expires?: number | undefined;
+  /** 0 or more. Checked and otherwise unused: here an operation is bounded by its deadline, not by a count. */
+  retries?: number | undefined;
+  /** TCP keepalive is always on: only `true` is taken. @default true */
+  keepAlive?: true | undefined;
+  /** Silence before the first keepalive probe, in seconds. @default 30 */
+  keepAliveDelay?: number | undefined;
+  username?: string | undefined;
+  password?: string | undefined;
+}
+
+/** What the store factory and the Medusa provider have in common. */
+export interface MemcachedOptions extends StoreOptions, TimeoutOptions {
+  /** For the server's ASCII authentication (`-Y`). */
+  username?: string | undefined;
+  password?: string | undefined;
+  /** The server's item limit (`-I`), in bytes. A larger value is `CACHALOT_TOO_LARGE`. @default 1048576 */
+  maxItemBytes?: number | undefined;
+  options?: MemjsOptions | undefined;
+}
+
+/** memcached's own bounds of `-I`: 1 KiB to 1 GiB. */
+const itemBytes = integer('bytes', 1024, 1024 * 1024 * 1024);
+
+/** Linux takes no longer silence than this for TCP_KEEPIDLE, in seconds. */
+const MAX_KEEPALIVE_S = 32_767;
+
+const fraction =
+  (max: number): Check<number> =>
+  (value, at) => {
+    if (typeof value !== 'number' || !(value > 0 && value <= max)) {
+      throw invalid(
+        at,
+        `a number of seconds above 0 and up to ${max}`,
+        typeof value === 'number' ? String(value) : `a ${typeof value}`,
+      );
+    }
+    return value;
+  };
+
+const expires: Check<number> = (value, at) => {
+  if (value === 0) {
+    throw invalid(
+      at,
+      'a number of seconds above 0',
+      '0',
+      'memjs reads 0 as "never"; write a long lifetime instead',
+    );
+  }
+  return fraction(Number.MAX_SAFE_INTEGER)(value, at);
+};
+
+const on: Check<true> = (value, at) => {
+  if (flag(value, at) === false) {
+    throw invalid(at, 'true', 'false', 'TCP keepalive is always on; set keepAliveDelay to make it rarer');
+  }
+  return true;
+};
+
+export const memcachedShape: Shape<MemcachedOptions> = {
+  ...storeShape,
+  ...timeoutShape,
+  username: secret,
+  password: secret,
+  maxItemBytes: itemBytes,
+  options: object<MemjsOptions>(
+    {
+      timeout: fraction(MAX_TIMEOUT_MS / 1000),
+      conntimeout: fraction(MAX_TIMEOUT_MS / 1000),
+      expires,
+      retries: integer('retries', 0, Number.MAX_SAFE_INTEGER),
+      keepAlive: on,
+      keepAliveDelay: fraction(MAX_KEEPALIVE_S),
+      username: secret,
+      password: secret,
+    },
+    memjsNotes,
+  ),
+};
+
+export function memcachedSpec(
+  face: string,
+  servers: NativeEndpoint[],
+  prefix: string,
+  options: Checked<MemcachedOptions>,
+): StoreSpec {
+  const inner = options.options ?? {};
+  const username = agree(face, [
+    ['username', options.username],
+    ['options.username', inner.username],
+  ]);
+  const password = agree(face, [
+    ['password', options.password],
+    ['options.password', inner.password],
+  ]);
+  if ((username === undefined) !== (password === undefined)) {
+    const [missing, given] = username === undefined ? ['username', 'password'] : ['password', 'username'];
+    throw invalid({ face, path: missing }, `one beside "${given}"`, 'nothing');
+  }
+  const timeouts = agreedTimeouts(face, options, [
+    ['connectTimeout', 'options.conntimeout', inMs(inner.conntimeout)],
+    ['commandTimeout', 'options.timeout', inMs(inner.timeout)],
+  ]);
+  return {
+    kind: 'memcached',
+    servers: servers.map(printed),
+    native: {
+      prefix,
+      backend: {
+        type: 'memcached',
+        servers,
+        ...defined({ username, password, maxItemBytes: options.maxItemBytes }),
+        timeouts: nativeTimeouts(timeouts, inMs(inner.keepAliveDelay)),
+      },
+      ...nativeCore(face, options),
+    },
+  };
+}
+
+function inMs(seconds: number | undefined): number | undefined {
+  return seconds === undefined ? undefined : Math.max(1, Math.round(seconds * 1000));
+}

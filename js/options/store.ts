@@ -1,0 +1,160 @@
+/** Options that every store takes, and what they become for the native core. */
+import {
+  agree,
+  type Check,
+  describe,
+  flag,
+  integer,
+  invalid,
+  object,
+  oneOf,
+  type Shape,
+  switchable,
+} from './check.js';
+import { defined, type NativeCompression, type NativeConfig, type NativeTimeouts } from './native-config.js';
+
+export interface CompressionOptions {
+  /** @default true, except for process memory: false */
+  enabled?: boolean | undefined;
+  /** Values of fewer bytes are stored as they are. @default 2048; for process memory 16384 */
+  threshold?: number | undefined;
+  /**
+   * 1 to 22 for zstd, 1 to 9 for deflate, none for lz4. A level without an algorithm means deflate at that level.
+   * @default 1 for zstd, 6 for deflate
+   */
+  level?: number | undefined;
+  /** @default 'zstd' */
+  algorithm?: 'zstd' | 'lz4' | 'deflate' | undefined;
+}
+
+/** How misses are remembered, so that data read before a clear is not stored after it (docs/tags.md). */
+export interface MissMemoryOptions {
+  /** How long a miss guards the set that follows it, in milliseconds. @default 10000 */
+  ms?: number | undefined;
+  /** Misses remembered one by one; more are merged, none is forgotten. @default 65536 */
+  max?: number | undefined;
+}
+
+export interface StoreOptions {
+  /** `true` and `false` switch it on and off with the defaults. Values are kept compressed only if that is smaller. */
+  compression?: boolean | CompressionOptions | undefined;
+  /** Largest value, in bytes of its JSON text, that is stored or read. @default 67108864 (64 MiB) */
+  maxValueBytes?: number | undefined;
+  missMemory?: MissMemoryOptions | undefined;
+}
+
+export interface TimeoutOptions {
+  /** For a connection and its greeting, in milliseconds. @default 2000 */
+  connectTimeout?: number | undefined;
+  /** Every operation settles within this many milliseconds. @default 1000 */
+  commandTimeout?: number | undefined;
+}
+
+/** An hour: longer than that a request does not wait, and no timer of any runtime overflows. */
+export const MAX_TIMEOUT_MS = 3_600_000;
+
+/** V8's longest string is a little above 512 MiB: a larger value could be stored, never returned. */
+const MAX_VALUE_BYTES = 512 * 1024 * 1024;
+
+/** A miss remembered costs some 100 bytes; this many take about 1.6 GB. */
+const MAX_MISSES = 16_777_216;
+
+/** Of a value. */
+export const bytes = integer('bytes', 0, MAX_VALUE_BYTES);
+
+export const milliseconds = integer('milliseconds', 1, MAX_TIMEOUT_MS);
+
+const compression: Check<CompressionOptions> = object<CompressionOptions>({
+  enabled: flag,
+  threshold: bytes,
+  level: integer('a compression level', 1, 22),
+  algorithm: oneOf('zstd', 'lz4', 'deflate'),
+});
+
+export const storeShape: Shape<StoreOptions> = {
+  compression: switchable(compression),
+  maxValueBytes: integer('bytes', 1, MAX_VALUE_BYTES),
+  missMemory: object<MissMemoryOptions>({
+    ms: integer('milliseconds', 0, MAX_TIMEOUT_MS),
+    max: integer('misses', 1, MAX_MISSES),
+  }),
+};
+
+export const timeoutShape: Shape<TimeoutOptions> = {
+  connectTimeout: milliseconds,
+  commandTimeout: milliseconds,
+};
+
+/** Longest prefix once escaped, as the core counts it (src/key.rs): leaves room for bookkeeping names on memcached. */
+const MAX_PREFIX_BYTES = 128;
+
+/** One trailing `:` is the separator and not part of the name. */
+export const prefix: Check<string> = (value, at) => {
+  if (typeof value !== 'string' || value.replace(/:$/, '') === '') {
+    throw invalid(
+      at,
+      'a non-empty string',
+      describe(value),
+      'Without a prefix the cache would share its keys with every other application on the server',
+    );
+  }
+  if (Buffer.byteLength(value) > MAX_PREFIX_BYTES) {
+    throw invalid(at, `at most ${MAX_PREFIX_BYTES} bytes`, `${Buffer.byteLength(value)} bytes`);
+  }
+  return value;
+};
+
+/** The part of the core's configuration that is the same for every store. */
+export function nativeCore(
+  face: string,
+  options: StoreOptions,
+  extra: { alias?: readonly [string, number | undefined]; fallback?: NativeCompression } = {},
+): Pick<NativeConfig, 'compression' | 'maxValueBytes' | 'missMemory'> {
+  const given: CompressionOptions =
+    typeof options.compression === 'boolean' ? { enabled: options.compression } : (options.compression ?? {});
+  checkLevel(face, given);
+  const threshold = agree(face, [
+    ['compression.threshold', given.threshold],
+    ...(extra.alias ? [extra.alias] : []),
+  ]);
+  // An object of options without `enabled` switches compression on: whoever sets a level wants it.
+  const enabled = given.enabled ?? (typeof options.compression === 'object' ? true : undefined);
+  return defined({
+    compression: { ...extra.fallback, ...defined({ ...given, enabled, threshold }) },
+    maxValueBytes: options.maxValueBytes,
+    missMemory: options.missMemory && defined(options.missMemory),
+  });
+}
+
+function checkLevel(face: string, { algorithm, level }: CompressionOptions): void {
+  const at = { face, path: 'compression.level' };
+  if (level !== undefined && algorithm === 'lz4') {
+    throw invalid(at, 'no level for lz4', String(level), 'Leave it out, or choose zstd or deflate');
+  }
+  if (level !== undefined && level > 9 && algorithm !== 'zstd') {
+    throw invalid(
+      at,
+      '1 to 9 for deflate',
+      String(level),
+      'zstd takes 1 to 22: set compression.algorithm to "zstd"',
+    );
+  }
+}
+
+export function nativeTimeouts(given: TimeoutOptions, keepaliveMs?: number): NativeTimeouts {
+  return defined({ connectMs: given.connectTimeout, commandMs: given.commandTimeout, keepaliveMs });
+}
+
+/** Fails if the two timeouts of two places differ. */
+export function agreedTimeouts(
+  face: string,
+  ours: TimeoutOptions,
+  theirs: ReadonlyArray<readonly [keyof TimeoutOptions, string, number | undefined]>,
+): TimeoutOptions {
+  const one = (name: keyof TimeoutOptions) =>
+    agree(face, [
+      [name, ours[name]],
+      ...theirs.filter(([of]) => of === name).map(([, path, value]) => [path, value] as const),
+    ]);
+  return { connectTimeout: one('connectTimeout'), commandTimeout: one('commandTimeout') };
+}
