@@ -1,0 +1,195 @@
+// What a provider does when its store fails, with a store that fails on demand. Real outages are in the failure suite.
+
+import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { CachalotError } from '../js/errors.js';
+import { RedisCachingProvider } from '../js/medusa/index.js';
+import type { StoreEvent } from '../js/native.js';
+
+const store = vi.hoisted(() => ({
+  failure: undefined as Error | undefined,
+  onEvent: (_: unknown): void => {},
+}));
+
+vi.mock('../js/native.js', () => ({
+  NativeStore: class {
+    constructor(_config: unknown, onEvent: (event: unknown) => void) {
+      store.onEvent = onEvent;
+    }
+    async #answer<T>(value: T): Promise<T> {
+      if (store.failure) {
+        throw store.failure;
+      }
+      return value;
+    }
+    get = () => this.#answer(undefined);
+    getByTags = () => this.#answer([]);
+    set = () => this.#answer(undefined);
+    clear = () => this.#answer(undefined);
+    close = async () => {};
+  },
+}));
+
+const server = 'cache:6379';
+const lost: StoreEvent = { type: 'disconnected', server, code: 'CACHALOT_CONNECTION', message: 'refused.' };
+const back: StoreEvent = { type: 'connected', server };
+
+let lines: string[] = [];
+
+function provider(): RedisCachingProvider {
+  const level = (name: string) => (message: string) => void lines.push(`${name} ${message}`);
+  return new RedisCachingProvider(
+    { logger: { info: level('info'), warn: level('warn') } },
+    { redisUrl: `redis://${server}` },
+  );
+}
+
+async function use(cache: RedisCachingProvider): Promise<unknown[]> {
+  return [
+    await cache.get({ key: 'k' }),
+    await cache.get({ tags: ['t'] }),
+    await cache.set({ key: 'k', data: 1 }),
+  ];
+}
+
+beforeEach(() => {
+  vi.useRealTimers();
+  lines = [];
+  store.failure = undefined;
+});
+
+describe.each(['CACHALOT_CONNECTION', 'CACHALOT_TIMEOUT', 'CACHALOT_BUSY'])('in an outage (%s)', (code) => {
+  it('reads are misses, writes resolve, and one warning tells of it', async () => {
+    const cache = provider();
+    store.failure = new CachalotError(code, 'No answer.');
+    expect(await use(cache)).toEqual([null, null, undefined]);
+    expect(await use(cache)).toEqual([null, null, undefined]);
+    expect(lines).toEqual([
+      'warn [cachalot-redis] No answer. Reads are misses until the server answers again.',
+    ]);
+  });
+
+  it('a clear that is kept resolves and is told; one that is lost rejects', async () => {
+    const cache = provider();
+    store.failure = new CachalotError(code, 'No answer.', { queued: true });
+    await cache.clear({ tags: ['t'] });
+    await cache.clear({ key: 'k' });
+    expect(lines).toEqual([
+      'warn [cachalot-redis] A clear is kept, and replayed before the first read after the outage: No answer.',
+    ]);
+    store.failure = new CachalotError(code, 'No answer.');
+    await expect(cache.clear({ tags: ['t'] })).rejects.toBe(store.failure);
+  });
+});
+
+describe('the log', () => {
+  it('has one line when an outage begins and one when it ends', async () => {
+    const cache = provider();
+    for (const _ of [1, 2]) {
+      store.onEvent(lost);
+      store.failure = new CachalotError('CACHALOT_CONNECTION', 'No answer.');
+      await use(cache);
+      store.onEvent(lost);
+      store.failure = undefined;
+      store.onEvent(back);
+    }
+    const outage = [
+      `warn [cachalot-redis] No connection to ${server}: refused. Reads are misses until it is back.`,
+      `info [cachalot-redis] Connected to ${server} again.`,
+    ];
+    expect(lines).toEqual([...outage, ...outage]);
+  });
+
+  it('tells an outage once where an operation fails before the connection is known to be lost', async () => {
+    const cache = provider();
+    store.failure = new CachalotError('CACHALOT_TIMEOUT', 'Too slow.');
+    await use(cache);
+    store.onEvent(lost);
+    store.onEvent(back);
+    expect(lines).toEqual([
+      'warn [cachalot-redis] Too slow. Reads are misses until the server answers again.',
+      `info [cachalot-redis] Connected to ${server} again.`,
+    ]);
+  });
+
+  it('counts the clears that were kept', async () => {
+    const cache = provider();
+    store.onEvent(lost);
+    store.failure = new CachalotError('CACHALOT_CONNECTION', 'No answer.', { queued: true });
+    await cache.clear({ tags: ['a'] });
+    await cache.clear({ tags: ['b'] });
+    store.onEvent(back);
+    expect(lines.at(-1)).toBe(
+      `info [cachalot-redis] Connected to ${server} again. Clears made meanwhile (2) are replayed.`,
+    );
+  });
+
+  it('repeats itself at most every 30 seconds where nothing tells of an end', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const cache = provider();
+    store.failure = new CachalotError('CACHALOT_BUSY', 'Too much.');
+    for (const ms of [0, 29_000, 2_000]) {
+      vi.advanceTimersByTime(ms);
+      await use(cache);
+    }
+    expect(lines).toHaveLength(2);
+  });
+
+  it('says nothing of a first connection', () => {
+    provider();
+    store.onEvent(back);
+    expect(lines).toEqual([]);
+  });
+
+  it('passes warnings on', () => {
+    provider();
+    store.onEvent({ type: 'warning', code: 'CACHALOT_CORRUPT', message: 'A stored value did not decode.' });
+    expect(lines).toEqual(['warn [cachalot-redis] A stored value did not decode.']);
+  });
+});
+
+describe('other failures', () => {
+  it.each(['CACHALOT_CONFIG', 'CACHALOT_TOO_LARGE', 'CACHALOT_CLOSED'])(
+    '%s reaches the caller',
+    async (code) => {
+      const cache = provider();
+      store.failure = new CachalotError(code, 'Yours to mend.');
+      for (const call of [
+        cache.get({ key: 'k' }),
+        cache.get({ tags: ['t'] }),
+        cache.set({ key: 'k', data: 1 }),
+        cache.clear({ key: 'k' }),
+      ]) {
+        await expect(call).rejects.toBe(store.failure);
+      }
+      expect(lines).toEqual([]);
+    },
+  );
+
+  it.each(['CACHALOT_SERVER', 'CACHALOT_UNSUPPORTED', 'CACHALOT_CORRUPT', 'CACHALOT_INTERNAL'])(
+    '%s is a miss and a warning',
+    async (code) => {
+      const cache = provider();
+      store.failure = new CachalotError(code, 'OOM.');
+      expect(await use(cache)).toEqual([null, null, undefined]);
+      expect(lines).toEqual([
+        'warn [cachalot-redis] A get failed: OOM.',
+        'warn [cachalot-redis] A set failed: OOM.',
+      ]);
+    },
+  );
+
+  it('a clear that the server refused rejects, unless nothing was ever stored there', async () => {
+    const cache = provider();
+    store.failure = new CachalotError('CACHALOT_SERVER', 'READONLY.');
+    await expect(cache.clear({ tags: ['t'] })).rejects.toBe(store.failure);
+    store.failure = new CachalotError('CACHALOT_UNSUPPORTED', 'SASL.');
+    await cache.clear({ tags: ['t'] });
+    expect(lines).toEqual(['warn [cachalot-redis] A clear failed: SASL.']);
+  });
+
+  it('what is no error of ours is not hidden', async () => {
+    const cache = provider();
+    store.failure = new TypeError('a defect');
+    await expect(cache.get({ key: 'k' })).rejects.toBe(store.failure);
+  });
+});

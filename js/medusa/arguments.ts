@@ -1,0 +1,119 @@
+/** Checks of what the providers are called with. Each error says what was expected, what came and what to do. */
+import { ConfigError } from '../errors.js';
+import { describe } from '../options/check.js';
+import type { InvalidationOptions } from '../types.js';
+
+/** For `get` and `clear`: an empty key counts as none, as with Medusa's own providers. */
+export function optionalKey(face: string, key: unknown): string | undefined {
+  return key === undefined || key === null || key === '' ? undefined : requiredKey(face, key);
+}
+
+export function requiredKey(face: string, key: unknown): string {
+  if (typeof key !== 'string' || key === '') {
+    throw refused(face, 'key', 'a non-empty string', describe(key));
+  }
+  if (!isWellFormed(key)) {
+    throw refused(
+      face,
+      'key',
+      'well-formed Unicode',
+      'a lone surrogate',
+      'Two such keys would be one in the store',
+    );
+  }
+  return key;
+}
+
+export function tagList(face: string, tags: unknown): readonly string[] {
+  if (tags === undefined || tags === null) {
+    return [];
+  }
+  if (!Array.isArray(tags)) {
+    throw refused(face, 'tags', 'an array of strings', describe(tags));
+  }
+  for (const tag of tags) {
+    if (typeof tag !== 'string') {
+      throw refused(face, 'tags', 'an array of strings', `one with ${describe(tag)} in it`);
+    }
+  }
+  return tags;
+}
+
+/** Milliseconds. */
+export function lifetime(face: string, ttl: unknown, fallback: number): number {
+  const seconds = ttl === undefined ? fallback : ttl;
+  if (typeof seconds !== 'number' || !Number.isFinite(seconds) || seconds < 0) {
+    throw refused(
+      face,
+      'ttl',
+      'a finite number of seconds, 0 or more',
+      describe(seconds),
+      'Leave it out for the default',
+    );
+  }
+  // 0 means "store nothing"; a lifetime above 0 is never rounded down to it. A larger number than the last is exact no more.
+  return seconds === 0 ? 0 : Math.min(Math.max(1, Math.round(seconds * 1000)), Number.MAX_SAFE_INTEGER);
+}
+
+/** The JSON text of a value that JSON can hold. */
+export function serialized(face: string, data: unknown): string {
+  const reason = unfaithful(data);
+  if (reason !== undefined) {
+    throw refused(face, 'data', 'a value that JSON can hold', reason);
+  }
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(data);
+  } catch (cause) {
+    const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+    throw new ConfigError(`${face}: data: expected a value that JSON can hold: ${why}. Nothing was stored.`, {
+      cause,
+    });
+  }
+  if (text === undefined) {
+    throw refused(face, 'data', 'a value that JSON can hold', 'one whose toJSON() returns nothing');
+  }
+  return text;
+}
+
+/** What JSON.stringify would silently turn into something else. Only the value itself: looking inside costs too much. */
+function unfaithful(data: unknown): string | undefined {
+  switch (typeof data) {
+    case 'undefined':
+      return 'undefined';
+    case 'function':
+    case 'symbol':
+    case 'bigint':
+      return describe(data);
+    case 'number':
+      return Number.isFinite(data) ? undefined : String(data);
+    case 'object':
+      if (data instanceof Promise) {
+        return 'a Promise; await it first';
+      }
+      return data instanceof Map || data instanceof Set
+        ? `a ${data.constructor.name}; make an array of it first`
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** What a clear by tags raises; `undefined` = these options clear nothing by tags. */
+export function raised(options: InvalidationOptions | null | undefined): 'all' | 'auto' | undefined {
+  if (options === undefined || options === null) {
+    return 'all';
+  }
+  return options.autoInvalidate === true ? 'auto' : undefined;
+}
+
+function refused(face: string, name: string, expected: string, came: string, advice = ''): ConfigError {
+  return new ConfigError(
+    `${face}: ${name}: expected ${expected}, got ${came}.${advice === '' ? '' : ` ${advice}.`} Nothing was done.`,
+  );
+}
+
+/** Node 20 has it; the compiler's library for it only from ES2024. */
+function isWellFormed(value: string): boolean {
+  return (value as string & { isWellFormed(): boolean }).isWellFormed();
+}

@@ -1,0 +1,120 @@
+/** The providers' own options: the names people already have in their medusa-config, checked and made into a store. */
+import { ConfigError } from '../errors.js';
+import { agree, type Notes, object, type Place, seconds } from '../options/check.js';
+import { DEFAULT_SERVERS, memcachedServers } from '../options/endpoint.js';
+import { memcachedNotes, redisNotes } from '../options/foreign-names.js';
+import { type MemcachedOptions, memcachedShape, memcachedSpec } from '../options/memcached.js';
+import { type MemoryOptions, memoryShape, memorySpec } from '../options/memory.js';
+import type { NativeEndpoint, StoreSpec } from '../options/native-config.js';
+import { type RedisOptions, redisShape, redisSpec } from '../options/redis.js';
+import { type RedisAddress, redisUrl } from '../options/redis-url.js';
+import { prefix } from '../options/store.js';
+
+export interface RedisProviderOptions extends RedisOptions {
+  /** `redis://[user:password@]host[:port][/db]`, or `unix:///path[?db=0]`; parts are percent-encoded. */
+  redisUrl: string;
+  /** Lifetime of a `set` that names none, in seconds. @default 3600 */
+  ttl?: number | undefined;
+}
+
+export interface MemcachedProviderOptions extends MemcachedOptions {
+  /** `host`, `host:port`, `[v6]:port`, a socket's path, or `memcached://…`. @default ['127.0.0.1:11211'] */
+  serverUrls?: readonly string[] | undefined;
+  /** What every key in the store starts with. @default 'medusa' */
+  cachePrefix?: string | undefined;
+  /** The same as `cachePrefix`. */
+  keyPrefix?: string | undefined;
+  /** Lifetime of a `set` that names none, in seconds. @default 3600 */
+  defaultTtl?: number | undefined;
+}
+
+export interface MemoryProviderOptions extends MemoryOptions {
+  /** Lifetime of a `set` that names none, in seconds. @default 3600 */
+  ttl?: number | undefined;
+}
+
+/** What a provider works with. */
+export interface Settings {
+  readonly store: StoreSpec;
+  /** Seconds. */
+  readonly ttl: number;
+}
+
+/** One kind of provider: its name in Medusa, and what its options mean. */
+export interface Face {
+  readonly identifier: string;
+  /** @throws CachalotError that names the option, what was expected and what came */
+  settings(options: unknown): Settings;
+}
+
+/** What every caching provider of Medusa defaults to. */
+const DEFAULT_TTL = 3600;
+
+const checkRedis = object<RedisProviderOptions, { redisUrl: RedisAddress }>(
+  { ...redisShape, redisUrl, ttl: seconds },
+  redisNotes,
+);
+
+export const redisFace: Face = {
+  identifier: 'cachalot-redis',
+  settings(given) {
+    const at = place(this);
+    const { redisUrl: address, ttl = DEFAULT_TTL, ...rest } = checkRedis(given ?? {}, at);
+    const endpoint = address ?? redisUrl(undefined, { ...at, path: 'redisUrl' });
+    return { store: redisSpec(at.face, 'redisUrl', endpoint, rest), ttl };
+  },
+};
+
+/** Names that the other providers use for the same thing. */
+const renamed: Notes = (name, at) => {
+  const here = { ttl: 'defaultTtl', prefix: 'cachePrefix' }[name];
+  return here === undefined
+    ? memcachedNotes(name, at)
+    : new ConfigError(`${at.face}: unknown option "${name}". It is called "${here}" here.`);
+};
+
+const checkMemcached = object<MemcachedProviderOptions, { serverUrls: NativeEndpoint[] }>(
+  {
+    ...memcachedShape,
+    serverUrls: memcachedServers,
+    cachePrefix: prefix,
+    keyPrefix: prefix,
+    defaultTtl: seconds,
+  },
+  renamed,
+);
+
+export const memcachedFace: Face = {
+  identifier: 'cachalot-memcached',
+  settings(given) {
+    const at = place(this);
+    const { serverUrls, cachePrefix, keyPrefix, defaultTtl, ...rest } = checkMemcached(given ?? {}, at);
+    const name = agree(at.face, [
+      ['cachePrefix', cachePrefix],
+      ['keyPrefix', keyPrefix],
+    ]);
+    const ttl = agree(at.face, [
+      ['defaultTtl', defaultTtl],
+      ['options.expires', rest.options?.expires],
+    ]);
+    return {
+      store: memcachedSpec(at.face, serverUrls ?? DEFAULT_SERVERS, name ?? 'medusa', rest),
+      ttl: ttl ?? DEFAULT_TTL,
+    };
+  },
+};
+
+const checkMemory = object<MemoryProviderOptions>({ ...memoryShape, ttl: seconds });
+
+export const memoryFace: Face = {
+  identifier: 'cachalot-memory',
+  settings(given) {
+    const at = place(this);
+    const { ttl = DEFAULT_TTL, ...rest } = checkMemory(given ?? {}, at);
+    return { store: memorySpec(at.face, rest), ttl };
+  },
+};
+
+function place(face: Face): Place {
+  return { face: face.identifier, path: '' };
+}

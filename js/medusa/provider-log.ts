@@ -1,0 +1,21 @@
+import type { CacheLogger } from '../types.js';
+
+/** Medusa's logger, as one provider uses it: every line names the provider. */
+export class ProviderLog {
+  readonly #logger: CacheLogger;
+  readonly #name: string;
+
+  constructor(logger: CacheLogger, name: string) {
+    this.#logger = logger;
+    this.#name = name;
+  }
+
+  /** A logger may lack methods, and one that throws must not make a cache fail. */
+  line(level: 'debug' | 'info' | 'warn', message: string): void {
+    try {
+      this.#logger[level]?.(`[${this.#name}] ${message}`);
+    } catch {
+      // There is nowhere to say it.
+    }
+  }
+}
