@@ -74,7 +74,7 @@ describe.each(['CACHALOT_CONNECTION', 'CACHALOT_TIMEOUT', 'CACHALOT_BUSY'])('in 
     await cache.clear({ tags: ['t'] });
     await cache.clear({ key: 'k' });
     expect(lines).toEqual([
-      'warn [cachalot-redis] A clear is kept, and replayed before the first read after the outage: No answer.',
+      'info [cachalot-redis] A clear is kept, and replayed before the first read after the outage: No answer.',
     ]);
     store.failure = new CachalotError(code, 'No answer.');
     await expect(cache.clear({ tags: ['t'] })).rejects.toBe(store.failure);
@@ -93,7 +93,7 @@ describe('the log', () => {
       store.onEvent(back);
     }
     const outage = [
-      `warn [cachalot-redis] No connection to ${server}: refused. Reads are misses until it is back.`,
+      `warn [cachalot-redis] No connection to ${server}: refused. Reads from it are misses until it is back.`,
       `info [cachalot-redis] Connected to ${server} again.`,
     ];
     expect(lines).toEqual([...outage, ...outage]);

@@ -36,7 +36,7 @@ function load(face: Face, { container, logger, options, moduleOptions }: LoaderA
   register(container, face, settings);
   const told = new ProviderLog(loggerOf({ logger }), face.identifier);
   if (settings.store.servers.length === 0) {
-    told.line('info', 'Caching in process memory.');
+    told.line('info', 'Caching in process memory');
   } else {
     probe(settings, told);
   }
@@ -58,11 +58,12 @@ function probe({ store }: Settings, log: ProviderLog): void {
     } else if (!heard.has(event.server)) {
       heard.add(event.server);
       if (event.type === 'connected') {
-        log.line('info', `Connected to ${event.server}.`);
+        log.line('info', `Connected to ${event.server}`);
       } else {
         log.line(
           'warn',
-          `No connection to ${event.server}: ${event.message} The cache is used once it is back.`,
+          `No connection to ${event.server}: ${event.message}`,
+          'The cache is used once it is back',
         );
       }
     }

@@ -37,21 +37,22 @@ export class OutageLog {
   outage(error: Error): void {
     if (this.#lost.size === 0 && !this.#isRecent(this.#unexplained)) {
       this.#unexplained = performance.now();
-      this.#log.line('warn', `${sentence(error.message)} Reads are misses until the server answers again.`);
+      this.#log.line('warn', error.message, 'Reads are misses until the server answers again');
     }
   }
 
   /** An operation failed for another reason, and its caller does not hear of it. */
   failed(what: string, error: Error): void {
-    this.#seldom(what, `A ${what} failed: ${sentence(error.message)}`);
+    this.#seldom('warn', what, `A ${what} failed: ${error.message}`);
   }
 
   /** A clear waits for the outage to end. */
   queued(error: Error): void {
     this.#queued += 1;
     this.#seldom(
+      'info',
       'queued',
-      `A clear is kept, and replayed before the first read after the outage: ${sentence(error.message)}`,
+      `A clear is kept, and replayed before the first read after the outage: ${error.message}`,
     );
   }
 
@@ -59,13 +60,13 @@ export class OutageLog {
     const again = this.#lost.delete(server) || this.#unexplained !== undefined;
     this.#unexplained = undefined;
     if (!again) {
-      this.#log.line('debug', `Connected to ${server}.`);
+      this.#log.line('debug', `Connected to ${server}`);
       return;
     }
-    const kept = this.#queued === 0 ? '' : ` Clears made meanwhile (${this.#queued}) are replayed.`;
+    const kept = this.#queued === 0 ? [] : [`Clears made meanwhile (${this.#queued}) are replayed`];
     this.#queued = 0;
     this.#last.clear();
-    this.#log.line('info', `Connected to ${server} again.${kept}`);
+    this.#log.line('info', `Connected to ${server} again`, ...kept);
   }
 
   #disconnected(server: string, why: string): void {
@@ -78,21 +79,17 @@ export class OutageLog {
       this.#unexplained = undefined;
       return;
     }
-    this.#log.line('warn', `No connection to ${server}: ${sentence(why)} Reads are misses until it is back.`);
+    this.#log.line('warn', `No connection to ${server}: ${why}`, 'Reads from it are misses until it is back');
   }
 
-  #seldom(kind: string, message: string): void {
+  #seldom(level: 'info' | 'warn', kind: string, message: string): void {
     if (!this.#isRecent(this.#last.get(kind))) {
       this.#last.set(kind, performance.now());
-      this.#log.line('warn', message);
+      this.#log.line(level, message);
     }
   }
 
   #isRecent(at: number | undefined): boolean {
     return at !== undefined && performance.now() - at < QUIET_MS;
   }
-}
-
-function sentence(message: string): string {
-  return message.endsWith('.') ? message : `${message}.`;
 }

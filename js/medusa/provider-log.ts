@@ -11,7 +11,8 @@ export class ProviderLog {
   }
 
   /** A logger may lack methods, and one that throws must not make a cache fail. */
-  line(level: 'debug' | 'info' | 'warn', message: string): void {
+  line(level: 'debug' | 'info' | 'warn', ...sentences: string[]): void {
+    const message = sentences.map((one) => (/[.…]$/.test(one) ? one : `${one}.`)).join(' ');
     try {
       this.#logger[level]?.(`[${this.#name}] ${message}`);
     } catch {
