@@ -241,6 +241,13 @@ describe('secrets', () => {
     expect(inspect(error, { showHidden: true, depth: 10 })).not.toContain(secret);
     expect(`${error.message}${error.stack}${JSON.stringify(error)}`).not.toContain(secret);
   });
+
+  it('are in no error where they are numbers either', () => {
+    const error = refusal(() => memcachedFace.settings({ username: 'u', password: 5_318_008 }));
+    expect(error.message).toBe(
+      'cachalot-memcached: option "password": expected a non-empty string, got a number.',
+    );
+  });
 });
 
 describe('serverUrls', () => {
