@@ -22,10 +22,19 @@ struct Seen {
     at: Instant,
 }
 
-#[derive(Default)]
 struct OfKey {
     waiting: VecDeque<Seen>,
     used: Option<Seen>,
+    /// Misses of this key from before are among the merged, if anywhere.
+    since: Instant,
+}
+
+/// What a bucket keeps of the misses that found the table full.
+#[derive(Clone, Copy)]
+struct Merged {
+    oldest: Epoch,
+    first: Instant,
+    last: Instant,
 }
 
 /// Two generations of keys: a key touched moves to the young one, and the old one is dropped as a whole when all in it
@@ -34,7 +43,7 @@ struct Table {
     young: HashMap<Box<str>, OfKey>,
     old: HashMap<Box<str>, OfKey>,
     turned: Instant,
-    merged: Vec<Option<(Epoch, Instant)>>,
+    merged: Vec<Option<Merged>>,
 }
 
 pub struct MissMemory {
@@ -61,13 +70,12 @@ impl MissMemory {
         let table = &mut *self.table.lock();
         table.turn(now, self.keep);
         let full = table.young.len() + table.old.len() >= self.max;
-        let Some(of_key) = table.touch(key, !full) else {
-            let slot = &mut table.merged[bucket(key)];
-            let epoch = match *slot {
-                Some((kept, at)) if now.duration_since(at) < self.keep => kept.oldest(guard.epoch),
-                _ => guard.epoch,
+        let Some(of_key) = table.touch(key, (!full).then_some(now)) else {
+            let merged = match table.merged(key, now, self.keep) {
+                Some(kept) => Merged { oldest: kept.oldest.oldest(guard.epoch), last: now, ..kept },
+                None => Merged { oldest: guard.epoch, first: now, last: now },
             };
-            *slot = Some((epoch, now));
+            table.merged[bucket(key)] = Some(merged);
             return;
         };
         of_key.forget(now, self.keep);
@@ -85,26 +93,30 @@ impl MissMemory {
     pub fn take(&self, key: &str, now: Instant) -> Option<Guard> {
         let table = &mut *self.table.lock();
         table.turn(now, self.keep);
-        if let Some(of_key) = table.touch(key, false) {
+        let merged = table.merged(key, now, self.keep);
+        if let Some(of_key) = table.touch(key, None) {
             of_key.forget(now, self.keep);
             if let Some(oldest) = of_key.oldest() {
                 of_key.waiting.pop_back();
                 of_key.used = Some(Seen { at: now, ..oldest });
             }
             if let Some(seen) = of_key.used {
-                return Some(seen.guard);
+                return Some(match merged {
+                    // The set may follow a miss of this key that was merged before the table had room for it.
+                    Some(merged) if merged.first <= of_key.since => {
+                        Guard { epoch: merged.oldest.oldest(seen.guard.epoch), lease: None }
+                    }
+                    _ => seen.guard,
+                });
             }
         }
-        match table.merged[bucket(key)] {
-            Some((epoch, at)) if now.duration_since(at) < self.keep => Some(Guard { epoch, lease: None }),
-            _ => None,
-        }
+        merged.map(|merged| Guard { epoch: merged.oldest, lease: None })
     }
 
     /// A guarded set was stored: the next one after the same miss goes by what was stored.
     pub fn renew(&self, key: &str, guard: Guard, lease: Lease) {
         let table = &mut *self.table.lock();
-        if let Some(of_key) = table.touch(key, false)
+        if let Some(of_key) = table.touch(key, None)
             && let Some(used) = &mut of_key.used
             && used.guard == guard
         {
@@ -121,16 +133,21 @@ impl Table {
         }
     }
 
-    fn touch(&mut self, key: &str, create: bool) -> Option<&mut OfKey> {
+    /// `create`: from when on, if it is not there.
+    fn touch(&mut self, key: &str, create: Option<Instant>) -> Option<&mut OfKey> {
         if !self.young.contains_key(key) {
-            let of_key = match self.old.remove(key) {
-                Some(of_key) => of_key,
-                None if create => OfKey::default(),
-                None => return None,
+            let of_key = match (self.old.remove(key), create) {
+                (Some(of_key), _) => of_key,
+                (None, Some(since)) => OfKey { waiting: VecDeque::new(), used: None, since },
+                (None, None) => return None,
             };
             self.young.insert(key.into(), of_key);
         }
         self.young.get_mut(key)
+    }
+
+    fn merged(&self, key: &str, now: Instant, keep: Duration) -> Option<Merged> {
+        self.merged[bucket(key)].filter(|merged| now.duration_since(merged.last) < keep)
     }
 }
 
@@ -226,6 +243,20 @@ mod tests {
         }
         let table = memory.table.lock();
         assert!(table.young.len() + table.old.len() <= 100);
+    }
+
+    #[test]
+    fn a_key_that_finds_room_after_a_miss_was_merged_goes_by_the_older() {
+        let (memory, start) = (memory(1), Instant::now());
+        let at = |ms| start + Duration::from_millis(ms);
+        memory.remember("other", guard(1), start);
+        assert_eq!(memory.take("k", at(10_000)), None);
+        memory.remember("k", guard(2), at(15_000));
+        // Two turns have made room.
+        memory.remember("k", guard(7), at(20_000));
+        assert_eq!(memory.table.lock().young.len(), 1);
+        assert_eq!(memory.take("k", at(20_001)), Some(guard(2)), "the first reader may be the slower one");
+        assert_eq!(memory.take("k", at(25_001)), Some(guard(7)), "nothing merged is left to follow");
     }
 
     #[test]
