@@ -6,10 +6,9 @@ use crate::error::{Code, Error, Result};
 use crate::net::link::{Greeting, Server};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-/// `version`, thrice: a server that speaks the binary protocol alone waits for 24 bytes before it finds out that these
-/// are none of its own.
-const VERSION: &[u8] = b"version\r\nversion\r\nversion\r\n";
-const VERSIONS: usize = 3;
+/// `version`, padded to 24 bytes: a server that speaks the binary protocol alone waits for so many before it finds out
+/// that these are none of its own. One command only, since before authentication a server drops what follows the first.
+const VERSION: &[u8] = b"version               \r\n";
 
 /// After so many connections closed on our first words in ASCII, one attempt asks in the binary protocol. A proxy whose
 /// server restarts closes once or twice too.
@@ -44,7 +43,7 @@ impl Greeter {
     }
 
     async fn version(&self, greeting: &mut Greeting<Meta>) -> Result<Outcome> {
-        let replies = greeting.ask(VERSION, VERSIONS).await?;
+        let replies = greeting.ask(VERSION, 1).await?;
         replies
             .into_iter()
             .next()

@@ -60,19 +60,20 @@ impl MemcachedBackend {
         let want = Want { vivify: lease.then_some(STUB_SECONDS), ..Want::VALUE };
         let slots: Vec<_> = keys.iter().map(|key| batch.get(&store.entry(key), want)).collect();
         let mut replies = batch.send().await;
-        let counter = store.epoch_from(&mut replies, epoch).ok();
+        let counter = store.epoch_from(&mut replies, epoch);
         let star = replies.take(star);
-        let unjudged = star.as_ref().err().cloned();
+        let unjudged = counter.as_ref().err().or(star.as_ref().err()).cloned();
         let found = slots.into_iter().map(|slot| {
             let found = found(replies.take(slot)?)?;
             match (&found, &unjudged) {
-                // Without the record of `*` nothing can be judged: an outage, not an invalid entry to be reclaimed.
+                // Without the epoch and the record of `*` nothing is judged: an outage, not an invalid entry to be
+                // reclaimed.
                 (Found::Wire(..), Some(error)) => Err(error.clone()),
                 _ => Ok(found),
             }
         });
-        let found = found.collect();
-        let epoch = match counter {
+        let found: Vec<_> = found.collect();
+        let epoch = match counter.ok() {
             // The reader may set what it misses, for which it needs an epoch read before it asks its own source.
             Some(was @ (Counter::Absent | Counter::Foreign(_))) if lease => {
                 store.read_epoch(Some(was)).await.ok()
@@ -81,7 +82,7 @@ impl MemcachedBackend {
         };
         ReadReply {
             epoch: epoch.unwrap_or(Epoch::NONE),
-            star: star.ok().and_then(|reply| record(&reply)),
+            star: star.ok().filter(|_| unjudged.is_none()).and_then(|reply| record(&reply)),
             found,
         }
     }
