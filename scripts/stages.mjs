@@ -1,0 +1,139 @@
+// What `npm test` consists of, in order. A stage returns its counts; what it needs runs before it.
+
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { build } from './build.mjs';
+import { cargoReader, check, nodeTestReader, none, sum, vitestCounts, withExit } from './counts.mjs';
+import { generatedFilesAreCurrent } from './drift.mjs';
+import { install } from './install.mjs';
+import { root } from './root.mjs';
+import { npm, run } from './run.mjs';
+import { provideServers } from './servers.mjs';
+import { missingTools } from './toolchain.mjs';
+
+const MEDUSA = 'test-packages/medusa';
+
+/** The programs are run by their own files: a shell and npx between them would swallow signals. */
+const tool = (path, args) => run(process.execPath, [join(root, 'node_modules', path), ...args]);
+
+const clippy = (features) =>
+  run('cargo', ['clippy', '--locked', '--all-targets', ...features, '--', '-D', 'warnings']);
+
+/**
+ * @typedef {object} Stage
+ * @property {string} name for `--only`
+ * @property {string} title
+ * @property {string[]} needs names of stages without which it cannot run
+ * @property {(args: string[]) => Promise<import('./counts.mjs').Counts>} run `args`: what follows on the command line
+ */
+
+/** @type {Stage[]} */
+export const STAGES = [
+  {
+    name: 'tools',
+    title: 'Toolchain',
+    needs: [],
+    async run() {
+      const missing = missingTools();
+      for (const complaint of missing) console.error(complaint);
+      return check(missing.length === 0);
+    },
+  },
+  {
+    name: 'install',
+    title: 'Dependencies (npm ci)',
+    needs: [],
+    run: async () => check(await install()),
+  },
+  {
+    name: 'servers',
+    title: 'redis-server and memcached',
+    needs: [],
+    run: async () => check(await provideServers()),
+  },
+  {
+    name: 'rustfmt',
+    title: 'Rust format (rustfmt)',
+    needs: ['tools'],
+    run: async () => check((await run('cargo', ['fmt', '--check'])).code === 0),
+  },
+  {
+    name: 'clippy',
+    title: 'Rust lint (clippy), core alone and with the addon',
+    needs: ['tools'],
+    run: async () =>
+      sum([
+        check((await clippy(['--no-default-features'])).code === 0),
+        check((await clippy([])).code === 0),
+      ]),
+  },
+  {
+    name: 'rust',
+    title: 'Rust tests (cargo test --no-default-features)',
+    needs: ['tools', 'servers'],
+    async run(args) {
+      const reader = cargoReader();
+      const { code } = await run(
+        'cargo',
+        ['test', '--locked', '--no-default-features', '--no-fail-fast', ...args],
+        { line: reader.line },
+      );
+      return withExit(reader.counts, code);
+    },
+  },
+  {
+    name: 'biome',
+    title: 'TypeScript format and lint (Biome)',
+    needs: ['install'],
+    run: async () => check((await tool('@biomejs/biome/bin/biome', ['ci'])).code === 0),
+  },
+  {
+    name: 'tsc',
+    title: 'Types (tsc)',
+    needs: ['install'],
+    run: async () => check((await tool('typescript/bin/tsc', ['--noEmit'])).code === 0),
+  },
+  {
+    name: 'build',
+    title: 'Release addon and dist/',
+    needs: ['tools', 'install'],
+    run: async () => check(await build()),
+  },
+  {
+    name: 'drift',
+    title: 'Generated files (index.js, index.d.ts, npm/)',
+    needs: ['build'],
+    run: async () => check(await generatedFilesAreCurrent()),
+  },
+  {
+    name: 'vitest',
+    title: 'TypeScript tests (vitest)',
+    needs: ['build', 'servers'],
+    async run(args) {
+      const report = join(root, 'tmp', 'vitest.json');
+      mkdirSync(join(root, 'tmp'), { recursive: true });
+      rmSync(report, { force: true });
+      const { code } = await tool('vitest/vitest.mjs', [
+        ...['run', '--reporter=default', '--reporter=json', `--outputFile.json=${report}`],
+        ...args,
+      ]);
+      const counts = existsSync(report) ? vitestCounts(JSON.parse(readFileSync(report, 'utf8'))) : none();
+      return withExit(counts, code);
+    },
+  },
+  {
+    name: 'medusa',
+    title: "Providers under Medusa's own module loader",
+    needs: ['build', 'servers'],
+    async run(args) {
+      if (!existsSync(join(root, MEDUSA, 'package.json'))) return check(false);
+      if (!(await install(MEDUSA))) return check(false);
+      const reader = nodeTestReader();
+      const { code } = await npm(['test', '--silent', '--', ...args], {
+        cwd: join(root, MEDUSA),
+        line: reader.line,
+      });
+      return withExit(reader.counts, code);
+    },
+  },
+];
