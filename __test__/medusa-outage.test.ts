@@ -82,7 +82,11 @@ describe.each(['CACHALOT_CONNECTION', 'CACHALOT_TIMEOUT', 'CACHALOT_BUSY'])('in 
 });
 
 describe('the log', () => {
+  const begins = `warn [cachalot-redis] No connection to ${server}: refused. Reads from it are misses until it is back.`;
+  const ends = `info [cachalot-redis] Connected to ${server} again.`;
+
   it('has one line when an outage begins and one when it ends', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
     const cache = provider();
     for (const _ of [1, 2]) {
       store.onEvent(lost);
@@ -91,12 +95,34 @@ describe('the log', () => {
       store.onEvent(lost);
       store.failure = undefined;
       store.onEvent(back);
+      vi.advanceTimersByTime(1000);
     }
-    const outage = [
-      `warn [cachalot-redis] No connection to ${server}: refused. Reads from it are misses until it is back.`,
-      `info [cachalot-redis] Connected to ${server} again.`,
-    ];
-    expect(lines).toEqual([...outage, ...outage]);
+    expect(lines).toEqual([begins, ends, begins, ends]);
+  });
+
+  it('has a line a second at most for a wire that comes and goes', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    provider();
+    for (let ms = 0; ms < 2000; ms += 50) {
+      store.onEvent(lost);
+      store.onEvent(back);
+      vi.advanceTimersByTime(50);
+    }
+    expect(lines).toEqual([begins, ends, begins, ends]);
+  });
+
+  it('tells of a loss that it held back, if that lasts', async () => {
+    vi.useFakeTimers({ toFake: ['performance'] });
+    const cache = provider();
+    store.onEvent(lost);
+    store.onEvent(back);
+    store.onEvent(lost);
+    store.failure = new CachalotError('CACHALOT_CONNECTION', 'No answer.');
+    await use(cache);
+    expect(lines).toEqual([begins, ends]);
+    vi.advanceTimersByTime(1000);
+    await use(cache);
+    expect(lines).toEqual([begins, ends, begins]);
   });
 
   it('tells an outage once where an operation fails before the connection is known to be lost', async () => {

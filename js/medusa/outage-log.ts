@@ -5,10 +5,20 @@ import type { ProviderLog } from './provider-log.js';
 /** Between two lines of one kind within an outage: a server that is away fails every request, perhaps for hours. */
 const QUIET_MS = 30_000;
 
+/** Between two outages of one server that are told: a wire that comes and goes is many of them. */
+const FLAP_MS = 1000;
+
+/** A server whose connection is lost. */
+interface Loss {
+  why: string;
+  told: boolean;
+}
+
 export class OutageLog {
   readonly #log: ProviderLog;
-  /** Servers whose connection is lost, each told once. */
-  readonly #lost = new Set<string>();
+  readonly #lost = new Map<string, Loss>();
+  /** When the loss of each server was last told. */
+  readonly #toldAt = new Map<string, number>();
   /** When an outage was told of which no connection's loss is known (yet). */
   #unexplained: number | undefined;
   /** Clears that wait for the outage to end. */
@@ -35,7 +45,11 @@ export class OutageLog {
 
   /** An operation failed because the server is away or too slow; its caller sees a miss. */
   outage(error: Error): void {
-    if (this.#lost.size === 0 && !this.#isRecent(this.#unexplained)) {
+    if (this.#lost.size > 0) {
+      for (const [server, loss] of this.#lost) {
+        this.#tellLoss(server, loss);
+      }
+    } else if (!isWithin(QUIET_MS, this.#unexplained)) {
       this.#unexplained = performance.now();
       this.#log.line('warn', error.message, 'Reads are misses until the server answers again');
     }
@@ -49,17 +63,15 @@ export class OutageLog {
   /** A clear waits for the outage to end. */
   queued(error: Error): void {
     this.#queued += 1;
-    this.#seldom(
-      'info',
-      'queued',
-      `A clear is kept, and replayed before the first read after the outage: ${error.message}`,
-    );
+    const what = 'A clear is kept, and replayed before the first read after the outage';
+    this.#seldom('info', 'queued', `${what}: ${error.message}`);
   }
 
   #connected(server: string): void {
-    const again = this.#lost.delete(server) || this.#unexplained !== undefined;
+    const told = this.#lost.get(server)?.told || this.#unexplained !== undefined;
+    this.#lost.delete(server);
     this.#unexplained = undefined;
-    if (!again) {
+    if (!told) {
       this.#log.line('debug', `Connected to ${server}`);
       return;
     }
@@ -73,23 +85,39 @@ export class OutageLog {
     if (this.#lost.has(server)) {
       return;
     }
-    this.#lost.add(server);
-    if (this.#isRecent(this.#unexplained)) {
-      // The failed operation that told of this outage was faster than the event.
+    // The failed operation that told of this outage may have been faster than the event.
+    const told = isWithin(QUIET_MS, this.#unexplained);
+    const loss = { why, told };
+    this.#lost.set(server, loss);
+    if (told) {
       this.#unexplained = undefined;
-      return;
+      this.#toldAt.set(server, performance.now());
+    } else {
+      this.#tellLoss(server, loss);
     }
-    this.#log.line('warn', `No connection to ${server}: ${why}`, 'Reads from it are misses until it is back');
+  }
+
+  /** At once, or, if another loss was told just now, with the first operation that fails later. */
+  #tellLoss(server: string, loss: Loss): void {
+    if (!loss.told && !isWithin(FLAP_MS, this.#toldAt.get(server))) {
+      loss.told = true;
+      this.#toldAt.set(server, performance.now());
+      this.#log.line(
+        'warn',
+        `No connection to ${server}: ${loss.why}`,
+        'Reads from it are misses until it is back',
+      );
+    }
   }
 
   #seldom(level: 'info' | 'warn', kind: string, message: string): void {
-    if (!this.#isRecent(this.#last.get(kind))) {
+    if (!isWithin(QUIET_MS, this.#last.get(kind))) {
       this.#last.set(kind, performance.now());
       this.#log.line(level, message);
     }
   }
+}
 
-  #isRecent(at: number | undefined): boolean {
-    return at !== undefined && performance.now() - at < QUIET_MS;
-  }
+function isWithin(ms: number, at: number | undefined): boolean {
+  return at !== undefined && performance.now() - at < ms;
 }
