@@ -94,6 +94,9 @@ describe('set', () => {
     ['an infinite ttl', { ttl: Number.POSITIVE_INFINITY }, /ttl.*Infinity/],
     ['a string as ttl', { ttl: '60' }, /ttl.*"60"/],
     ['null as ttl', { ttl: null }, /ttl.*null/],
+    ['a key that is too long', { key: 'é'.repeat(32_768) }, /key.*65535 bytes.*65536/],
+    ['a tag that is too long', { tags: ['x'.repeat(65_536)] }, /tags.*65535 bytes/],
+    ['more tags than 128', { tags: Array.from({ length: 129 }, (_, n) => `t${n}`) }, /tags.*at most 128/],
     ['tags that are no array', { tags: 't' }, /tags.*"t"/],
     ['a tag that is no string', { tags: ['t', 7] }, /tags.*one with 7/],
   ])('refuses %s, and stores nothing', async (_, wrong, said) => {

@@ -3,6 +3,12 @@ import { ConfigError } from '../errors.js';
 import { describe } from '../options/check.js';
 import type { InvalidationOptions } from '../types.js';
 
+/** An entry's header counts the bytes of a name in 16 bits (docs/wire-format.md). */
+const MAX_NAME_BYTES = 65_535;
+
+/** All tags of an entry are checked at every read; its header counts them in 8 bits. */
+const MAX_TAGS = 128;
+
 /** For `get` and `clear`: an empty key counts as none, as with Medusa's own providers. */
 export function optionalKey(face: string, key: unknown): string | undefined {
   return key === undefined || key === null || key === '' ? undefined : requiredKey(face, key);
@@ -21,6 +27,7 @@ export function requiredKey(face: string, key: unknown): string {
       'Two such keys would be one in the store',
     );
   }
+  checkLength(face, 'key', key);
   return key;
 }
 
@@ -35,8 +42,22 @@ export function tagList(face: string, tags: unknown): readonly string[] {
     if (typeof tag !== 'string') {
       throw refused(face, 'tags', 'an array of strings', `one with ${describe(tag)} in it`);
     }
+    checkLength(face, 'tags', tag);
   }
   return tags;
+}
+
+/** Tags to store an entry with. */
+export function entryTags(face: string, tags: unknown): readonly string[] {
+  const list = tagList(face, tags);
+  if (list.length > MAX_TAGS) {
+    const distinct = new Set(list);
+    distinct.delete('*');
+    if (distinct.size > MAX_TAGS) {
+      throw refused(face, 'tags', `at most ${MAX_TAGS} of them`, String(distinct.size));
+    }
+  }
+  return list;
 }
 
 /** Milliseconds. */
@@ -111,6 +132,14 @@ function refused(face: string, name: string, expected: string, came: string, adv
   return new ConfigError(
     `${face}: ${name}: expected ${expected}, got ${came}.${advice === '' ? '' : ` ${advice}.`} Nothing was done.`,
   );
+}
+
+function checkLength(face: string, name: string, text: string): void {
+  // A character has at most 3 bytes for each of its UTF-16 units, so that few need counting.
+  if (text.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(text) > MAX_NAME_BYTES) {
+    const came = `${Buffer.byteLength(text)}`;
+    throw refused(face, name, `at most ${MAX_NAME_BYTES} bytes each`, came, 'Hash it before you use it');
+  }
 }
 
 /** Node 20 has it; the compiler's library for it only from ES2024. */

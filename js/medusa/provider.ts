@@ -2,7 +2,7 @@
 import { CachalotError } from '../errors.js';
 import { NativeStore, type Stats } from '../native.js';
 import type { ClearRequest, GetRequest, MedusaCachingProvider, SetRequest } from '../types.js';
-import { lifetime, optionalKey, raised, requiredKey, serialized, tagList } from './arguments.js';
+import { entryTags, lifetime, optionalKey, raised, requiredKey, serialized, tagList } from './arguments.js';
 import type { Face } from './options.js';
 import { OutageLog } from './outage-log.js';
 import { ProviderLog } from './provider-log.js';
@@ -11,8 +11,11 @@ import { loggerOf, settingsFor } from './registration.js';
 /** The server is away or too slow. */
 const OUTAGE = new Set(['CACHALOT_CONNECTION', 'CACHALOT_TIMEOUT', 'CACHALOT_BUSY']);
 
-/** The caller's to mend: a request could never work, or the provider was closed. */
-const REFUSED = new Set(['CACHALOT_CONFIG', 'CACHALOT_TOO_LARGE', 'CACHALOT_CLOSED']);
+/** The caller's to mend. Arguments are checked before the store is asked, so its `CACHALOT_CONFIG` is the connection's. */
+const REFUSED = new Set(['CACHALOT_TOO_LARGE', 'CACHALOT_CLOSED']);
+
+/** The server was never usable with these options, so nothing was ever stored there. */
+const UNUSABLE = new Set(['CACHALOT_CONFIG', 'CACHALOT_UNSUPPORTED']);
 
 export abstract class CachingProvider implements MedusaCachingProvider {
   // Not #private: a service may be handed out behind a Proxy, through which #fields cannot be reached.
@@ -67,7 +70,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
   async set(request: SetRequest): Promise<void> {
     const key = requiredKey(this.face, request?.key);
     const ttl = lifetime(this.face, request.ttl, this.ttl);
-    const tags = tagList(this.face, request.tags);
+    const tags = entryTags(this.face, request.tags);
     const data = serialized(this.face, request.data);
     const auto = request.options?.autoInvalidate !== false;
     try {
@@ -98,8 +101,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
     } catch (error) {
       if (error instanceof CachalotError && error.queued) {
         this.log.queued(error);
-      } else if (error instanceof CachalotError && error.code === 'CACHALOT_UNSUPPORTED') {
-        // On such a server nothing was ever stored.
+      } else if (error instanceof CachalotError && UNUSABLE.has(error.code)) {
         this.log.failed('clear', error);
       } else {
         throw error;
