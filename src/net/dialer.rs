@@ -1,1 +1,121 @@
-//! Opens a stream to an endpoint.
+//! Opens a stream to an endpoint. TLS will wrap `Tcp` here, as a third variant, before anything is greeted.
+
+use crate::config::Endpoint;
+use crate::error::{Error, Result};
+use socket2::{SockRef, TcpKeepalive};
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, lookup_host};
+use tokio::time::{Instant, timeout_at};
+
+#[derive(Debug)]
+pub enum Stream {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(tokio::net::UnixStream),
+}
+
+/// Dials until `deadline`: resolves the name, then tries every address it has.
+pub async fn dial(endpoint: &Endpoint, keepalive: Duration, deadline: Instant) -> Result<Stream> {
+    let dialed = match endpoint {
+        Endpoint::Tcp { host, port } => tcp(host, *port, keepalive, deadline).await.map(Stream::Tcp),
+        #[cfg(unix)]
+        Endpoint::Unix { path } => tokio::net::UnixStream::connect(path).await.map(Stream::Unix),
+        #[cfg(not(unix))]
+        Endpoint::Unix { path } => {
+            let message =
+                format!("{path}: unix sockets are not available on this system; give a host and port.");
+            return Err(Error::new(crate::error::Code::Unsupported, message));
+        }
+    };
+    dialed.map_err(|why| match why.kind() {
+        io::ErrorKind::TimedOut => Error::timeout(format!("{endpoint} could not be reached in time.")),
+        _ => {
+            Error::connection(format!("{endpoint} could not be reached: {why}. Is the server running there?"))
+        }
+    })
+}
+
+async fn tcp(host: &str, port: u16, keepalive: Duration, deadline: Instant) -> io::Result<TcpStream> {
+    let late = |_| io::Error::from(io::ErrorKind::TimedOut);
+    let addresses: Vec<_> = timeout_at(deadline, lookup_host((host, port))).await.map_err(late)??.collect();
+    let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for (at, address) in addresses.iter().enumerate() {
+        // An equal share of what is left: an address that swallows packets must not take the others' time.
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = Instant::now() + left / (addresses.len() - at) as u32;
+        match timeout_at(share, TcpStream::connect(address)).await.map_err(late).and_then(|dialed| dialed) {
+            Ok(stream) => {
+                tune(&stream, keepalive)?;
+                return Ok(stream);
+            }
+            Err(why) => last = why,
+        }
+    }
+    Err(last)
+}
+
+fn tune(stream: &TcpStream, keepalive: Duration) -> io::Result<()> {
+    // A batch is one write; held back for a fuller packet it would only be late.
+    stream.set_nodelay(true)?;
+    let silence = keepalive.max(Duration::from_secs(1));
+    let probes = TcpKeepalive::new().with_time(silence);
+    #[cfg(not(any(target_os = "openbsd", target_os = "haiku")))]
+    let probes = probes.with_interval(silence.min(Duration::from_secs(10)));
+    SockRef::from(stream).set_tcp_keepalive(&probes)
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_read(cx, buf),
+            #[cfg(unix)]
+            Stream::Unix(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write(cx, buf),
+            #[cfg(unix)]
+            Stream::Unix(stream) => Pin::new(stream).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+            #[cfg(unix)]
+            Stream::Unix(stream) => Pin::new(stream).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_flush(cx),
+            #[cfg(unix)]
+            Stream::Unix(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Stream::Tcp(stream) => Pin::new(stream).poll_shutdown(cx),
+            #[cfg(unix)]
+            Stream::Unix(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

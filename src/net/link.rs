@@ -9,12 +9,19 @@
 //! - Never connected yet, or just lost: requests wait (bounded) for the first attempt within their deadline. After a
 //!   failed attempt the circuit is open: requests fail at once until an attempt succeeds.
 
+use super::request::{Inbox, Message, Pending, Request, Shared};
+use super::supervisor::Supervisor;
 use crate::config::{Endpoint, Timeouts};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::Events;
 use bytes::BytesMut;
 use std::future::Future;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::{Instant, Timeout, timeout_at};
 
 /// A server's language, without I/O: tested by feeding it bytes in any chunking.
 pub trait Protocol: Send + 'static {
@@ -40,62 +47,141 @@ pub trait Server: Send + Sync + 'static {
     /// is what requests fail with meanwhile.
     fn greet(&self, greeting: &mut Greeting<Self::Protocol>) -> impl Future<Output = Result<()>> + Send;
 
-    /// The connection is gone: drop what was true only while it lived. Called before any of its requests fails.
+    /// The connection is gone: drop what was true only while it lived. Called before any of its requests fails, and
+    /// after a greeting that failed.
     fn lost(&self) {}
 }
 
-/// A connection before it is handed to requests.
-pub struct Greeting<P: Protocol> {
-    _p: std::marker::PhantomData<P>,
-}
+pub use super::greeting::Greeting;
 
-impl<P: Protocol> Greeting<P> {
-    /// Sends bytes and reads that many replies, within `connectTimeout` over all.
-    pub async fn ask(&mut self, _bytes: &[u8], _replies: usize) -> Result<Vec<P::Reply>> {
-        unreachable!()
-    }
-}
-
+/// A handle on the connection; clones are handles on the same one. The last one to go lets the connection finish what is
+/// in flight and end.
 pub struct Link<S: Server> {
-    _s: std::marker::PhantomData<S>,
+    messages: mpsc::UnboundedSender<Message<Reply<S>>>,
+    shared: Arc<Shared>,
+    ended: watch::Receiver<()>,
+    runtime: Handle,
 }
+
+type Reply<S> = <<S as Server>::Protocol as Protocol>::Reply;
+
+/// How much later than its deadline a request's own clock ends it: the watchdog, which knows more, is to come first.
+const SLACK: Duration = Duration::from_millis(10);
+
+/// A bound for durations from a configuration, so that adding one to the clock cannot overflow.
+const YEAR_MS: u64 = 365 * 24 * 3_600_000;
 
 impl<S: Server> Link<S> {
     pub fn open(
-        _server: Arc<S>,
-        _endpoint: Endpoint,
-        _timeouts: Timeouts,
-        _events: Events,
-        _runtime: &tokio::runtime::Handle,
+        server: Arc<S>,
+        endpoint: Endpoint,
+        timeouts: Timeouts,
+        events: Events,
+        runtime: &Handle,
     ) -> Self {
-        unreachable!()
+        let (messages, inbox) = mpsc::unbounded_channel();
+        let (ending, ended) = watch::channel(());
+        let shared = Arc::new(Shared::new(endpoint.to_string(), timeouts.command_ms.min(YEAR_MS)));
+        let supervisor = Supervisor {
+            server,
+            endpoint,
+            connect: Duration::from_millis(timeouts.connect_ms.min(YEAR_MS)),
+            keepalive: Duration::from_millis(timeouts.keepalive_ms.min(YEAR_MS)),
+            events,
+            shared: shared.clone(),
+            inbox: Inbox::new(inbox),
+            _ended: ending,
+        };
+        runtime.spawn(supervisor.run());
+        Link { messages, shared, ended, runtime: runtime.clone() }
     }
 
     /// Enqueues now; resolves with exactly `replies` replies, or fails within `commandTimeout`.
     pub fn send(
         &self,
-        _bytes: Vec<u8>,
-        _replies: usize,
-    ) -> impl Future<Output = Result<Vec<<S::Protocol as Protocol>::Reply>>> + Send + 'static {
-        async { unreachable!() }
+        bytes: Vec<u8>,
+        replies: usize,
+    ) -> impl Future<Output = Result<Vec<Reply<S>>>> + Send + 'static + use<S> {
+        self.enqueue(bytes, replies, None)
     }
 
     /// As `send`, but over the connection of that number or none: once another has taken its place it fails with
     /// `CACHALOT_CONNECTION`, nothing sent. For requests that name a version (CAS): a restarted server numbers anew.
     pub fn send_over(
         &self,
-        _incarnation: u64,
-        _bytes: Vec<u8>,
-        _replies: usize,
-    ) -> impl Future<Output = Result<Vec<<S::Protocol as Protocol>::Reply>>> + Send + 'static {
-        async { unreachable!() }
+        incarnation: u64,
+        bytes: Vec<u8>,
+        replies: usize,
+    ) -> impl Future<Output = Result<Vec<Reply<S>>>> + Send + 'static + use<S> {
+        self.enqueue(bytes, replies, Some(incarnation))
+    }
+
+    fn enqueue(
+        &self,
+        bytes: Vec<u8>,
+        replies: usize,
+        over: Option<u64>,
+    ) -> impl Future<Output = Result<Vec<Reply<S>>>> + Send + 'static + use<S> {
+        let admitted = self.admit(bytes, replies, over);
+        let shared = self.shared.clone();
+        async move {
+            match admitted?.await {
+                Ok(Ok(answer)) => answer,
+                Ok(Err(_)) => Err(ended(&shared)),
+                Err(_) => Err(shared.overdue()),
+            }
+        }
+    }
+
+    fn admit(&self, bytes: Vec<u8>, replies: usize, over: Option<u64>) -> Result<Timeout<Awaited<S>>> {
+        if self.shared.closed.load(Ordering::Acquire) {
+            return Err(Error::closed());
+        }
+        if let Some(why) = self.shared.circuit() {
+            return Err(why);
+        }
+        let place = self.shared.place(bytes.len())?;
+        let deadline = Instant::now() + Duration::from_millis(self.shared.command_ms);
+        let (answer, awaited) = oneshot::channel();
+        let pending = Pending::new(replies, deadline, answer, place);
+        let request = Message::Request(Request { bytes, over, pending });
+        self.messages.send(request).map_err(|_| ended(&self.shared))?;
+        // The timer belongs to the link's runtime, wherever the future is polled.
+        let _runtime = self.runtime.enter();
+        Ok(timeout_at(deadline + SLACK, awaited))
     }
 
     /// Number of the present connection, new at every connect; 0 while there is none.
     pub fn incarnation(&self) -> u64 {
-        unreachable!()
+        self.shared.incarnation.load(Ordering::Acquire)
     }
 
     /// Answers what is in flight (within the deadlines), then closes; later requests fail with `CACHALOT_CLOSED`.
-    pub async fn close(&self) {}
+    pub async fn close(&self) {
+        self.shared.closed.store(true, Ordering::Release);
+        let _ = self.messages.send(Message::Close);
+        // An error is what is waited for: the task is gone, and with it the sending half.
+        while self.ended.clone().changed().await.is_ok() {}
+    }
+}
+
+impl<S: Server> Clone for Link<S> {
+    fn clone(&self) -> Self {
+        Link {
+            messages: self.messages.clone(),
+            shared: self.shared.clone(),
+            ended: self.ended.clone(),
+            runtime: self.runtime.clone(),
+        }
+    }
+}
+
+type Awaited<S> = oneshot::Receiver<Result<Vec<Reply<S>>>>;
+
+/// The link's task is no more.
+fn ended(shared: &Shared) -> Error {
+    if shared.closed.load(Ordering::Acquire) {
+        return Error::closed();
+    }
+    Error::connection(format!("The connection to {} ended with its runtime.", shared.server))
 }

@@ -1,6 +1,14 @@
 //! Connections: dialing (TCP, unix sockets; TLS has its place in `dialer`), jittered backoff, and `link`, one supervised
 //! pipelined connection with deadlines and a bounded queue. One for both servers; knows neither's commands.
+//!
+//! Inside a link: `request` is what is asked and counts it, `supervisor` is the task that connects and keeps the circuit,
+//! `greeting` a connection before requests, `connection` one while it serves them, `outgoing` its unwritten bytes.
 
 pub mod backoff;
+mod connection;
 pub mod dialer;
+mod greeting;
 pub mod link;
+mod outgoing;
+mod request;
+mod supervisor;
