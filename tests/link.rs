@@ -1,19 +1,237 @@
-//! A link over a wire that is broken on purpose.
+//! A link on a wire that works: order, bounds, and its end.
 
 mod support;
 
-use support::proxy::Proxy;
-use support::toy::{Client, serve};
+use cachalot::config::Endpoint;
+use cachalot::error::Code;
+use cachalot::net::link::MAX_REQUESTS;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use support::proxy::{Proxy, Wire};
+use support::toy::{COMMAND_MS, Client, Toy, serve, serve_silence, serve_unix, timeouts};
+use tokio::time::sleep;
 
 #[tokio::test]
-async fn many_senders_each_get_their_own_replies_in_call_order() {
-    let proxy = Proxy::start(serve().await).await;
-    let client = Client::open(proxy.address);
+async fn replies_come_in_call_order_also_several_to_a_request_and_none() {
+    let client = Client::open(serve().await);
     let asked: Vec<_> = (0..5_000).map(|_| client.echo(0)).collect();
+    // Polled from the last: what counts is when they were sent.
+    for echo in asked.into_iter().rev() {
+        echo.await.unwrap();
+    }
+    let last = client.link.send(b"count\n".to_vec(), 1);
+    let first = client.link.send(b"quiet\ncount\n".to_vec(), 1);
+    let none = client.link.send(b"quiet\n".to_vec(), 0);
+    let end = client.link.send(b"twice a\ntwice b\n".to_vec(), 4).await.unwrap();
+    assert_eq!(end.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["a", "a", "b", "b"]);
+    assert_eq!(none.await.unwrap(), []);
+    assert_eq!(first.await.unwrap()[0].0, "5004");
+    assert_eq!(last.await.unwrap()[0].0, "5002");
+    assert_eq!(client.told(), ["connected"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn senders_on_several_threads_get_their_own_replies() {
+    let client = Arc::new(Client::open(serve().await));
+    let senders: Vec<_> = (0..8)
+        .map(|_| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                for _ in 0..100 {
+                    let batch: Vec<_> = (0..10).map(|_| client.echo(0)).collect();
+                    for echo in batch {
+                        echo.await.unwrap();
+                    }
+                }
+            })
+        })
+        .collect();
+    for sender in senders {
+        sender.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn full_pipes_in_both_directions_do_not_block_each_other() {
+    let Endpoint::Tcp { host, port } = tcp(serve().await) else { unreachable!() };
+    let patient = cachalot::config::Timeouts { command_ms: 20_000, ..timeouts() };
+    let client = Client::open_at(Endpoint::Tcp { host, port }, Toy::default(), patient);
+    // The server answers a line before it reads the next: 20 MB each way fit no socket buffer.
+    let padding = "x".repeat(1_000_000);
+    let asked: Vec<_> = (0..20)
+        .map(|at| client.link.send(format!("big b{at} 1000000 {padding}\n").into_bytes(), 1))
+        .collect();
+    for (at, big) in asked.into_iter().enumerate() {
+        assert_eq!(big.await.unwrap(), [(format!("b{at}"), 1_000_000)]);
+    }
+}
+
+#[tokio::test]
+async fn requests_whose_callers_went_away_are_sent_and_disturb_nobody() {
+    let client = Client::open(serve().await);
+    client.connected().await;
+    for _ in 0..100 {
+        drop(client.echo(1));
+        client.echo(0).await.unwrap();
+    }
+    assert_eq!(client.link.send(b"count\n".to_vec(), 1).await.unwrap()[0].0, "202");
+}
+
+#[tokio::test]
+async fn the_first_requests_wait_for_the_connection() {
+    let proxy = Proxy::start(serve().await).await;
+    proxy.set(Wire::Delay(Duration::from_millis(100)));
+    let client = Client::open(proxy.address);
+    assert_eq!(client.link.incarnation(), 0);
+    client.timed(0).await.unwrap();
+    assert_ne!(client.link.incarnation(), 0);
+}
+
+#[tokio::test]
+async fn a_full_queue_refuses_at_once_and_has_room_again_later() {
+    let client = Client::open(serve().await);
+    client.connected().await;
+    let held = client.link.send(b"echo first 150\n".to_vec(), 1);
+    let asked: Vec<_> = (1..MAX_REQUESTS).map(|_| client.echo(0)).collect();
+    let refused = Instant::now();
+    assert_eq!(client.echo(0).await.unwrap_err().code, Code::Busy);
+    assert!(refused.elapsed() < Duration::from_millis(50));
+    held.await.unwrap();
     for echo in asked {
         echo.await.unwrap();
     }
-    let twice = client.link.send(b"twice a\ntwice b\n".to_vec(), 4).await.unwrap();
-    assert_eq!(twice.iter().map(|(id, _)| id.as_str()).collect::<Vec<_>>(), ["a", "a", "b", "b"]);
+    client.timed(0).await.unwrap();
+}
+
+#[tokio::test]
+async fn bytes_in_flight_are_bounded_too() {
+    let client = Client::open(serve_silence().await);
+    let asked: Vec<_> = (0..8).map(|_| client.link.send(vec![b'x'; 8 * 1024 * 1024], 1)).collect();
+    let refused = client.link.send(b"x\n".to_vec(), 1).await.unwrap_err();
+    assert_eq!(refused.code, Code::Busy);
+    assert!(refused.message.contains("67108864 bytes"), "{refused}");
+    for waited in asked {
+        assert!(waited.await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_request_bound_to_an_earlier_connection_is_not_sent() {
+    let proxy = Proxy::start(serve().await).await;
+    let client = Client::open(proxy.address);
+    client.connected().await;
+    let before = client.link.incarnation();
+    client.link.send_over(before, b"echo a 0\n".to_vec(), 1).await.unwrap();
+    proxy.cut();
+    while client.link.incarnation() == before {
+        sleep(Duration::from_millis(1)).await;
+    }
+    // Both while there is none and when there is another.
+    let early = client.link.send_over(before, b"echo a 0\n".to_vec(), 1);
+    client.connected().await;
+    let late = client.link.send_over(before, b"echo a 0\n".to_vec(), 1);
+    assert_eq!(early.await.unwrap_err().code, Code::Connection);
+    assert_eq!(late.await.unwrap_err().code, Code::Connection);
+    assert_eq!(client.link.send(b"count\n".to_vec(), 1).await.unwrap()[0].0, "2");
+}
+
+#[tokio::test]
+async fn close_answers_what_is_in_flight_then_closes_the_socket() {
+    let proxy = Proxy::start(serve().await).await;
+    let client = Client::open(proxy.address);
+    client.connected().await;
+    let slow = client.echo(150);
+    let asked: Vec<_> = (0..100).map(|_| client.echo(0)).collect();
+    let closing = client.link.close();
+    let closing = async {
+        closing.await;
+        assert_eq!(Arc::strong_count(&client.toy), 1, "the task is still there");
+    };
+    tokio::join!(closing, async {
+        slow.await.unwrap();
+        for echo in asked {
+            echo.await.unwrap();
+        }
+    });
+    assert_eq!(client.echo(0).await.unwrap_err().code, Code::Closed);
+    client.link.close().await;
+    gone(&proxy).await;
     assert_eq!(client.told(), ["connected"]);
+}
+
+#[tokio::test]
+async fn close_waits_for_nothing_past_the_deadlines() {
+    let proxy = Proxy::start(serve().await).await;
+    let client = Client::open(proxy.address);
+    client.connected().await;
+    proxy.set(Wire::BlackHole);
+    let lost = client.echo(0);
+    within(COMMAND_MS + 100, client.link.close()).await;
+    assert_eq!(lost.await.unwrap_err().code, Code::Timeout);
+
+    // Still connecting: the request waits for its deadline, and so does the close; a bare close does not.
+    let silent = serve_silence().await;
+    let client = Client::open(silent);
+    let waiting = client.echo(0);
+    within(COMMAND_MS + 100, client.link.close()).await;
+    assert_eq!(waiting.await.unwrap_err().code, Code::Timeout);
+    let client = Client::open(silent);
+    within(50, client.link.close()).await;
+    assert_eq!(client.echo(0).await.unwrap_err().code, Code::Closed);
+}
+
+#[tokio::test]
+async fn the_last_handle_to_go_ends_the_task_and_the_socket() {
+    let proxy = Proxy::start(serve().await).await;
+    let Client { link, toy, .. } = Client::open(proxy.address);
+    let other = link.clone();
+    let echo = link.send(b"echo a 50\n".to_vec(), 1);
+    drop(link);
+    assert_eq!(other.send(b"echo b 0\n".to_vec(), 1).await.unwrap()[0].0, "b");
+    drop(other);
+    assert_eq!(echo.await.unwrap()[0].0, "a");
+    gone(&proxy).await;
+    assert_eq!(Arc::strong_count(&toy), 1);
+
+    // Also while there is nobody to connect to.
+    proxy.down().await;
+    let Client { link, toy, .. } = Client::open(proxy.address);
+    assert_eq!(link.send(b"echo a 0\n".to_vec(), 1).await.unwrap_err().code, Code::Connection);
+    drop(link);
+    within(50, async {
+        while Arc::strong_count(&toy) > 1 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn unix_sockets_serve_as_well() {
+    let path = std::env::temp_dir().join(format!("cachalot-link-{}.sock", std::process::id()));
+    let _ = std::fs::remove_file(&path);
+    serve_unix(&path);
+    let endpoint = Endpoint::Unix { path: path.to_str().unwrap().to_owned() };
+    let client = Client::open_at(endpoint, Toy::default(), timeouts());
+    client.timed(0).await.unwrap();
+    std::fs::remove_file(&path).unwrap();
+}
+
+fn tcp(address: std::net::SocketAddr) -> Endpoint {
+    Endpoint::Tcp { host: address.ip().to_string(), port: address.port() }
+}
+
+async fn within(ms: u64, work: impl Future<Output = ()>) {
+    tokio::time::timeout(Duration::from_millis(ms), work).await.expect("took longer");
+}
+
+/// The client closed its socket.
+async fn gone(proxy: &Proxy) {
+    within(100, async {
+        while proxy.open() > 0 {
+            sleep(Duration::from_millis(1)).await;
+        }
+    })
+    .await;
 }

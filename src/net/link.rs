@@ -9,6 +9,9 @@
 //! - Never connected yet, or just lost: requests wait (bounded) for the first attempt within their deadline. After a
 //!   failed attempt the circuit is open: requests fail at once until an attempt succeeds.
 
+pub use super::greeting::{Greeting, MAX_REPLY};
+pub use super::request::{MAX_BYTES, MAX_REQUESTS};
+
 use super::request::{Inbox, Message, Pending, Request, Shared};
 use super::supervisor::Supervisor;
 use crate::config::{Endpoint, Timeouts};
@@ -51,8 +54,6 @@ pub trait Server: Send + Sync + 'static {
     /// after a greeting that failed.
     fn lost(&self) {}
 }
-
-pub use super::greeting::Greeting;
 
 /// A handle on the connection; clones are handles on the same one. The last one to go lets the connection finish what is
 /// in flight and end.

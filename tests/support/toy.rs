@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, UnixListener};
 
@@ -93,6 +93,19 @@ pub async fn serve() -> SocketAddr {
     address
 }
 
+/// Accepts connections and never says a word.
+pub async fn serve_silence() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let mut kept = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            kept.push(stream);
+        }
+    });
+    address
+}
+
 pub fn serve_unix(path: &std::path::Path) {
     let listener = UnixListener::bind(path).unwrap();
     tokio::spawn(async move {
@@ -105,7 +118,9 @@ pub fn serve_unix(path: &std::path::Path) {
 async fn converse(stream: impl AsyncRead + AsyncWrite) {
     let (from, mut to) = tokio::io::split(stream);
     let mut lines = BufReader::new(from).lines();
+    let mut count = 0;
     while let Ok(Some(line)) = lines.next_line().await {
+        count += 1;
         let words: Vec<&str> = line.splitn(4, ' ').collect();
         let reply = match words[..] {
             ["hello"] => b"welcome\n".to_vec(),
@@ -116,12 +131,13 @@ async fn converse(stream: impl AsyncRead + AsyncWrite) {
                 format!("{id}\n").into_bytes()
             }
             ["twice", id] => format!("{id}\n{id}\n").into_bytes(),
-            ["big", id, length] => {
+            ["big", id, length, ..] => {
                 let length: usize = length.parse().unwrap();
                 let mut reply = format!("{id}:{length}\n").into_bytes();
                 reply.resize(reply.len() + length, b'.');
                 reply
             }
+            ["count"] => format!("{count}\n").into_bytes(),
             ["say", what] => format!("{what}\n").into_bytes(),
             ["quiet", ..] => continue,
             _ => b"what?\n".to_vec(),
@@ -178,6 +194,25 @@ impl Client {
             assert_eq!(replies, [(id, 0)], "another request's reply");
             Ok(())
         }
+    }
+
+    /// Asks for an echo, which must settle in time, whatever it settles with.
+    pub async fn timed(&self, ms: u64) -> Result<()> {
+        let asked = Instant::now();
+        let result = self.echo(ms).await;
+        let took = asked.elapsed();
+        assert!(took <= Duration::from_millis(COMMAND_MS + 100), "settled after {took:?}: {result:?}");
+        result
+    }
+
+    /// Waits until an echo succeeds; how long that took.
+    pub async fn recovered(&self) -> Duration {
+        let since = Instant::now();
+        while self.timed(0).await.is_err() {
+            assert!(since.elapsed() < Duration::from_secs(2), "not recovered: {:?}", self.told());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        since.elapsed()
     }
 
     /// Kinds of the events so far, in short.
