@@ -235,3 +235,86 @@ impl<P: Protocol> Connection<P> {
         Error::connection(format!("The connection to {} was lost: {why}.", self.shared.server))
     }
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+    use crate::net::dialer::Stream;
+    use bytes::{Buf, Bytes};
+    use std::time::Duration;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixStream;
+    use tokio::sync::{mpsc, oneshot};
+
+    /// Four bytes of length, then so many bytes, which it hands out without a copy.
+    struct Frames;
+
+    impl Protocol for Frames {
+        type Reply = Bytes;
+
+        fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Bytes>> {
+            let Some(length) = buffer.first_chunk().map(|length| u32::from_be_bytes(*length) as usize) else {
+                return Ok(None);
+            };
+            if buffer.len() < 4 + length {
+                return Ok(None);
+            }
+            buffer.advance(4);
+            Ok(Some(buffer.split_to(length).freeze()))
+        }
+    }
+
+    type Answer = oneshot::Receiver<Result<Vec<Bytes>>>;
+
+    /// A connection with one request in flight, and the server's end of it.
+    fn asked() -> (Connection<Frames>, Inbox<Bytes>, Answer, UnixStream, mpsc::UnboundedSender<Message<Bytes>>)
+    {
+        let (near, far) = UnixStream::pair().unwrap();
+        let shared = Arc::new(Shared::new("toy".into(), 5_000));
+        let greeted = Greeting {
+            stream: Stream::Unix(near),
+            protocol: Frames,
+            input: BytesMut::new(),
+            server: "toy".into(),
+        };
+        let (messages, receiver) = mpsc::unbounded_channel();
+        let (answer, awaited) = oneshot::channel();
+        let place = shared.place(1).unwrap();
+        let pending = Pending::new(1, Instant::now() + Duration::from_secs(5), answer, place);
+        messages.send(Message::Request(Request { bytes: vec![0], over: None, pending })).ok().unwrap();
+        (Connection::new(greeted, 1, shared), Inbox::new(receiver), awaited, far, messages)
+    }
+
+    #[tokio::test]
+    async fn a_declared_length_without_end_cannot_grow_memory() {
+        let (mut connection, mut inbox, _awaited, mut far, _messages) = asked();
+        let flood = tokio::spawn(async move {
+            let chunk = vec![0xff; 1024 * 1024];
+            let mut written = 0;
+            while far.write_all(&chunk).await.is_ok() {
+                written += chunk.len();
+            }
+            written
+        });
+        let ending = connection.serve(&mut inbox).await;
+        assert!(matches!(&ending, Ending::Lost(why) if why.code == Code::Connection), "{ending:?}");
+        assert!(connection.greeted.input.len() <= MAX_REPLY + 2 * READ_LARGEST);
+        drop(connection);
+        assert!(flood.await.unwrap() <= MAX_REPLY + 4 * READ_LARGEST);
+    }
+
+    #[tokio::test]
+    async fn a_large_reply_arrives_whole_and_its_memory_goes_with_it() {
+        let (mut connection, mut inbox, awaited, mut far, messages) = asked();
+        drop(messages);
+        let body = vec![b'.'; 5_000_000];
+        let (ending, _) = tokio::join!(connection.serve(&mut inbox), async {
+            far.write_all(&(body.len() as u32).to_be_bytes()).await.unwrap();
+            far.write_all(&body).await.unwrap();
+        });
+        assert!(matches!(ending, Ending::Drained), "{ending:?}");
+        assert_eq!(awaited.await.unwrap().unwrap(), [body]);
+        assert!(connection.greeted.input.capacity() <= KEPT, "{}", connection.greeted.input.capacity());
+    }
+}

@@ -119,3 +119,43 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Code;
+    use tokio::net::TcpListener;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(1)
+    }
+
+    #[tokio::test]
+    async fn resolves_names_tries_every_address_and_tunes_the_socket() {
+        // `localhost` may lead to ::1 first, where nobody listens.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint =
+            Endpoint::Tcp { host: "localhost".into(), port: listener.local_addr().unwrap().port() };
+        let dialed = dial(&endpoint, Duration::from_secs(7), soon()).await.unwrap();
+        let Stream::Tcp(stream) = dialed else { panic!("expected a TCP stream, got {dialed:?}") };
+        assert!(stream.nodelay().unwrap());
+        let socket = SockRef::from(&stream);
+        assert!(socket.keepalive().unwrap());
+        #[cfg(target_os = "linux")]
+        assert_eq!(socket.tcp_keepalive_time().unwrap(), Duration::from_secs(7));
+    }
+
+    #[tokio::test]
+    async fn says_what_could_not_be_reached() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        drop(listener);
+        let refused = Endpoint::Tcp { host: "127.0.0.1".into(), port };
+        let unnamed = Endpoint::Unix { path: "/nowhere/at.sock".into() };
+        for endpoint in [refused, unnamed] {
+            let error = dial(&endpoint, Duration::ZERO, soon()).await.unwrap_err();
+            assert_eq!(error.code, Code::Connection);
+            assert!(error.message.contains(&endpoint.to_string()), "{error}");
+        }
+    }
+}
