@@ -1,0 +1,20 @@
+//! The Memcached backend against real servers, each test with servers of its own.
+
+#[path = "memcached/greeting.rs"]
+mod greeting;
+#[path = "memcached/index.rs"]
+mod index;
+#[path = "memcached/leases.rs"]
+mod leases;
+#[path = "memcached/methods.rs"]
+mod methods;
+#[path = "memcached/outage.rs"]
+mod outage;
+#[path = "memcached/server.rs"]
+mod server;
+#[path = "memcached/store.rs"]
+mod store;
+#[path = "memcached/tags.rs"]
+mod tags;
+#[path = "memcached/wire.rs"]
+mod wire;

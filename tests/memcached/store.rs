@@ -1,0 +1,156 @@
+//! A backend and what its user does with it: encode, judge, set.
+
+use cachalot::backend::memcached::MemcachedBackend;
+use cachalot::backend::{Backend, Body, Clear, Found, Guard, ReadReply, Write, Written};
+use cachalot::clock;
+use cachalot::codec::envelope::{self, Codec, Header};
+use cachalot::config::{Endpoint, MemcachedConfig, Timeouts};
+use cachalot::error::Result;
+use cachalot::events;
+use cachalot::key::Keyspace;
+use cachalot::tags::{Epoch, Raise, valid};
+use cachalot::ttl::Ttl;
+use std::time::{Duration, Instant};
+
+pub const MINUTE: Ttl = Ttl::Ms(60_000);
+
+pub struct Store(pub MemcachedBackend);
+
+pub fn config(servers: Vec<Endpoint>) -> MemcachedConfig {
+    MemcachedConfig {
+        servers,
+        username: None,
+        password: None,
+        max_item_bytes: 1024 * 1024,
+        timeouts: Timeouts::default(),
+    }
+}
+
+/// Must be called within a runtime.
+pub fn open(servers: Vec<Endpoint>) -> Store {
+    with(config(servers))
+}
+
+pub fn with(config: MemcachedConfig) -> Store {
+    let space = Keyspace::new("p").unwrap();
+    let runtime = tokio::runtime::Handle::current();
+    Store(MemcachedBackend::open(space, &config, events::silent(), &runtime).unwrap())
+}
+
+fn names(tags: &[&str]) -> Vec<String> {
+    tags.iter().map(|tag| tag.to_string()).collect()
+}
+
+pub fn entry(epoch: Epoch, tags: &[&str], payload: &[u8], ttl: Ttl) -> Vec<u8> {
+    let header = Header {
+        codec: Codec::None,
+        auto: true,
+        binary: false,
+        epoch,
+        expires_at: ttl.expires_at(clock::now()),
+        raw_len: payload.len() as u32,
+        tags: names(tags),
+        key: None,
+    };
+    envelope::encode(&header, payload).unwrap()
+}
+
+pub fn write(key: &str, tags: &[&str], payload: &[u8], guard: Option<Guard>) -> Write {
+    let epoch = guard.map_or(Epoch::NONE, |guard| guard.epoch);
+    Write {
+        key: key.to_owned(),
+        tags: names(tags),
+        auto: true,
+        ttl: MINUTE,
+        guard,
+        body: Body::Wire(entry(epoch, tags, payload, MINUTE)),
+    }
+}
+
+impl Store {
+    pub async fn read(&self, key: &str, lease: bool) -> ReadReply {
+        self.0.read(&[key.to_owned()], clock::now(), lease).await.unwrap()
+    }
+
+    /// The payload, if it is valid, and what guards a set after this read.
+    pub async fn get(&self, key: &str) -> Result<(Option<String>, Guard)> {
+        let mut reply = self.0.read(&[key.to_owned()], clock::now(), true).await?;
+        let found = reply.found.remove(0)?;
+        let guard = |lease| Guard { epoch: reply.epoch, lease };
+        let (bytes, lease) = match found {
+            Found::Wire(bytes, lease) => (bytes, lease),
+            Found::Absent(lease) => return Ok((None, guard(lease))),
+            Found::Live(_) => panic!("not of this backend"),
+        };
+        let Ok((header, payload)) = envelope::decode(&bytes, 1 << 24) else {
+            return Ok((None, guard(lease)));
+        };
+        let tags: Vec<&str> = header.tags.iter().map(String::as_str).collect();
+        let records = self.0.records(&tags).await?;
+        let all = std::iter::once(reply.star.as_ref()).chain(records.iter().map(Option::as_ref));
+        if !valid(header.epoch, header.auto, all) {
+            return Ok((None, guard(lease)));
+        }
+        Ok((Some(String::from_utf8(payload.to_vec()).unwrap()), guard(lease)))
+    }
+
+    pub async fn value(&self, key: &str) -> Option<String> {
+        self.get(key).await.unwrap().0
+    }
+
+    pub async fn miss(&self, key: &str) -> Guard {
+        let (value, guard) = self.get(key).await.unwrap();
+        assert_eq!(value, None, "{key} was expected to miss");
+        guard
+    }
+
+    pub async fn write(&self, write: Write) -> Result<Written> {
+        self.0.write(vec![write], clock::now()).await.remove(0)
+    }
+
+    pub async fn set(
+        &self,
+        key: &str,
+        tags: &[&str],
+        payload: &str,
+        guard: Option<Guard>,
+    ) -> Result<Written> {
+        self.write(write(key, tags, payload.as_bytes(), guard)).await
+    }
+
+    /// Reads, misses and sets, as a user does.
+    pub async fn fill(&self, key: &str, tags: &[&str], payload: &str) {
+        let guard = self.miss(key).await;
+        assert!(matches!(self.set(key, tags, payload, Some(guard)).await, Ok(Written::Stored(Some(_)))));
+    }
+
+    pub async fn clear_key(&self, key: &str) -> Result<()> {
+        let clear = Clear { keys: names(&[key]), tags: vec![], raise: Raise::All };
+        self.0.clear(clear, clock::now()).await
+    }
+
+    pub async fn clear_tags(&self, tags: &[&str], raise: Raise) -> Result<()> {
+        self.0.clear(Clear { keys: vec![], tags: names(tags), raise }, clock::now()).await
+    }
+
+    pub async fn members(&self, tag: &str) -> Vec<String> {
+        let mut keys = Vec::new();
+        let mut cursor = Some(0);
+        while let Some(at) = cursor {
+            let page = self.0.members(tag, at, clock::now()).await.unwrap();
+            keys.extend(page.keys);
+            cursor = page.next;
+        }
+        keys.sort();
+        keys
+    }
+}
+
+/// Waits until it is so, at most 10 s.
+pub async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
+    let end = Instant::now() + Duration::from_secs(10);
+    while !so().await {
+        assert!(Instant::now() < end, "never so: {what}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,291 @@
+//! The promise: a read never returns what a finished clear removed, whatever is lost and in whatever order it happens.
+
+use crate::server::{Raw, Server};
+use crate::store::{Store, open, until};
+use cachalot::backend::{Guard, Written};
+use cachalot::tags::Raise;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+const KEYS: usize = 3;
+
+/// What a test's database holds: a version per key.
+struct Truth([AtomicU64; KEYS]);
+
+fn version(value: &str) -> u64 {
+    value.parse().unwrap()
+}
+
+fn tags(key: usize) -> [String; 2] {
+    [format!("own{key}"), "shared".into()]
+}
+
+async fn set(store: &Store, key: usize, value: u64, guard: Guard) {
+    let tags = tags(key);
+    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+    store.set(&format!("k{key}"), &tags, &value.to_string(), Some(guard)).await.unwrap();
+}
+
+async fn clear(store: &Store, key: usize, how: u32) {
+    let own = tags(key)[0].clone();
+    match how % 5 {
+        0 => store.clear_key(&format!("k{key}")).await.unwrap(),
+        1 => store.clear_tags(&[&own], Raise::All).await.unwrap(),
+        2 => store.clear_tags(&[&own, "unused"], Raise::Auto).await.unwrap(),
+        3 => store.clear_tags(&["*"], Raise::All).await.unwrap(),
+        _ => store.clear_tags(&["shared"], Raise::Auto).await.unwrap(),
+    }
+}
+
+/// Every bookkeeping key that these tests make.
+fn bookkeeping() -> Vec<String> {
+    let records = (0..KEYS).map(|key| format!("p!t:own{key}"));
+    records.chain(["p!e", "p!t:*", "p!t:shared"].map(String::from)).collect()
+}
+
+/// One step at a time, in every order that chance finds, with bookkeeping evicted in between.
+#[tokio::test]
+async fn random_orders_of_misses_sets_clears_and_evictions_never_show_old_data() {
+    let servers = [Server::start(&[]), Server::start(&[])];
+    let endpoints: Vec<_> = servers.iter().map(Server::endpoint).collect();
+    let stores = [open(endpoints.clone()), open(endpoints)];
+    let mut raws = servers.each_ref().map(Server::raw);
+    let keys = bookkeeping();
+    let (mut hits, mut evicted) = (0, 0);
+    for seed in 0..60 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        raws.iter_mut().for_each(Raw::flush);
+        let mut truth = [0u64; KEYS];
+        let mut waiting: Vec<(usize, u64, Guard)> = Vec::new();
+        for _ in 0..150 {
+            let store = &stores[rng.random_range(0..2)];
+            let key = rng.random_range(0..KEYS);
+            match rng.random_range(0..32) {
+                0..=15 => match store.get(&format!("k{key}")).await.unwrap() {
+                    (Some(value), _) => {
+                        hits += 1;
+                        assert!(
+                            version(&value) >= truth[key],
+                            "seed {seed}: k{key} is {value}, not {}",
+                            truth[key]
+                        );
+                    }
+                    (None, guard) => waiting.push((key, truth[key], guard)),
+                },
+                16..=25 if !waiting.is_empty() => {
+                    let (key, value, guard) = waiting.swap_remove(rng.random_range(0..waiting.len()));
+                    set(store, key, value, guard).await;
+                }
+                26..=29 => {
+                    truth[key] += 1;
+                    clear(store, key, rng.random()).await;
+                }
+                30 => {
+                    let lost = &keys[rng.random_range(0..keys.len())];
+                    evicted += raws.iter_mut().filter_map(|raw| raw.delete(lost).then_some(1)).sum::<u32>();
+                }
+                _ => {}
+            }
+        }
+    }
+    // Or nothing was tested.
+    assert!(hits > 500 && evicted > 100, "{hits} hits, {evicted} evictions");
+}
+
+/// The same at once, from two processes' worth of stores, over connections that interleave as they like.
+async fn race(servers: usize, evict: bool, new_tags: bool) -> (u64, u64) {
+    let servers: Vec<_> = (0..servers).map(|_| Server::start(&[])).collect();
+    let endpoints: Vec<_> = servers.iter().map(Server::endpoint).collect();
+    let stores: Vec<_> = (0..3).map(|_| Arc::new(open(endpoints.clone()))).collect();
+    let truth = Arc::new(Truth(Default::default()));
+    let running = Arc::new(AtomicBool::new(true));
+    let (hits, clears) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+    let mut tasks = Vec::new();
+    for (at, store) in stores.iter().cloned().enumerate() {
+        for reader in 0..6 {
+            let (store, truth, running, hits) = (store.clone(), truth.clone(), running.clone(), hits.clone());
+            tasks.push(tokio::spawn(async move {
+                let mut rng = StdRng::seed_from_u64((at * 100 + reader) as u64);
+                while running.load(SeqCst) {
+                    let key = rng.random_range(0..KEYS);
+                    let committed = truth.0[key].load(SeqCst) >> 32;
+                    let (value, guard) = store.get(&format!("k{key}")).await.unwrap();
+                    if let Some(value) = value {
+                        hits.fetch_add(1, SeqCst);
+                        assert!(
+                            version(&value) >= committed,
+                            "k{key} is {value}, {committed} was cleared before"
+                        );
+                        tokio::task::yield_now().await;
+                        continue;
+                    }
+                    let read = truth.0[key].load(SeqCst) & 0xffff_ffff;
+                    if rng.random_bool(0.3) {
+                        tokio::time::sleep(Duration::from_micros(rng.random_range(0..1500))).await;
+                    }
+                    set(&store, key, read, guard).await;
+                }
+            }));
+        }
+        let (store, truth, running, clears) = (store.clone(), truth.clone(), running.clone(), clears.clone());
+        tasks.push(tokio::spawn(async move {
+            // Each store clears a key of its own: high half = cleared, low half = committed.
+            let mut rng = StdRng::seed_from_u64(1000 + at as u64);
+            let key = at % KEYS;
+            while running.load(SeqCst) {
+                tokio::time::sleep(Duration::from_micros(rng.random_range(200..4000))).await;
+                let next = (truth.0[key].load(SeqCst) & 0xffff_ffff) + 1;
+                let cleared = truth.0[key].load(SeqCst) >> 32;
+                truth.0[key].store(cleared << 32 | next, SeqCst);
+                clear(&store, key, rng.random()).await;
+                truth.0[key].store(next << 32 | next, SeqCst);
+                clears.fetch_add(1, SeqCst);
+            }
+        }));
+    }
+    let keys = bookkeeping();
+    let mut raws: Vec<_> = servers.iter().map(Server::raw).collect();
+    let mut rng = StdRng::seed_from_u64(7);
+    let end = tokio::time::Instant::now() + Duration::from_millis(2500);
+    while tokio::time::Instant::now() < end && tasks.iter().all(|task| !task.is_finished()) {
+        tokio::time::sleep(Duration::from_millis(2)).await;
+        if evict || new_tags {
+            let some = if evict { &keys[..] } else { &keys[..KEYS] };
+            let lost = &some[rng.random_range(0..some.len())];
+            for raw in &mut raws {
+                raw.delete(lost);
+            }
+        }
+    }
+    running.store(false, SeqCst);
+    for task in tasks {
+        task.await.unwrap();
+    }
+    for key in 0..KEYS {
+        if let Some(value) = stores[0].value(&format!("k{key}")).await {
+            assert_eq!(
+                version(&value),
+                truth.0[key].load(SeqCst) & 0xffff_ffff,
+                "old data was left at k{key}"
+            );
+        }
+    }
+    (hits.load(SeqCst), clears.load(SeqCst))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn racing_readers_and_clears_show_no_old_data() {
+    let (hits, clears) = race(1, false, false).await;
+    assert!(hits > 200 && clears > 200, "{hits} hits, {clears} clears");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn racing_with_records_that_come_and_go_shows_no_old_data() {
+    let (hits, clears) = race(1, false, true).await;
+    assert!(hits > 100 && clears > 200, "{hits} hits, {clears} clears");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn racing_on_three_servers_with_all_bookkeeping_evicted_now_and_then_shows_no_old_data() {
+    let (hits, clears) = race(3, true, true).await;
+    assert!(hits > 50 && clears > 100, "{hits} hits, {clears} clears");
+}
+
+#[tokio::test]
+async fn a_cleared_entry_stays_cleared_whichever_bookkeeping_is_lost() {
+    let server = Server::start(&[]);
+    let store = open(vec![server.endpoint()]);
+    let mut raw = server.raw();
+    let keys = bookkeeping();
+    for lost in 0..1u32 << keys.len() {
+        raw.flush();
+        for key in 0..KEYS {
+            let guard = store.miss(&format!("k{key}")).await;
+            set(&store, key, 1, guard).await;
+        }
+        store.clear_tags(&["own0"], Raise::All).await.unwrap();
+        store.clear_tags(&["own1"], Raise::Auto).await.unwrap();
+        for (at, key) in keys.iter().enumerate() {
+            if lost >> at & 1 == 1 {
+                raw.delete(key);
+            }
+        }
+        for turn in 0..2 {
+            for cleared in ["k0", "k1"] {
+                assert_eq!(store.value(cleared).await, None, "{cleared}, lost {lost:b}, turn {turn}");
+            }
+            // Makes anew whatever was lost.
+            let guard = store.miss("new").await;
+            store.set("new", &["own0", "own1", "shared"], "1", Some(guard)).await.unwrap();
+            raw.delete("p:new");
+        }
+    }
+}
+
+/// A clear that comes between the add of a pending record and its swap deletes it.
+#[tokio::test]
+async fn a_record_left_pending_lets_nothing_live_is_deleted_by_a_clear_and_finished_by_a_set() {
+    let server = Server::start(&[]);
+    let store = open(vec![server.endpoint()]);
+    let mut raw = server.raw();
+    store.fill("k", &["t"], "1").await;
+    let guard = store.get("k").await.unwrap().1;
+    raw.set("p!t:t", "?");
+    assert_eq!(store.value("k").await, None);
+    store.clear_tags(&["t"], Raise::All).await.unwrap();
+    assert_eq!(raw.value("p!t:t"), None);
+    raw.set("p!t:t", "?");
+    // Read before the clear: the record is finished at today's epoch, which this set has not reached.
+    store.set("k", &["t"], "old", Some(guard)).await.unwrap();
+    assert_ne!(raw.value("p!t:t").as_deref(), Some(&b"?"[..]));
+    assert_eq!(store.value("k").await, None);
+    let guard = store.miss("k").await;
+    store.set("k", &["t"], "2", Some(guard)).await.unwrap();
+    assert_eq!(store.value("k").await.as_deref(), Some("2"));
+}
+
+#[tokio::test]
+async fn a_lost_epoch_costs_misses_and_heals() {
+    let server = Server::start(&[]);
+    let store = open(vec![server.endpoint()]);
+    let mut raw = server.raw();
+    store.fill("k", &["t"], "1").await;
+    let guard = store.get("k").await.unwrap().1;
+    raw.delete("p!e");
+    store.clear_tags(&["t"], Raise::All).await.unwrap();
+    assert_eq!(store.value("k").await, None);
+    // Of the generation that was lost: stored in vain, perhaps, but never valid.
+    let _ = store.set("k", &["t"], "old", Some(guard)).await.unwrap();
+    assert_eq!(store.value("k").await, None);
+    until("the key is filled again", async || {
+        let (value, guard) = store.get("k").await.unwrap();
+        if value.is_none() {
+            store.set("k", &["t"], "2", Some(guard)).await.unwrap();
+        }
+        value.as_deref() == Some("2")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_new_tags_first_set_is_wasted_at_most_once_among_unrelated_clears() {
+    let server = Server::start(&[]);
+    let (store, other) = (open(vec![server.endpoint()]), open(vec![server.endpoint()]));
+    for i in 0..200 {
+        let (key, tag) = (format!("k{i}"), format!("t{i}"));
+        let mut sets = 0;
+        loop {
+            let (value, guard) = store.get(&key).await.unwrap();
+            if value.is_some() {
+                break;
+            }
+            other.clear_tags(&["unrelated"], Raise::All).await.unwrap();
+            assert!(matches!(store.set(&key, &[&tag], "v", Some(guard)).await, Ok(Written::Stored(_))));
+            sets += 1;
+        }
+        assert!(sets <= 2, "{key}: {sets} sets");
+    }
+}
