@@ -3,7 +3,7 @@
 use crate::server::Server;
 use crate::store::{Store, config, open, until, with, write};
 use crate::wire::Wire;
-use cachalot::backend::{Backend, Found, Written};
+use cachalot::backend::{Backend, Found};
 use cachalot::clock;
 use cachalot::config::Timeouts;
 use cachalot::tags::Raise;

@@ -98,7 +98,11 @@ impl Raw {
     }
 
     pub fn set(&mut self, key: &str, value: &str) {
-        assert_eq!(self.line(&format!("ms {key} {}\r\n{value}\r\n", value.len())), "HD");
+        self.set_flagged(key, value, 0);
+    }
+
+    pub fn set_flagged(&mut self, key: &str, value: &str, flags: u32) {
+        assert_eq!(self.line(&format!("ms {key} {} F{flags}\r\n{value}\r\n", value.len())), "HD");
     }
 
     pub fn flush(&mut self) {

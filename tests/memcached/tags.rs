@@ -2,7 +2,7 @@
 
 use crate::server::{Raw, Server};
 use crate::store::{Store, open, until};
-use cachalot::backend::{Guard, Written};
+use cachalot::backend::{Backend, Guard, Written};
 use cachalot::tags::Raise;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -287,5 +287,43 @@ async fn a_new_tags_first_set_is_wasted_at_most_once_among_unrelated_clears() {
             sets += 1;
         }
         assert!(sets <= 2, "{key}: {sets} sets");
+    }
+}
+
+/// Two generations are told apart by their names alone: the numbers of a lost one may be higher.
+#[tokio::test]
+async fn a_clear_with_a_lower_number_than_the_lost_generation_had_clears() {
+    let server = Server::start(&[]);
+    let store = open(vec![server.endpoint()]);
+    let mut raw = server.raw();
+    raw.set_flagged("p!e", "9000000000000000", 7);
+    store.fill("k", &["t"], "1").await;
+    raw.delete("p!e");
+    store.clear_tags(&["t"], Raise::All).await.unwrap();
+    assert_eq!(store.value("k").await, None);
+    let guard = store.miss("k").await;
+    assert!(guard.epoch.n < 9_000_000_000_000_000);
+    store.fill("other", &["t"], "2").await;
+    assert_eq!((store.value("k").await, store.value("other").await), (None, Some("2".into())));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn clears_of_one_tag_at_once_lower_nothing_and_lose_nothing() {
+    let server = Server::start(&[]);
+    let stores: Vec<_> = (0..3).map(|_| Arc::new(open(vec![server.endpoint()]))).collect();
+    for round in 0..60 {
+        stores[0].set("k", &["t"], "v", None).await.unwrap();
+        let clears: Vec<_> = (0..9)
+            .map(|at| {
+                let store = stores[at % 3].clone();
+                tokio::spawn(async move { store.clear_tags(&["t"], Raise::All).await })
+            })
+            .collect();
+        for clear in clears {
+            clear.await.unwrap().unwrap();
+        }
+        let record = stores[1].0.records(&["t"]).await.unwrap()[0].unwrap();
+        // Each advanced the epoch; the record must stand at the last.
+        assert_eq!(record.all, stores[2].read("k", false).await.epoch.n, "round {round}");
     }
 }

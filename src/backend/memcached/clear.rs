@@ -193,30 +193,28 @@ impl Store {
     }
 
     /// The epoch after the counter was advanced. The number is the read's, which tells generation and count as they
-    /// were together. A counter that is lost is made anew, and advanced too: another process may have stamped entries
-    /// with it already.
+    /// were together. A counter that is lost is made anew: whatever was stamped before is of another generation.
     async fn advanced(&self, advanced: &Reply, read: &Reply) -> Result<Epoch> {
-        let mut was = match (advanced.outcome.clone(), self.counter(read)) {
+        let mut was = match (&advanced.outcome, self.counter(read)) {
             (Outcome::Done, Counter::At(epoch)) => return Ok(epoch),
-            // It cannot be advanced (no memory for a longer number): give it up, and all that was stamped with it.
+            // It cannot be advanced (no memory for a longer number): give it up as well.
             (Outcome::Failed(_) | Outcome::Rejected(_), Counter::At(_)) => {
                 Counter::Foreign(Version::of(read))
             }
+            // Made by another process since.
+            (_, Counter::At(epoch)) => return Ok(epoch),
             (_, other) => other,
         };
-        // One turn creates and advances; more only meet a counter lost in between.
+        // One turn creates; more only meet a counter lost in between.
         for _ in 0..3 {
             let mut batch = self.batch();
-            if !matches!(was, Counter::At(_)) {
-                self.create_counter(&mut batch, &was);
+            self.create_counter(&mut batch, &was);
+            let slot = batch.get(&self.epoch, Want::VALUE);
+            let reply = batch.send_now().await.take(slot)?;
+            match self.counter(&reply) {
+                Counter::At(epoch) => return Ok(epoch),
+                other => was = other,
             }
-            let slots = (batch.increment(&self.epoch), batch.get(&self.epoch, Want::VALUE));
-            let mut replies = batch.send_now().await;
-            let (advanced, read) = (replies.take(slots.0)?, replies.take(slots.1)?);
-            was = match self.counter(&read) {
-                Counter::At(epoch) if advanced.done() => return Ok(epoch),
-                other => other,
-            };
         }
         Err(Error::new(
             Code::Server,
