@@ -57,29 +57,32 @@ beforeEach(() => {
   store.failure = undefined;
 });
 
-describe.each(['CACHALOT_CONNECTION', 'CACHALOT_TIMEOUT', 'CACHALOT_BUSY'])('in an outage (%s)', (code) => {
-  it('reads are misses, writes resolve, and one warning tells of it', async () => {
-    const cache = provider();
-    store.failure = new CachalotError(code, 'No answer.');
-    expect(await use(cache)).toEqual([null, null, undefined]);
-    expect(await use(cache)).toEqual([null, null, undefined]);
-    expect(lines).toEqual([
-      'warn [cachalot-redis] No answer. Reads are misses until the server answers again.',
-    ]);
-  });
+describe.each(['CACHALOT_CONNECTION', 'CACHALOT_TIMEOUT', 'CACHALOT_BUSY'] as const)(
+  'in an outage (%s)',
+  (code) => {
+    it('reads are misses, writes resolve, and one warning tells of it', async () => {
+      const cache = provider();
+      store.failure = new CachalotError(code, 'No answer.');
+      expect(await use(cache)).toEqual([null, null, undefined]);
+      expect(await use(cache)).toEqual([null, null, undefined]);
+      expect(lines).toEqual([
+        'warn [cachalot-redis] No answer. Reads are misses until the server answers again.',
+      ]);
+    });
 
-  it('a clear that is kept resolves and is told; one that is lost rejects', async () => {
-    const cache = provider();
-    store.failure = new CachalotError(code, 'No answer.', { queued: true });
-    await cache.clear({ tags: ['t'] });
-    await cache.clear({ key: 'k' });
-    expect(lines).toEqual([
-      'info [cachalot-redis] A clear is kept, and replayed before the first read after the outage: No answer.',
-    ]);
-    store.failure = new CachalotError(code, 'No answer.');
-    await expect(cache.clear({ tags: ['t'] })).rejects.toBe(store.failure);
-  });
-});
+    it('a clear that is kept resolves and is told; one that is lost rejects', async () => {
+      const cache = provider();
+      store.failure = new CachalotError(code, 'No answer.', { queued: true });
+      await cache.clear({ tags: ['t'] });
+      await cache.clear({ key: 'k' });
+      expect(lines).toEqual([
+        'info [cachalot-redis] A clear is kept, and replayed before the first read after the outage: No answer.',
+      ]);
+      store.failure = new CachalotError(code, 'No answer.');
+      await expect(cache.clear({ tags: ['t'] })).rejects.toBe(store.failure);
+    });
+  },
+);
 
 describe('the log', () => {
   const begins = `warn [cachalot-redis] No connection to ${server}: refused. Reads from it are misses until it is back.`;
@@ -160,6 +163,14 @@ describe('the log', () => {
     expect(lines).toHaveLength(2);
   });
 
+  it('names a server once', () => {
+    provider();
+    store.onEvent({ ...lost, message: `Nobody listens at ${server}. Is it running?` });
+    expect(lines).toEqual([
+      `warn [cachalot-redis] Nobody listens at ${server}. Is it running? Reads from it are misses until it is back.`,
+    ]);
+  });
+
   it('says nothing of a first connection', () => {
     provider();
     store.onEvent(back);
@@ -174,7 +185,7 @@ describe('the log', () => {
 });
 
 describe('other failures', () => {
-  it.each(['CACHALOT_TOO_LARGE', 'CACHALOT_CLOSED'])('%s reaches the caller', async (code) => {
+  it.each(['CACHALOT_TOO_LARGE', 'CACHALOT_CLOSED'] as const)('%s reaches the caller', async (code) => {
     const cache = provider();
     store.failure = new CachalotError(code, 'Yours to mend.');
     for (const call of [
@@ -195,7 +206,7 @@ describe('other failures', () => {
     'CACHALOT_CONFIG',
     'CACHALOT_CORRUPT',
     'CACHALOT_INTERNAL',
-  ])('%s is a miss and a warning', async (code) => {
+  ] as const)('%s is a miss and a warning', async (code) => {
     const cache = provider();
     store.failure = new CachalotError(code, 'OOM.');
     expect(await use(cache)).toEqual([null, null, undefined]);

@@ -5,7 +5,7 @@
 import { NativeStore } from '../native.js';
 import type { CacheLogger } from '../types.js';
 import { type Face, memcachedFace, memoryFace, redisFace, type Settings } from './options.js';
-import { ProviderLog } from './provider-log.js';
+import { lossOf, ProviderLog } from './provider-log.js';
 import { isCachingModules, loggerOf, type RegistrationContainer, register } from './registration.js';
 
 /** What Medusa passes to a loader, as far as it matters here. */
@@ -60,11 +60,7 @@ function probe({ store }: Settings, log: ProviderLog): void {
       if (event.type === 'connected') {
         log.line('info', `Connected to ${event.server}`);
       } else {
-        log.line(
-          'warn',
-          `No connection to ${event.server}: ${event.message}`,
-          'The cache is used once it is back',
-        );
+        log.line('warn', lossOf(event.server, event.message), 'The cache is used once it is back');
       }
     }
     if (heard.size === store.servers.length) {

@@ -1,6 +1,6 @@
 /** What a provider tells its logger: one line when an outage begins, one when it ends, and few in between. */
 import type { StoreEvent } from '../native.js';
-import type { ProviderLog } from './provider-log.js';
+import { lossOf, type ProviderLog } from './provider-log.js';
 
 /** Between two lines of one kind within an outage: a server that is away fails every request, perhaps for hours. */
 const QUIET_MS = 30_000;
@@ -102,11 +102,7 @@ export class OutageLog {
     if (!loss.told && !isWithin(FLAP_MS, this.#toldAt.get(server))) {
       loss.told = true;
       this.#toldAt.set(server, performance.now());
-      this.#log.line(
-        'warn',
-        `No connection to ${server}: ${loss.why}`,
-        'Reads from it are misses until it is back',
-      );
+      this.#log.line('warn', lossOf(server, loss.why), 'Reads from it are misses until it is back');
     }
   }
 

@@ -12,11 +12,16 @@ export class ProviderLog {
 
   /** A logger may lack methods, and one that throws must not make a cache fail. */
   line(level: 'debug' | 'info' | 'warn', ...sentences: string[]): void {
-    const message = sentences.map((one) => (/[.…]$/.test(one) ? one : `${one}.`)).join(' ');
+    const message = sentences.map((one) => (/[.…!?]$/.test(one) ? one : `${one}.`)).join(' ');
     try {
       this.#logger[level]?.(`[${this.#name}] ${message}`);
     } catch {
       // There is nowhere to say it.
     }
   }
+}
+
+/** Why a server cannot be reached, with its address once. */
+export function lossOf(server: string, why: string): string {
+  return why.includes(server) ? why : `No connection to ${server}: ${why}`;
 }
