@@ -8,7 +8,8 @@
 //! - `binding` (feature `node`): the only place that imports napi. Holds no rule of caching.
 
 pub mod backend;
-#[cfg(feature = "node")]
+// Its parts without napi are tested with the rest.
+#[cfg(any(feature = "node", test))]
 mod binding;
 pub mod clock;
 pub mod codec;

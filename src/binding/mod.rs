@@ -1,1 +1,28 @@
-//! The only place that imports napi.
+//! The only place that imports napi. Holds no rule of caching.
+//!
+//! - `batch`: one turn's operations, from words and text to `Op`s. No napi.
+//! - `queue`: what waits for the JavaScript thread, and when that is woken. No napi.
+//! - `flight`: a batch on its way; every operation of it is answered once, whatever happens. No napi.
+//! - `runtime`: the one thread on which network stores live.
+//! - `environment`: what belongs to one JavaScript environment (the main thread, or one worker thread).
+//! - `values`: strings, buffers and results, between V8 and Rust.
+//! - `completions`: carries the queue over to JavaScript.
+//! - `exports`: the functions of index.d.ts.
+//!
+//! What needs napi is left out of the crate's own tests: no Node.js runs them.
+
+mod batch;
+#[cfg(not(test))]
+mod completions;
+#[cfg(not(test))]
+mod environment;
+#[cfg(not(test))]
+mod exports;
+mod flight;
+mod queue;
+#[cfg(not(test))]
+mod runtime;
+#[cfg(not(test))]
+mod store;
+#[cfg(not(test))]
+mod values;

@@ -1,0 +1,117 @@
+//! Carries the queue over to JavaScript: one weak threadsafe function for each environment, one call for many results.
+
+use super::environment::{Environment, Receiver};
+use super::queue::{Delivery, Queue};
+use super::values::{self, check};
+use crate::engine::Outcome;
+use crate::error::Result;
+use napi::sys;
+use std::ffi::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+use std::sync::Arc;
+
+/// Moves to the threads that wake.
+struct Function(sys::napi_threadsafe_function);
+// SAFETY: made to be called from any thread; `Queue::end` sees to it that nobody does once the environment is gone.
+unsafe impl Send for Function {}
+
+impl Function {
+    fn call(&self) {
+        // No data: the queue has it. Non-blocking, on a queue without bound that never holds more than one call.
+        // SAFETY: alive, see above.
+        unsafe {
+            sys::napi_call_threadsafe_function(
+                self.0,
+                ptr::null_mut(),
+                sys::ThreadsafeFunctionCallMode::nonblocking,
+            );
+        }
+    }
+}
+
+/// Registers `deliver`. The function holds the event loop open only while operations are in flight.
+pub fn listen(env: sys::napi_env, deliver: sys::napi_value) -> Result<()> {
+    let environment = Environment::of(env)?;
+    let name = values::text(env, "cachalot")?;
+    let mut function = ptr::null_mut();
+    // SAFETY: `deliver` is checked to be a function by the call itself; no context, no finalizer.
+    unsafe {
+        check(sys::napi_create_threadsafe_function(
+            env,
+            deliver,
+            ptr::null_mut(),
+            name,
+            0,
+            1,
+            ptr::null_mut(),
+            None,
+            ptr::null_mut(),
+            Some(woken),
+            &mut function,
+        ))?;
+        check(sys::napi_unref_threadsafe_function(env, function))?;
+    }
+    let wake = Function(function);
+    let queue = Arc::new(Queue::new(Box::new(move || wake.call())));
+    environment.receive(env, Receiver { queue, function })
+}
+
+/// Runs on the JavaScript thread, once for each wake.
+unsafe extern "C" fn woken(env: sys::napi_env, deliver: sys::napi_value, _: *mut c_void, _: *mut c_void) {
+    // Without an environment the function is only emptied before it goes.
+    if env.is_null() || deliver.is_null() {
+        return;
+    }
+    // What fails here has nobody to hear of it but the process: js/native.ts catches all that can throw in `deliver`.
+    let _ = catch_unwind(AssertUnwindSafe(|| carry(env, deliver)));
+}
+
+fn carry(env: sys::napi_env, deliver: sys::napi_value) -> Result<()> {
+    let environment = Environment::of(env)?;
+    let delivery = environment.receiver()?.queue.take();
+    let answered: usize = delivery.chunks.iter().map(|chunk| chunk.outcomes.len()).sum();
+    let flat = flatten(env, delivery);
+    environment.landed(env, answered)?;
+    let flat = flat?;
+    let mut this = ptr::null_mut();
+    // SAFETY: values of this scope.
+    unsafe {
+        check(sys::napi_get_undefined(env, &mut this))?;
+        check(sys::napi_call_function(env, this, deliver, 1, &flat, ptr::null_mut()))
+    }
+}
+
+/// `[firstId, count, result…, firstId, count, result…]`; id 0 = events.
+fn flatten(env: sys::napi_env, delivery: Delivery) -> Result<sys::napi_value> {
+    let flat = values::array(env, 0)?;
+    let mut at = 0;
+    let mut push = |value| {
+        at += 1;
+        values::set(env, flat, at - 1, value)
+    };
+    if !delivery.events.is_empty() {
+        push(values::number(env, 0)?)?;
+        push(values::number(env, delivery.events.len() as u32)?)?;
+        for event in &delivery.events {
+            push(values::text(env, event)?)?;
+        }
+    }
+    for chunk in delivery.chunks {
+        push(values::number(env, chunk.first)?)?;
+        push(values::number(env, chunk.outcomes.len() as u32)?)?;
+        for outcome in &chunk.outcomes {
+            push(values::outcome(env, outcome)?)?;
+        }
+    }
+    Ok(flat)
+}
+
+/// The results of a batch that was answered at once, in order.
+pub fn results(env: sys::napi_env, outcomes: &[Outcome]) -> Result<sys::napi_value> {
+    let results = values::array(env, outcomes.len())?;
+    for (index, outcome) in outcomes.iter().enumerate() {
+        values::set(env, results, index, values::outcome(env, outcome)?)?;
+    }
+    Ok(results)
+}

@@ -1,0 +1,184 @@
+//! The functions of index.d.ts: free functions and numeric handles, since a method of a class costs several times as
+//! much to call. No panic leaves them.
+
+use super::environment::Environment;
+use super::flight::{Flight, unanswered};
+use super::store::Store;
+use super::values::Raw;
+use super::{batch, completions, runtime, values};
+use crate::config::Config;
+use crate::engine::{AnyEngine, Op, Outcome};
+use crate::error::{self, Code, Error};
+use crate::events::{Event, Events};
+use napi::{Env, sys};
+use napi_derive::napi;
+use parking_lot::Mutex;
+use serde::Serialize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::task::{Context, Waker};
+
+/// The derive macro goes by the name.
+type Result<T> = napi::Result<T, &'static str>;
+
+/// Runs the body of an export; what goes wrong is thrown as an Error with a `code`.
+fn guard<T>(body: impl FnOnce() -> error::Result<T>) -> Result<T> {
+    let result = catch_unwind(AssertUnwindSafe(body)).unwrap_or_else(|panic| {
+        let what =
+            panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+        let message = format!("A defect in Cachalot: {}. Please report it.", what.unwrap_or("a panic"));
+        Err(Error::new(Code::Internal, message))
+    });
+    result.map_err(|error| napi::Error::new(error.code.as_str(), error.message))
+}
+
+/// An event and the store that it is about.
+#[derive(Serialize)]
+struct Told {
+    handle: u32,
+    #[serde(flatten)]
+    event: Event,
+}
+
+/// Opens a store from the JSON of src/config.rs::Config. Throws an Error with `code` on a bad configuration; never waits
+/// for a server.
+#[napi]
+pub fn open(env: Env, config: String) -> Result<u32> {
+    guard(|| {
+        let environment = Environment::of(env.raw())?;
+        let queue = environment.receiver()?.queue.clone();
+        let handle = Environment::next_handle();
+        let events: Events = Arc::new(move |event| {
+            if let Ok(json) = serde_json::to_string(&Told { handle, event }) {
+                queue.tell(json);
+            }
+        });
+        let engine = AnyEngine::open(Config::parse(&config)?, events, &runtime::handle()?)?;
+        environment.insert(handle, Store::new(engine));
+        Ok(handle)
+    })
+}
+
+/// Registers this environment's receiver of completions; called once for each environment, before anything else.
+///
+/// `flat` is `[firstId, count, result…, firstId, count, result…]`. A result: string or Uint8Array = hit; null = miss;
+/// undefined = done; array = list of hits; object `{code, message, queued}` = error. `firstId` 0: each result is an
+/// event, the JSON of src/events.rs with the store's `handle`.
+#[napi(ts_args_type = "deliver: (flat: unknown[]) => void")]
+pub fn listen(env: Env, deliver: Raw) -> Result<()> {
+    guard(|| completions::listen(env.raw(), deliver.0))
+}
+
+/// One turn's operations. Stores in process memory answer at once, with the results in order; others return null and
+/// deliver later, operation by operation under the ids `firstId`, `firstId + 1` and so on.
+///
+/// `meta`: u32 words, for each operation, with lengths in UTF-16 units of `text`, the concatenation of all keys and tags:
+/// - get: `1 | flags<<8` (1 = remember the miss), keyLen
+/// - get by tags: `2`, nTags, tagLen…
+/// - set: `3 | flags<<8` (1 = auto, 2 = the value is binary), keyLen, ttlLow, ttlHigh (ms; all ones = for ever; 0 = store
+///   nothing and remove), nTags, tagLen…; takes the next of `values`
+/// - clear: `4 | flags<<8` (1 = a key is given, 2 = raise `auto` instead of `all`), [keyLen], nTags, tagLen…
+#[napi(
+    ts_args_type = "handle: number, firstId: number, now: number, text: string, meta: Uint32Array, words: number, values: Array<string | Uint8Array>",
+    ts_return_type = "unknown[] | null"
+)]
+#[allow(clippy::too_many_arguments)] // Arguments cross more cheaply than an object with as many fields.
+pub fn submit(
+    env: Env,
+    handle: u32,
+    first_id: u32,
+    now: f64,
+    text: Raw,
+    meta: Raw,
+    words: u32,
+    values: Raw,
+) -> Result<Option<Answer>> {
+    guard(|| {
+        let raw = env.raw();
+        let environment = Environment::of(raw)?;
+        let meta = values::words(raw, meta.0, words as usize)?;
+        let (text, units) = values::string(raw, text.0)?;
+        let inputs = values::inputs(raw, values.0)?;
+        let text = String::from_utf8(text)
+            .map_err(|_| Error::new(Code::Internal, "A batch is malformed: its text is not UTF-8."))?;
+        let ops = batch::decode(&meta, &text, units, inputs)?;
+        if first_id == 0 || ops.is_empty() || (u32::MAX - first_id) as usize + 1 < ops.len() {
+            return Err(Error::new(
+                Code::Internal,
+                "A batch is malformed: it is empty, or its ids are not of 32 bits.",
+            ));
+        }
+        let store = environment.store(handle)?;
+        // A date before 1970 is one that a test made up; the conversion takes it for 1970.
+        let now = now as u64;
+        if store.engine.immediate() {
+            let outcomes = at_once(&store.engine, ops, now);
+            return completions::results(raw, &outcomes).map(|results| Some(Answer(results)));
+        }
+        let runtime = runtime::handle()?;
+        environment.took_off(raw, ops.len())?;
+        let flight = Flight::new(environment.receiver()?.queue.clone(), first_id, ops.len());
+        store.start(ops, now, flight, &runtime);
+        Ok(None)
+    })
+}
+
+/// A result that was made in the scope of the call.
+pub struct Answer(sys::napi_value);
+
+impl napi::bindgen_prelude::ToNapiValue for Answer {
+    unsafe fn to_napi_value(_env: sys::napi_env, answer: Self) -> napi::Result<sys::napi_value> {
+        Ok(answer.0)
+    }
+}
+
+/// Process memory answers at its first poll: no thread, no wake.
+fn at_once(engine: &AnyEngine, ops: Vec<Op>, now: u64) -> Vec<Outcome> {
+    let count = ops.len();
+    let answers = Mutex::new(Vec::with_capacity(count));
+    {
+        let running =
+            std::pin::pin!(engine.run(ops, now, |at, outcomes| answers.lock().push((at, outcomes))));
+        // Were it ever pending, what it has not answered fails below.
+        let _ = running.poll(&mut Context::from_waker(Waker::noop()));
+    }
+    let mut answers = answers.into_inner();
+    if answers.len() == 1 && answers[0].1.len() == count {
+        return answers.swap_remove(0).1;
+    }
+    let mut outcomes: Vec<Outcome> = (0..count).map(|_| Outcome::Failed(unanswered())).collect();
+    for (at, part) in answers {
+        for (outcome, answer) in outcomes.iter_mut().skip(at).zip(part) {
+            *outcome = answer;
+        }
+    }
+    outcomes
+}
+
+/// Counters as JSON (src/stats.rs).
+#[napi]
+pub fn stats(env: Env, handle: u32) -> Result<String> {
+    guard(|| {
+        let store = Environment::of(env.raw())?.store(handle)?;
+        serde_json::to_string(&store.engine.stats())
+            .map_err(|why| Error::new(Code::Internal, format!("The counters could not be written: {why}.")))
+    })
+}
+
+/// Waits for what is under way, then lets go; completes like an operation with that id. Later calls with this handle
+/// throw.
+#[napi]
+pub fn close(env: Env, handle: u32, id: u32) -> Result<()> {
+    guard(|| {
+        let environment = Environment::of(env.raw())?;
+        let runtime = runtime::handle()?;
+        let store = environment.remove(handle)?;
+        environment.took_off(env.raw(), 1)?;
+        let flight = Flight::new(environment.receiver()?.queue.clone(), id, 1);
+        runtime.spawn(async move {
+            store.close().await;
+            flight.deliver(0, vec![Outcome::Done]);
+        });
+        Ok(())
+    })
+}

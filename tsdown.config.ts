@@ -1,0 +1,13 @@
+import { defineConfig } from 'tsdown';
+
+export default defineConfig({
+  entry: ['js/{index,medusa/index,medusa/redis,medusa/memcached,medusa/memory}.ts'],
+  format: ['esm', 'cjs'],
+  platform: 'node',
+  target: 'node20',
+  dts: true,
+  // The addon's loader is generated at the root; both formats load that one (package.json, "imports").
+  deps: { neverBundle: ['#native'] },
+  // What all entries share lies in chunks beside them, once for each format.
+  hash: false,
+});
