@@ -106,12 +106,6 @@ export const STAGES = [
     run: async () => check(await generatedFilesAreCurrent()),
   },
   {
-    name: 'consumers',
-    title: 'Types as consumers see them (tsc: node16 CommonJS and ESM, bundler)',
-    needs: ['build'],
-    run: async () => check((await run(process.execPath, [join(root, '__test__/types/run.mjs')])).code === 0),
-  },
-  {
     name: 'vitest',
     title: 'TypeScript tests (vitest)',
     needs: ['build', 'servers'],
