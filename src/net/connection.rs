@@ -236,7 +236,8 @@ impl<P: Protocol> Connection<P> {
     }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use super::*;
     use crate::error::Code;
