@@ -1,5 +1,7 @@
 //! A link on a wire that works: order, bounds, and its end.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 mod support;
 
 use cachalot::config::Endpoint;

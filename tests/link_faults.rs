@@ -1,5 +1,7 @@
 //! A link on a wire that is broken on purpose: every call settles in time, and with its own reply or none.
 
+#![allow(clippy::unwrap_used, reason = "a test stops at what it did not expect")]
+
 mod support;
 
 use cachalot::config::Endpoint;
