@@ -4,7 +4,7 @@
 
 mod support;
 
-use cachalot::config::Endpoint;
+use cachalot::config::{Endpoint, Timeouts};
 use cachalot::error::Code;
 use cachalot::net::link::MAX_REQUESTS;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::time::sleep;
 
 #[tokio::test]
 async fn replies_come_in_call_order_also_several_to_a_request_and_none() {
-    let client = Client::open(serve().await);
+    let client = patient(serve().await);
     let asked: Vec<_> = (0..5_000).map(|_| client.echo(0)).collect();
     // Polled from the last: what counts is when they were sent.
     for echo in asked.into_iter().rev() {
@@ -55,9 +55,7 @@ async fn senders_on_several_threads_get_their_own_replies() {
 
 #[tokio::test]
 async fn full_pipes_in_both_directions_do_not_block_each_other() {
-    let Endpoint::Tcp { host, port } = tcp(serve().await) else { unreachable!() };
-    let patient = cachalot::config::Timeouts { command_ms: 20_000, ..timeouts() };
-    let client = Client::open_at(Endpoint::Tcp { host, port }, Toy::default(), patient);
+    let client = patient(serve().await);
     // The server answers a line before it reads the next: 20 MB each way fit no socket buffer.
     let padding = "x".repeat(1_000_000);
     let asked: Vec<_> = (0..20)
@@ -91,7 +89,7 @@ async fn the_first_requests_wait_for_the_connection() {
 
 #[tokio::test]
 async fn a_full_queue_refuses_at_once_and_has_room_again_later() {
-    let client = Client::open(serve().await);
+    let client = patient(serve().await);
     client.connected().await;
     let held = client.link.send(b"echo first 150\n".to_vec(), 1);
     let asked: Vec<_> = (1..MAX_REQUESTS).map(|_| client.echo(0)).collect();
@@ -220,8 +218,10 @@ async fn unix_sockets_serve_as_well() {
     std::fs::remove_file(&path).unwrap();
 }
 
-fn tcp(address: std::net::SocketAddr) -> Endpoint {
-    Endpoint::Tcp { host: address.ip().to_string(), port: address.port() }
+/// For work that takes a slow machine longer than the short deadline of the other tests.
+fn patient(address: std::net::SocketAddr) -> Client {
+    let endpoint = Endpoint::Tcp { host: address.ip().to_string(), port: address.port() };
+    Client::open_at(endpoint, Toy::default(), Timeouts { command_ms: 20_000, ..timeouts() })
 }
 
 async fn within(ms: u64, work: impl Future<Output = ()>) {

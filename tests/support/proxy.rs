@@ -17,7 +17,8 @@ pub enum Wire {
     Pass,
     /// Held back this long, chunk by chunk.
     Delay(Duration),
-    /// Swallowed, in both directions; the connection stays up.
+    /// Held back, in both directions, until the wire is another; connections stay up. (Held, not swallowed: bytes may be
+    /// late or cut off on a TCP connection, but never missing from its middle.)
     BlackHole,
     /// After so many more bytes of replies, over all connections, theirs is cut.
     CutAfter(usize),
@@ -134,11 +135,11 @@ async fn carry(client: TcpStream, state: Arc<State>) {
     state.open.fetch_sub(1, Ordering::SeqCst);
 }
 
-async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, wire: watch::Receiver<Wire>) {
+async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut wire: watch::Receiver<Wire>) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
-        let swallow = *wire.borrow() == Wire::BlackHole;
-        if !swallow && to.write_all(&buffer[..read]).await.is_err() {
+        out_of_the_hole(&mut wire).await;
+        if to.write_all(&buffer[..read]).await.is_err() {
             return;
         }
     }
@@ -146,23 +147,27 @@ async fn requests(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, wire: watch::
 
 async fn replies(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, state: &State) {
     let mut buffer = vec![0; 64 * 1024];
-    // A server that hangs up behind a black hole is not seen by the client either: `requests` ends this connection.
-    while let Ok(read @ 1..) = from.read(&mut buffer).await {
+    let mut wire = state.wire.subscribe();
+    loop {
+        let read = from.read(&mut buffer).await;
+        // The server's end of a connection is not seen through a black hole either.
+        out_of_the_hole(&mut wire).await;
+        let Ok(read @ 1..) = read else { return };
         if forward(&mut buffer[..read], &mut to, state).await.is_none() {
             return;
         }
     }
-    if *state.wire.borrow() == Wire::BlackHole {
-        std::future::pending().await
-    }
+}
+
+async fn out_of_the_hole(wire: &mut watch::Receiver<Wire>) {
+    let _ = wire.wait_for(|wire| *wire != Wire::BlackHole).await;
 }
 
 /// `None` = the connection is to end.
 async fn forward(bytes: &mut [u8], to: &mut OwnedWriteHalf, state: &State) -> Option<()> {
     let wire = *state.wire.borrow();
     match wire {
-        Wire::Pass => to.write_all(bytes).await.ok()?,
-        Wire::BlackHole => {}
+        Wire::Pass | Wire::BlackHole => to.write_all(bytes).await.ok()?,
         Wire::Delay(time) => {
             tokio::time::sleep(time).await;
             to.write_all(bytes).await.ok()?;
