@@ -8,8 +8,9 @@ use cachalot::config::{Endpoint, Timeouts};
 use cachalot::error::Code;
 use cachalot::net::link::MAX_REQUESTS;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use support::proxy::{Proxy, Wire};
+use support::stall::within;
 use support::toy::{COMMAND_MS, Client, Toy, serve, serve_silence, serve_unix, timeouts};
 use tokio::time::sleep;
 
@@ -93,9 +94,7 @@ async fn a_full_queue_refuses_at_once_and_has_room_again_later() {
     client.connected().await;
     let held = client.link.send(b"echo first 150\n".to_vec(), 1);
     let asked: Vec<_> = (1..MAX_REQUESTS).map(|_| client.echo(0)).collect();
-    let refused = Instant::now();
-    assert_eq!(client.echo(0).await.unwrap_err().code, Code::Busy);
-    assert!(refused.elapsed() < Duration::from_millis(50));
+    assert_eq!(within(50, client.echo(0)).await.unwrap_err().code, Code::Busy);
     held.await.unwrap();
     for echo in asked {
         echo.await.unwrap();
@@ -222,10 +221,6 @@ async fn unix_sockets_serve_as_well() {
 fn patient(address: std::net::SocketAddr) -> Client {
     let endpoint = Endpoint::Tcp { host: address.ip().to_string(), port: address.port() };
     Client::open_at(endpoint, Toy::default(), Timeouts { command_ms: 20_000, ..timeouts() })
-}
-
-async fn within(ms: u64, work: impl Future<Output = ()>) {
-    tokio::time::timeout(Duration::from_millis(ms), work).await.expect("took longer");
 }
 
 /// The client closed its socket.
