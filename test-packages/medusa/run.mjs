@@ -42,7 +42,10 @@ for (const project of checks) must(process.execPath, ['node_modules/typescript/b
 const report = `${built}/tests.tap`;
 const { status } = run(process.execPath, [
   ...['--test', '--test-reporter=spec', '--test-reporter-destination=stdout'],
-  ...['--test-reporter=tap', `--test-reporter-destination=${report}`, 'test/'],
+  ...['--test-reporter=tap', `--test-reporter-destination=${report}`],
+  // Further words on the command line are the runner's: --test-name-pattern, or files.
+  ...process.argv.slice(2),
+  ...(process.argv.slice(2).some((word) => word.startsWith('test/')) ? [] : ['test/']),
 ]);
 const count = (what) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(readFileSync(report, 'utf8'))?.[1]);
 const [passed, failed] = [count('pass'), count('fail') + count('cancelled')];
