@@ -37,6 +37,8 @@ limit.unref();
 
 const redis = await startRedis();
 const memcached = await startMemcached();
+/** Runnable processes per minute before the run: above the number of cores, others took part of the machine. */
+const loadBefore = os.loadavg()[0];
 try {
   const began = Date.now();
   const everyone = await contestants({ redisPort: redis.port, memcachedPort: memcached.port });
@@ -97,6 +99,7 @@ function about() {
       cores: cpus.length,
       memoryGiB: Math.round(os.totalmem() / 2 ** 30),
       system: `${os.type()} ${os.arch()}`,
+      loadBefore,
     },
     versions: {
       node: process.version,

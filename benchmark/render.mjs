@@ -16,6 +16,9 @@ const table = (head, rows) => [
   ...rows.map((row) => `| ${row.join(' | ')} |`),
 ];
 
+/** Load of a machine that does nothing else, with some room for what preceded the run. */
+const LOADED = 1;
+
 /** The whole page. */
 export function document(results) {
   return `${[
@@ -40,6 +43,12 @@ function conditions({ date, machine, versions }) {
     `Measured on ${date.slice(0, 10)} at commit \`${versions.commit}\` on ${machine.system}, ${machine.cores} cores of ${machine.cpu}, ` +
       `${machine.memoryGiB} GiB. Node.js ${versions.node}, cachalot ${versions.cachalot}, ioredis ${versions.ioredis}, ` +
       `@medusajs/caching-redis ${versions['@medusajs/caching-redis']}, memjs ${versions.memjs}; ${versions.redis}; ${versions.memcached}.`,
+    '',
+    `The machine's load average before the run was ${machine.loadBefore.toFixed(1)}: ` +
+      (machine.loadBefore < LOADED
+        ? 'it was otherwise idle.'
+        : '**it was busy with other work**, so absolute figures are low and vary; what compares is the ratios, ' +
+          'because contestants take turns, and main µs/op, because it counts only time on the CPU.'),
     '',
     '`npm run bench` repeats all of it in about ten minutes, `npm run bench -- --quick` the outline in under three.',
   ];
