@@ -1,6 +1,8 @@
 //! Entries written by each released version of the envelope, which later code must go on reading. The files in
 //! `golden/` are never regenerated: a new version gets a folder of its own.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // A test says by panicking what went wrong.
+
 use bytes::Bytes;
 use cachalot::codec::compression::decompress;
 use cachalot::codec::envelope::{Codec, Header, decode, encode};

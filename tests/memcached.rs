@@ -1,5 +1,7 @@
 //! The Memcached backend against real servers, each test with servers of its own.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // A test says by panicking what went wrong.
+
 #[path = "memcached/greeting.rs"]
 mod greeting;
 #[path = "memcached/index.rs"]

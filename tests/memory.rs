@@ -1,5 +1,7 @@
 //! The engine over process memory, driven the way the binding does: one poll, no runtime.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // A test says by panicking what went wrong.
+
 use cachalot::codec::text::Value;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome};

@@ -2,6 +2,8 @@
 //! a finished clear removed. The truth is a version per key; a writer raises it, then clears; a reader that missed
 //! takes the version of that moment and stores it any time later.
 
+#![allow(clippy::unwrap_used, clippy::panic)] // A test says by panicking what went wrong.
+
 use cachalot::codec::text::Value;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome};

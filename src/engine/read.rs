@@ -138,12 +138,12 @@ impl<B: Backend> Engine<B> {
     }
 
     async fn judge(&self, keys: &[String], reply: ReadReply, now: UnixMs) -> Vec<Judged> {
-        let mut judged: Vec<Result<Judged, Candidate>> = Vec::with_capacity(keys.len());
+        let mut opened: Vec<Opened> = Vec::with_capacity(keys.len());
         for (key, found) in keys.iter().zip(reply.found) {
-            judged.push(match found {
-                Err(error) => Ok(Judged::Failed(error)),
-                Ok(Found::Absent(lease)) => Ok(Judged::Gone { lease, seen: None }),
-                Ok(Found::Live(entry)) => Ok(Judged::Live(Live {
+            opened.push(match found {
+                Err(error) => Opened::Judged(Judged::Failed(error)),
+                Ok(Found::Absent(lease)) => Opened::Judged(Judged::Gone { lease, seen: None }),
+                Ok(Found::Live(entry)) => Opened::Judged(Judged::Live(Live {
                     kept: entry.value.clone(),
                     expires_at: entry.expires_at,
                     tags: Tags::Memory(entry),
@@ -152,12 +152,12 @@ impl<B: Backend> Engine<B> {
                 Ok(Found::Wire(bytes, lease)) => self.open_envelope(key, bytes, lease, now),
             });
         }
-        let mut names: Vec<&str> = judged
-            .iter()
-            .filter_map(|j| j.as_ref().err())
-            .flat_map(|c| c.header.tags.iter())
-            .map(String::as_str)
-            .collect();
+        let mut names: Vec<&str> = Vec::new();
+        for one in &opened {
+            if let Opened::Sound(candidate) = one {
+                names.extend(candidate.header.tags.iter().map(String::as_str));
+            }
+        }
         names.sort_unstable();
         names.dedup();
         let records = if names.is_empty() { Ok(Vec::new()) } else { self.backend.records(&names).await };
@@ -188,30 +188,28 @@ impl<B: Backend> Engine<B> {
                 expires_at: header.expires_at,
             })
         };
-        judged.into_iter().map(|judged| judged.unwrap_or_else(verdict)).collect()
+        let judged = opened.into_iter().map(|one| match one {
+            Opened::Judged(judged) => judged,
+            Opened::Sound(candidate) => verdict(candidate),
+        });
+        judged.collect()
     }
 
-    fn open_envelope(
-        &self,
-        key: &str,
-        bytes: Bytes,
-        lease: Option<Lease>,
-        now: UnixMs,
-    ) -> Result<Judged, Candidate> {
+    fn open_envelope(&self, key: &str, bytes: Bytes, lease: Option<Lease>, now: UnixMs) -> Opened {
         match envelope::decode(&bytes, self.max_value) {
             Err(error) => {
                 self.count_corrupt(&error);
-                Ok(Judged::Gone { lease, seen: Some(bytes) })
+                Opened::Judged(Judged::Gone { lease, seen: Some(bytes) })
             }
             // Another key with the same hash.
             Ok((header, _)) if header.key.as_ref().is_some_and(|k| k != key) => {
-                Ok(Judged::Gone { lease, seen: None })
+                Opened::Judged(Judged::Gone { lease, seen: None })
             }
             Ok((header, _)) if B::COARSE_EXPIRY && header.expires_at <= now => {
                 self.stats.expired.add(1);
-                Ok(Judged::Gone { lease, seen: Some(bytes) })
+                Opened::Judged(Judged::Gone { lease, seen: Some(bytes) })
             }
-            Ok((header, payload)) => Err(Candidate { header, payload, bytes, lease }),
+            Ok((header, payload)) => Opened::Sound(Candidate { header, payload, bytes, lease }),
         }
     }
 
@@ -231,6 +229,12 @@ impl<B: Backend> Engine<B> {
             Err(error) => Outcome::Failed(error),
         }
     }
+}
+
+/// What a read found, as far as it can be judged without the records of tags.
+enum Opened {
+    Judged(Judged),
+    Sound(Candidate),
 }
 
 /// A sound envelope whose tags are not judged yet.
