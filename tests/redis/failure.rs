@@ -1,0 +1,198 @@
+//! A server that is gone, full, or comes back.
+
+use crate::server::{Server, ask};
+use crate::store::{Set, Store, by_tags, config, space, tagged};
+use cachalot::backend::{Backend, Clear, Found, Written};
+use cachalot::config::{RedisConfig, Timeouts};
+use cachalot::error::Code;
+use cachalot::tags::Raise;
+use std::time::{Duration, Instant};
+
+/// Keeps its data over a kill.
+fn lasting() -> Server {
+    Server::with(&["--appendonly", "yes", "--appendfsync", "always"])
+}
+
+async fn outage(server: &mut Server, store: &Store) {
+    server.stop();
+    let deadline = Instant::now() + Duration::from_secs(3);
+    while store.look("k").await.is_ok() {
+        assert!(Instant::now() < deadline);
+    }
+}
+
+async fn back(store: &Store) {
+    let deadline = Instant::now() + Duration::from_secs(3);
+    while store.look("no such key").await.is_err() {
+        assert!(Instant::now() < deadline, "no connection 3 s after the server was back");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clear_during_an_outage_is_made_before_the_first_read_after_it() {
+    let mut server = lasting();
+    for tracking in [true, false] {
+        let store = Store::with(RedisConfig { tracking, ..config(&server) });
+        for key in ["tag", "key", "auto", "manual", "other"] {
+            let tag = if key == "manual" { "auto" } else { key };
+            let set = Set { auto: key != "manual", ..tagged(&[]) };
+            store.set(key, "old", Set { tags: &[tag], ..set }).await.unwrap();
+        }
+        let miss = store.miss().await;
+        outage(&mut server, &store).await;
+        for clear in [
+            by_tags(&["tag"], Raise::All),
+            by_tags(&["auto"], Raise::Auto),
+            Clear { keys: vec!["key".into()], tags: vec![], raise: Raise::All },
+        ] {
+            let error = store.clear(clear).await.unwrap_err();
+            assert!(error.queued && error.code == Code::Connection, "{error:?}");
+        }
+        server.resume();
+        // Every read from now on is right, the first that gets through included.
+        let deadline = Instant::now() + Duration::from_secs(3);
+        let mut through = 0;
+        while through < 3 {
+            assert!(Instant::now() < deadline, "no connection 3 s after the server was back");
+            let Ok((found, _)) = store.look("tag").await else { continue };
+            assert_eq!(found, None);
+            through += 1;
+        }
+        assert_eq!(store.get("key").await, None);
+        assert_eq!(store.get("auto").await, None);
+        assert_eq!(store.get("manual").await.as_deref(), Some("old"));
+        assert_eq!(store.get("other").await.as_deref(), Some("old"));
+        for key in ["tag", "key", "auto"] {
+            let late = store.set(key, "late", tagged(&[key]).after(miss)).await.unwrap();
+            assert_eq!(late, Written::Stale, "{key}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn owed_clears_are_made_although_nobody_reads() {
+    let mut server = lasting();
+    let store = Store::open(&server);
+    store.put("k", "old", &["t"]).await;
+    outage(&mut server, &store).await;
+    store.clear(by_tags(&["t"], Raise::All)).await.unwrap_err();
+    server.resume();
+    let other = Store::open(&server);
+    let deadline = Instant::now() + Duration::from_secs(3);
+    loop {
+        // Until it is loaded, and then until the clear is made.
+        if matches!(other.look("k").await, Ok((None, _))) {
+            break;
+        }
+        assert!(Instant::now() < deadline, "the clear was not made within 3 s");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_not_there_fails_each_call_within_its_deadline() {
+    let mut server = Server::start();
+    server.stop();
+    let timeouts = Timeouts { command_ms: 300, ..Default::default() };
+    let store = Store::with(RedisConfig { timeouts, ..config(&server) });
+    for _ in 0..5 {
+        let began = Instant::now();
+        assert!(store.look("k").await.unwrap_err().code.is_outage());
+        assert!(store.set("k", "v", tagged(&["t"])).await.unwrap_err().code.is_outage());
+        assert!(store.backend.records(&["t"]).await.unwrap_err().code.is_outage());
+        assert!(store.clear(by_tags(&["t"], Raise::All)).await.unwrap_err().queued);
+        assert!(began.elapsed() < Duration::from_millis(4 * 400), "{:?}", began.elapsed());
+    }
+    server.resume();
+    back(&store).await;
+    store.put("k", "v", &["t"]).await;
+    assert_eq!(store.get("k").await.as_deref(), Some("v"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_restarted_empty_is_a_new_generation() {
+    let mut server = Server::start();
+    let store = Store::open(&server);
+    store.put("k", "v", &["t"]).await;
+    let miss = store.miss().await;
+    server.stop();
+    server.resume();
+    back(&store).await;
+    assert_eq!(store.get("k").await, None);
+    assert_eq!(store.set("k", "late", tagged(&["t"]).after(miss)).await.unwrap(), Written::Stale);
+    store.put("k", "v2", &["t"]).await;
+    assert_eq!(store.get("k").await.as_deref(), Some("v2"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_server_refuses_sets_alone_and_still_clears() {
+    let server = Server::with(&["--maxmemory-policy", "noeviction"]);
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    store.put("k", "v", &["t"]).await;
+    store.put("by key", "v", &["u"]).await;
+    ask::<()>(&mut raw, &["CONFIG", "SET", "maxmemory", "1mb"]);
+    let error = store.set("k2", "v", tagged(&["t"])).await.unwrap_err();
+    assert_eq!(error.code, Code::Server);
+    assert!(error.message.contains("OOM") && error.message.contains("maxmemory"), "{error}");
+    assert_eq!(store.get("k").await.as_deref(), Some("v"));
+    store.clear_tags(&["t", "new"]).await;
+    assert_eq!(store.get("k").await, None);
+    store.clear_key("by key").await;
+    assert_eq!(store.get("by key").await, None);
+    ask::<()>(&mut raw, &["CONFIG", "SET", "maxmemory", "0"]);
+    store.put("k", "v", &["t"]).await;
+    assert_eq!(store.get("k").await.as_deref(), Some("v"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_evicts_keeps_what_is_read() {
+    let server = Server::with(&["--maxmemory", "6mb", "--maxmemory-policy", "allkeys-lru"]);
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    let filler = "x".repeat(2_000);
+    let (mut hits, mut reads) = (0, 0);
+    let began = Instant::now();
+    for round in 0.. {
+        if began.elapsed() > Duration::from_secs(4) {
+            break;
+        }
+        let writes = (0..20).map(|i| tagged(&["filler"]).write(&format!("f{round}-{i}"), &filler)).collect();
+        for outcome in store.backend.write(writes, 0).await {
+            outcome.unwrap();
+        }
+        // The epoch moves on, so a record that is lost costs every entry of its tag.
+        store.clear_tags(&["unrelated"]).await;
+        for i in 0..10 {
+            reads += 1;
+            let (found, miss) = store.look(&format!("hot{i}")).await.unwrap();
+            match found {
+                Some(_) => hits += 1,
+                None => drop(store.set(&format!("hot{i}"), "v", tagged(&["hot"]).after(miss)).await.unwrap()),
+            }
+        }
+    }
+    let info: String = ask(&mut raw, &["INFO", "stats"]);
+    let evicted: u64 =
+        info.lines().find_map(|line| line.strip_prefix("evicted_keys:")).unwrap().trim().parse().unwrap();
+    assert!(evicted > 1_000, "{evicted} evictions are no pressure");
+    assert!(hits * 10 > reads * 9, "{hits} hits of {reads} reads, {evicted} evictions");
+    assert!(ask::<i64>(&mut raw, &["EXISTS", &space().epoch()]) == 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_lets_go_of_the_connection() {
+    let server = Server::start();
+    let store = Store::open(&server);
+    let other = Store::open(&server);
+    store.put("k", "v", &["t"]).await;
+    let keys = ["k".to_owned()];
+    let reads: Vec<_> = (0..50).map(|_| store.backend.read(&keys, 0, false)).collect();
+    let (found, ()) = tokio::join!(biased; futures_util::future::join_all(reads), store.backend.close());
+    for reply in found {
+        assert!(matches!(reply.unwrap().found[0], Ok(Found::Wire(..))));
+    }
+    assert_eq!(store.look("k").await.unwrap_err().code, Code::Closed);
+    assert_eq!(other.get("k").await.as_deref(), Some("v"));
+}

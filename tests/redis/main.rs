@@ -1,0 +1,12 @@
+//! The Redis backend over real servers, which these tests start and end themselves.
+
+#![allow(clippy::unwrap_used, clippy::panic)] // A test says by panicking what went wrong.
+
+mod basics;
+mod bookkeeping;
+mod failure;
+mod greeting;
+mod index;
+mod races;
+mod server;
+mod store;

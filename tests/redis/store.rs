@@ -1,0 +1,169 @@
+//! The least of an engine: envelopes without compression, and the rule of validity.
+
+use crate::server::Server;
+use cachalot::backend::redis::RedisBackend;
+use cachalot::backend::{Backend, Body, Clear, Found, Guard, Write, Written};
+use cachalot::clock;
+use cachalot::codec::envelope::{Codec, Header, decode, encode};
+use cachalot::config::{Endpoint, RedisConfig};
+use cachalot::error::Result;
+use cachalot::events::Event;
+use cachalot::key::Keyspace;
+use cachalot::tags::{Epoch, Raise, valid};
+use cachalot::ttl::Ttl;
+use std::sync::{Arc, Mutex};
+
+pub const PREFIX: &str = "p";
+
+#[derive(Clone)]
+pub struct Store {
+    pub backend: Arc<RedisBackend>,
+    pub events: Arc<Mutex<Vec<Event>>>,
+}
+
+pub fn config(server: &Server) -> RedisConfig {
+    RedisConfig {
+        endpoint: Endpoint::Tcp { host: "127.0.0.1".into(), port: server.port },
+        username: None,
+        password: None,
+        db: 0,
+        connection_name: None,
+        tracking: true,
+        timeouts: Default::default(),
+    }
+}
+
+pub fn space() -> Keyspace {
+    Keyspace::new(PREFIX).unwrap()
+}
+
+pub fn minutes(n: u64) -> Ttl {
+    Ttl::Ms(n * 60_000)
+}
+
+/// What `set` needs to know beside key and value.
+#[derive(Clone)]
+pub struct Set<'a> {
+    pub tags: &'a [&'a str],
+    pub auto: bool,
+    pub ttl: Ttl,
+    /// `None` = unguarded.
+    pub miss: Option<Epoch>,
+}
+
+pub fn tagged<'a>(tags: &'a [&'a str]) -> Set<'a> {
+    Set { tags, auto: true, ttl: minutes(5), miss: None }
+}
+
+impl<'a> Set<'a> {
+    pub fn after(mut self, miss: Epoch) -> Self {
+        self.miss = Some(miss);
+        self
+    }
+
+    pub fn ttl(mut self, ttl: Ttl) -> Self {
+        self.ttl = ttl;
+        self
+    }
+
+    pub fn manual(mut self) -> Self {
+        self.auto = false;
+        self
+    }
+
+    pub fn write(&self, key: &str, value: &str) -> Write {
+        let mut tags: Vec<String> = self.tags.iter().map(|tag| tag.to_string()).collect();
+        tags.sort();
+        tags.dedup();
+        let header = Header {
+            codec: Codec::None,
+            auto: self.auto,
+            binary: false,
+            epoch: self.miss.unwrap_or(Epoch::NONE),
+            expires_at: self.ttl.expires_at(clock::now()),
+            raw_len: value.len() as u32,
+            tags: tags.clone(),
+            key: None,
+        };
+        Write {
+            key: key.to_owned(),
+            tags,
+            auto: self.auto,
+            ttl: self.ttl,
+            guard: self.miss.map(|epoch| Guard { epoch, lease: None }),
+            body: Body::Wire(encode(&header, value.as_bytes()).unwrap()),
+        }
+    }
+}
+
+impl Store {
+    pub fn open(server: &Server) -> Self {
+        Self::with(config(server))
+    }
+
+    /// Both ways of knowing the records.
+    pub fn both(server: &Server) -> [Self; 2] {
+        [Self::open(server), Self::with(RedisConfig { tracking: false, ..config(server) })]
+    }
+
+    pub fn with(config: RedisConfig) -> Self {
+        Self::under(PREFIX, config)
+    }
+
+    pub fn under(prefix: &str, config: RedisConfig) -> Self {
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let heard = events.clone();
+        let runtime = tokio::runtime::Handle::current();
+        let listener = Arc::new(move |event| heard.lock().unwrap().push(event));
+        let space = Keyspace::new(prefix).unwrap();
+        let backend = Arc::new(RedisBackend::open(space, &config, listener, &runtime).unwrap());
+        Store { backend, events }
+    }
+
+    /// The live value, and the epoch that a miss would remember.
+    pub async fn look(&self, key: &str) -> Result<(Option<String>, Epoch)> {
+        let mut reply = self.backend.read(&[key.to_owned()], clock::now(), false).await?;
+        let epoch = reply.epoch;
+        let Found::Wire(bytes, _) = reply.found.remove(0)? else { return Ok((None, epoch)) };
+        let Ok((header, payload)) = decode(&bytes, 1 << 20) else { return Ok((None, epoch)) };
+        let tags: Vec<&str> = header.tags.iter().map(String::as_str).collect();
+        let records = self.backend.records(&tags).await?;
+        let all = records.iter().map(Option::as_ref).chain([reply.star.as_ref()]);
+        let live = valid(header.epoch, header.auto, all);
+        Ok((live.then(|| String::from_utf8(payload.to_vec()).unwrap()), epoch))
+    }
+
+    pub async fn get(&self, key: &str) -> Option<String> {
+        self.look(key).await.unwrap().0
+    }
+
+    /// The epoch that a miss remembers.
+    pub async fn miss(&self) -> Epoch {
+        self.look("no such key").await.unwrap().1
+    }
+
+    pub async fn set(&self, key: &str, value: &str, set: Set<'_>) -> Result<Written> {
+        self.backend.write(vec![set.write(key, value)], clock::now()).await.remove(0)
+    }
+
+    /// Expects it to be stored.
+    pub async fn put(&self, key: &str, value: &str, tags: &[&str]) {
+        assert_eq!(self.set(key, value, tagged(tags)).await.unwrap(), Written::Stored(None));
+    }
+
+    pub async fn clear(&self, clear: Clear) -> Result<()> {
+        self.backend.clear(clear, clock::now()).await
+    }
+
+    pub async fn clear_tags(&self, tags: &[&str]) {
+        self.clear(by_tags(tags, Raise::All)).await.unwrap();
+    }
+
+    pub async fn clear_key(&self, key: &str) {
+        self.clear(Clear { keys: vec![key.into()], tags: vec![], raise: Raise::All }).await.unwrap();
+    }
+}
+
+pub fn by_tags(tags: &[&str], raise: Raise) -> Clear {
+    Clear { keys: vec![], tags: tags.iter().map(|tag| tag.to_string()).collect(), raise }
+}
