@@ -30,9 +30,10 @@ export const startMemcached = (port) =>
     ...(process.getuid?.() === 0 ? ['-u', 'nobody'] : []),
   ]);
 
-/** First line of `binary --version`. */
+/** `redis-server 7.0.15`, as it says of itself without the particulars of its build. */
 export function serverVersion(binary) {
-  return execFileSync(binary, ['--version'], { encoding: 'utf8' }).split('\n')[0].trim();
+  const said = execFileSync(binary, ['--version'], { encoding: 'utf8' });
+  return `${binary} ${/\d+(?:\.\d+)+/.exec(said)?.[0] ?? 'of unknown version'}`;
 }
 
 async function start(binary, wanted, argumentsFor) {
