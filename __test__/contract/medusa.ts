@@ -186,7 +186,11 @@ export function medusaContract(store: StoreUnderTest): void {
       cache.clear({ tags: ['t'] }),
       cache.get({ key: 'k' }),
     ]);
-    expect([first, second, third]).toEqual([1, 2, null]);
+    // Where tags are read after the entry, the clear that follows may come in between: a miss, never another value.
+    const twice = store.kind !== 'memory';
+    expect(twice ? [1, null] : [1]).toContain(first);
+    expect(twice ? [2, null] : [2]).toContain(second);
+    expect(third).toBeNull();
   });
 
   test('stats count what happened', async () => {
@@ -201,7 +205,10 @@ export function medusaContract(store: StoreUnderTest): void {
     await cache.set({ key: 'unguarded', data: 1 });
     const after = cache.stats();
     const since = Object.fromEntries(
-      Object.entries(after as Record<string, number>).map(([name, n]) => [name, n - before[name as keyof typeof before]]),
+      Object.entries(after as Record<string, number>).map(([name, n]) => [
+        name,
+        n - before[name as keyof typeof before],
+      ]),
     );
     expect(since).toMatchObject({
       hits: 2,

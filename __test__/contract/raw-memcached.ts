@@ -41,16 +41,12 @@ export function memcachedRaw(ports: readonly number[]): MemcachedRaw {
       return found.find((one) => one !== undefined)?.value;
     },
     async put(key, value) {
-      // On every server: which of them holds a key is the client's to know.
-      await Promise.all(
-        ports.map((port) =>
-          ask(
-            port,
-            Buffer.concat([Buffer.from(`set ${key} 0 0 ${value.length}\r\n`), value, Buffer.from('\r\n')]),
-            DONE,
-          ),
-        ),
-      );
+      // Where it is; if it is nowhere, on every server: which of them holds a key is the client's to know.
+      const held = await Promise.all(ports.map((port) => fetch(port, key)));
+      const there = ports.filter((_, n) => held[n] !== undefined);
+      const line = Buffer.from(`set ${key} 0 0 ${value.length}\r\n`);
+      const request = Buffer.concat([line, value, Buffer.from('\r\n')]);
+      await Promise.all((there.length > 0 ? there : ports).map((port) => ask(port, request, DONE)));
     },
     async remove(keys) {
       for (const port of ports) {

@@ -16,11 +16,15 @@ export function redisRaw(port: number): RedisRaw {
     command,
     async keys(prefix) {
       const found: string[] = [];
+      const pattern = `${prefix.replace(/[*?[\]\\]/g, '\\$&')}*`;
       let cursor = '0';
       do {
-        const [next, page] = (await command('SCAN', cursor, 'COUNT', '10000')) as [Buffer, Buffer[]];
+        const [next, page] = (await command('SCAN', cursor, 'MATCH', pattern, 'COUNT', '10000')) as [
+          Buffer,
+          Buffer[],
+        ];
         cursor = next.toString();
-        found.push(...page.map((key) => key.toString()).filter((key) => key.startsWith(prefix)));
+        found.push(...page.map((key) => key.toString()));
       } while (cursor !== '0');
       return found;
     },

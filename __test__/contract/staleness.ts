@@ -12,6 +12,15 @@ const CLEARS: Record<string, (cache: Provider) => Promise<void>> = {
   'by key and tag': (cache) => cache.clear({ key: 'k', tags: ['u'] }),
 };
 
+/** How many sets it takes until the key is a hit again, each after a miss of its own. */
+async function refill(cache: Provider, data: string, tags: string[]): Promise<number> {
+  for (let sets = 0; sets < 10; sets++) {
+    if ((await cache.get({ key: 'k' })) === data) return sets;
+    await cache.set({ key: 'k', data, tags });
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
 export function staleness(store: StoreUnderTest): void {
   const open = opener(store);
   const tags = ['t', 'u'];
@@ -24,9 +33,10 @@ export function staleness(store: StoreUnderTest): void {
         expect(await reader.get({ key: 'k' })).toBeNull();
         await clear(writer);
         await reader.set({ key: 'k', data: 'old', tags });
-        for (const cache of [reader, writer, third]) expect(await cache.get({ key: 'k' })).toBeNull();
+        // Not by the reader: a get of its own that no set follows would count as outstanding.
+        for (const cache of [writer, third]) expect(await cache.get({ key: 'k' })).toBeNull();
         expect(await third.get({ tags: ['t'] })).toEqual([]);
-        await reader.set({ key: 'k', data: 'new', tags });
+        expect(await refill(reader, 'new', tags)).toBeLessThanOrEqual(2);
         expect(await writer.get({ key: 'k' })).toBe('new');
         await writer.clear({ key: 'k' });
       }
@@ -90,7 +100,8 @@ export function staleness(store: StoreUnderTest): void {
 
   test('automatic invalidation between a miss and its set spares an entry that is kept from it', async () => {
     const [reader, writer] = [open(), open()];
-    await writer.set({ key: 'seed', data: 0, tags: ['t'] });
+    await writer.set({ key: 'k', data: 0, tags: ['t'] });
+    await writer.clear({ key: 'k' });
     expect(await reader.get({ key: 'k' })).toBeNull();
     await writer.clear({ tags: ['t'], options: { autoInvalidate: true } });
     await reader.set({ key: 'k', data: 1, tags: ['t'], options: { autoInvalidate: false } });
@@ -122,9 +133,10 @@ export function staleness(store: StoreUnderTest): void {
     expect(await one.get({ key: 'k' })).toBe(2);
   });
 
-  test('an unrelated clear between a miss and its set costs nothing once the tag is known', async () => {
+  test('an unrelated clear between a miss and its set costs nothing once key and tag are known', async () => {
     const [reader, writer] = [open(), open()];
-    await writer.set({ key: 'seed', data: 0, tags: ['t'] });
+    await writer.set({ key: 'k', data: 0, tags: ['t'] });
+    await writer.clear({ key: 'k' });
     expect(await reader.get({ key: 'k' })).toBeNull();
     await writer.clear({ tags: ['unrelated'] });
     await reader.set({ key: 'k', data: 1, tags: ['t'] });

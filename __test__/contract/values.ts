@@ -97,15 +97,17 @@ export function values(store: StoreUnderTest): void {
     });
     expect(await cache.get({ key: 'k' })).toBeNull();
     expect(await other.get({ key: 'k' })).toBeNull();
+    if (!store.raw) return;
+    // Nor is more read: what another writer's settings let through is a miss here.
     await other.set({ key: 'k', data: prose(20_000) });
-    expect(await cache.get({ key: 'k' })).toBeNull();
+    expect((await cache.get({ key: 'k' })) === null).toBe(true);
   });
 
   if (store.kind === 'memcached') {
     test("a value over the server's 1 MB is CACHALOT_TOO_LARGE and leaves no older value, guarded by a miss or not", async () => {
       const [cache, other] = [open(), open()];
       await cache.set({ key: 'k', data: 'older', tags: ['t'] });
-      const data = noise(1_200_000);
+      const data = noise(2_000_000);
       await expect(cache.set({ key: 'k', data, tags: ['t'] })).rejects.toMatchObject({
         code: 'CACHALOT_TOO_LARGE',
       });

@@ -81,7 +81,8 @@ for (const kind of KINDS) {
           if (what.startsWith('k') && value !== null)
             expect(value).toEqual({ key: what, filler: what.repeat(20) });
           if (what === 'list')
-            for (const one of value as unknown[]) expect(typeof one === 'number' || one === null).toBe(true);
+            for (const one of (value ?? []) as unknown[])
+              expect(typeof one === 'number' || one === null).toBe(true);
         }
         expect(back).toBeLessThanOrEqual(RECOVERY_MS + late);
         if (fault.keeps)
