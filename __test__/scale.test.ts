@@ -1,11 +1,18 @@
 // What must not grow with the number of entries, tags and clears.
 
 import { setTimeout as sleep } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
-import { type Provider, redisStore, type StoreUnderTest, stores, uniquePrefix } from './contract/stores.js';
+import { afterAll, describe, expect, test } from 'vitest';
+import { type Provider, redisStore, type StoreUnderTest, storesAt, uniquePrefix } from './contract/stores.js';
 import { noise } from './contract/values.js';
 import { indexMembers } from './scale/index-members.js';
-import { startRedis } from './support/servers.js';
+import { startMemcached, startRedis } from './support/servers.js';
+
+// Servers of its own: what these tests fill would crowd out the entries of others.
+const [redis, ...memcached] = await Promise.all([
+  startRedis(),
+  ...Array.from({ length: 3 }, () => startMemcached({ args: ['-m', '512'] })),
+]);
+afterAll(async () => void (await Promise.all([redis, ...memcached].map((server) => server.stop()))));
 
 const open: Provider[] = [];
 function opened(store: StoreUnderTest, prefix: string): Provider {
@@ -31,7 +38,10 @@ function median(of: readonly number[]): number {
   return [...of].sort((a, b) => a - b)[Math.floor(of.length / 2)] as number;
 }
 
-for (const store of stores()) {
+for (const store of storesAt(
+  redis,
+  memcached.map(({ address }) => address),
+)) {
   describe(store.name, () => {
     test('with 100 unrelated clears a second and 20 ms between miss and set, 10,000 cold keys with a new tag each need at most 2 sets a key', {
       timeout: 60_000,
@@ -89,8 +99,9 @@ for (const store of stores()) {
         for (let n = 0; n < 4; n++) {
           await sleep(1_000);
           version++;
-          await writer.clear({ tags: ['hot'], ...(n % 2 ? { options: { autoInvalidate: true } } : {}) });
+          // Before the call: it takes effect at some moment until its answer.
           events.push('clear');
+          await writer.clear({ tags: ['hot'], ...(n % 2 ? { options: { autoInvalidate: true } } : {}) });
         }
         await sleep(300);
         version = -1;
@@ -117,7 +128,7 @@ for (const store of stores()) {
         expect(span.filter((one) => one === 'miss').length).toBeLessThanOrEqual(2);
         expect(span.filter((one) => one === 'hit').length).toBeGreaterThan(20);
         // Once a hit, always a hit until the next clear.
-        expect(span.join(' ')).toMatch(/^((hit|miss) )?(miss ){0,2}(hit ?)+$/);
+        expect(span.join(' ')).toMatch(/^(hit )*(miss ){1,2}(hit ?)+$/);
       }
       await closeAll();
     });
@@ -129,7 +140,8 @@ for (const store of stores()) {
       const cache = opened(store, prefix);
       const times: Record<'big' | 'small', number[]> = { big: [], small: [] };
       const blocked: number[] = [];
-      const ROUNDS = 5;
+      const ROUNDS = 3;
+      const PAIRS = 11;
       const fill = (round: number, tag: string, count: number) =>
         pool(
           Array.from({ length: count }, (_, n) => n),
@@ -139,19 +151,22 @@ for (const store of stores()) {
       for (let round = 0; round < ROUNDS; round++) {
         await fill(round, 'big', 50_000);
         await fill(round, 'small', 100);
-        const order = round % 2 ? (['big', 'small'] as const) : (['small', 'big'] as const);
-        for (const size of order) {
-          const started = performance.now();
-          const call = cache.clear({ tags: [`${size}${round}`] });
-          blocked.push(performance.now() - started);
-          await call;
-          times[size].push(performance.now() - started);
-          expect(await cache.get({ key: `${size}${round}-7` })).toBeNull();
+        // Again and again: one clear is over in less than a millisecond, which a single task switch doubles.
+        for (let pair = 0; pair < PAIRS; pair++) {
+          const order = (round + pair) % 2 ? (['big', 'small'] as const) : (['small', 'big'] as const);
+          for (const size of order) {
+            const started = performance.now();
+            const call = cache.clear({ tags: [`${size}${round}`] });
+            blocked.push(performance.now() - started);
+            await call;
+            times[size].push(performance.now() - started);
+            expect(await cache.get({ key: `${size}${round}-7` })).toBeNull();
+          }
         }
       }
       const [big, small] = [median(times.big), median(times.small)];
       console.log(
-        `clearing, ${store.name}: 50,000 entries ${big.toFixed(2)} ms, 100 entries ${small.toFixed(2)} ms (medians of ${ROUNDS}, interleaved); the call itself at most ${Math.max(...blocked).toFixed(2)} ms`,
+        `clearing, ${store.name}: 50,000 entries ${big.toFixed(2)} ms, 100 entries ${small.toFixed(2)} ms (medians of ${ROUNDS * PAIRS}, interleaved); the call itself at most ${Math.max(...blocked).toFixed(2)} ms`,
       );
       expect(big).toBeLessThanOrEqual(small * 3);
       for (let n = 0; n < 50_000; n += 997) expect(await cache.get({ key: `big0-${n}` })).toBeNull();

@@ -89,6 +89,13 @@ export function memoryStore(): StoreUnderTest {
 /** All of them, over the servers that the run shares. */
 export function stores(): StoreUnderTest[] {
   const { redis, memcached } = inject('servers');
+  return storesAt(redis, memcached);
+}
+
+export function storesAt(
+  redis: { url: string; port: number },
+  memcached: readonly string[],
+): StoreUnderTest[] {
   return [
     memoryStore(),
     redisStore('redis with tracking', redis.url, redis.port, true),
@@ -96,10 +103,6 @@ export function stores(): StoreUnderTest[] {
     memcachedStore('memcached, one server', memcached.slice(0, 1)),
     memcachedStore('memcached, three servers', memcached),
   ];
-}
-
-export function serverStores(): Array<StoreUnderTest & { raw: Raw }> {
-  return stores().filter((store): store is StoreUnderTest & { raw: Raw } => store.raw !== undefined);
 }
 
 /** A prefix that no other test has. */
