@@ -106,6 +106,12 @@ export const STAGES = [
     run: async () => check(await generatedFilesAreCurrent()),
   },
   {
+    name: 'types',
+    title: 'Types of consumers (CommonJS, ES modules, bundlers)',
+    needs: ['build'],
+    run: async () => check((await run(process.execPath, ['__test__/types/run.mjs'])).code === 0),
+  },
+  {
     name: 'vitest',
     title: 'TypeScript tests (vitest)',
     needs: ['build', 'servers'],
