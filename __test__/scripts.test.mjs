@@ -91,16 +91,16 @@ describe('run', () => {
   });
 
   test.each([
-    { name: 'leaves behind', then: '' },
-    { name: 'runs when everything is stopped', then: 'wait' },
-  ])('what a program $name is ended', async ({ then }) => {
+    { name: 'leaves behind', after: '' },
+    { name: 'runs when everything is stopped', after: 'wait' },
+  ])('what a program $name is ended', async ({ after }) => {
     let pid = 0;
     const line = (text) => {
       pid = Number(text);
-      if (then) stopAll();
+      if (after) stopAll();
     };
     // The child of the child lets go of the pipes, as a daemon would.
-    await run('/bin/sh', ['-c', `sleep 1000 >/dev/null 2>&1 & echo $!; ${then}`], { quiet: true, line });
+    await run('/bin/sh', ['-c', `sleep 1000 >/dev/null 2>&1 & echo $!; ${after}`], { quiet: true, line });
     expect(pid).toBeGreaterThan(0);
     await expect.poll(() => alive(pid)).toBe(false);
   });
