@@ -8,6 +8,6 @@ export default defineConfig({
   dts: true,
   // The addon's loader is generated at the root; both formats load that one (package.json, "imports").
   deps: { neverBundle: ['#native'] },
-  // What all entries share lies in chunks beside them, once for each format.
-  hash: false,
+  // A file for each module, once for each format: shared chunks required each other in a circle, which CommonJS cannot load.
+  unbundle: true,
 });

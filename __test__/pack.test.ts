@@ -75,7 +75,7 @@ test('the tarball holds what runs and what is read, and no sources or tests', ()
 
 test('publint finds nothing to say', async () => {
   const { buffer } = await readFile(tarball).then((bytes) => new Uint8Array(bytes));
-  const { messages, pkg } = await publint({ pkgDir: root, pack: { tarball: buffer } });
+  const { messages, pkg } = await publint({ pkgDir: 'package', pack: { tarball: buffer } });
   expect(messages.map((message) => formatMessage(message, pkg, { color: false }))).toEqual([]);
 });
 

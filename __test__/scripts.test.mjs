@@ -2,6 +2,7 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -63,10 +64,11 @@ describe('run', () => {
     for (const undo of cleanup.splice(0)) await undo();
   });
 
+  /** One that has ended and that its new parent has not asked about yet (a zombie) is not alive. */
   const alive = (pid) => {
     try {
       process.kill(pid, 0);
-      return true;
+      return process.platform !== 'linux' || !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
     } catch {
       return false;
     }

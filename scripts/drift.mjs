@@ -1,8 +1,7 @@
 // index.js, index.d.ts and npm/ are generated from src/binding and package.json, and committed. Here they are made
 // again in a temporary folder and compared with what was there before any build of this run rewrote them.
 
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { root } from './root.mjs';
 import { run } from './run.mjs';
@@ -18,11 +17,14 @@ const before = new Map([
 
 /** @returns {Promise<boolean>} false with each difference told */
 export async function generatedFilesAreCurrent() {
-  const folder = mkdtempSync(join(tmpdir(), 'cachalot-drift-'));
+  // Inside the project: the generator writes nowhere else.
+  mkdirSync(join(root, 'tmp'), { recursive: true });
+  const folder = mkdtempSync(join(root, 'tmp', 'drift-'));
   try {
     // Nothing is compiled twice: cargo's output of the build stage is current.
     if ((await napi(['build', '--platform', '--release', '--output-dir', folder])).code !== 0) return false;
-    if ((await napi(['create-npm-dirs', '--npm-dir', join(folder, 'npm')])).code !== 0) return false;
+    if ((await napi(['create-npm-dirs', '--npm-dir', relative(root, join(folder, 'npm'))])).code !== 0)
+      return false;
     const after = new Map([
       ...NATIVE.map((name) => [name, textOf(join(folder, name))]),
       ...filesIn(join(folder, 'npm')).map((name) => [`npm/${name}`, textOf(join(folder, 'npm', name))]),
