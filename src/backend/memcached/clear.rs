@@ -19,6 +19,11 @@ use crate::tags::{Epoch, Raise, Record};
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Between two replays while there is no connection. Each goes through all that waits, and every read asks for one:
+/// without this an outage's reads would cost their number times the number of its clears.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// Clears that wait for one server.
 #[derive(Default)]
@@ -26,8 +31,8 @@ pub struct Waiting {
     clears: Mutex<PendingClears>,
     /// True from the moment a clear waits until it was replayed, also while it is being replayed.
     any: AtomicBool,
-    /// One replay at a time; the others wait for its end.
-    turn: tokio::sync::Mutex<()>,
+    /// One replay at a time; the others wait for its end. What it holds: how and when the last one failed.
+    turn: tokio::sync::Mutex<Option<(Instant, Error)>>,
 }
 
 impl Waiting {
@@ -142,10 +147,20 @@ impl Store {
     /// Replays what waits for this server.
     pub async fn replay(&self, at: usize) -> Result<()> {
         let waiting = &self.nodes()[at].waiting;
-        let _turn = waiting.turn.lock().await;
+        let mut failed = waiting.turn.lock().await;
+        if self.nodes()[at].link.incarnation() == 0
+            && let Some((when, error)) = &*failed
+            && when.elapsed() < AGAIN
+            && waiting.any()
+        {
+            return Err(error.clone());
+        }
         while let Some(mut taken) = waiting.take() {
             for clear in &taken.clears {
-                self.run(&mut Left::of(clear.clone()), &HashMap::new()).await?;
+                if let Err(error) = self.run(&mut Left::of(clear.clone()), &HashMap::new()).await {
+                    *failed = Some((Instant::now(), error.clone()));
+                    return Err(error);
+                }
             }
             taken.clears.clear();
         }

@@ -11,9 +11,14 @@ use crate::key::STAR;
 use crate::tags::{Epoch, Raise};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
 /// Names in one call of the script: about a millisecond of the server's time.
 const NAMES_A_CALL: usize = 500;
+
+/// Between two replays while there is no connection. Each builds the whole of what is owed, and every read asks for one:
+/// without this an outage's reads would cost their number times the number of its clears.
+const AGAIN: Duration = Duration::from_millis(50);
 
 /// What is still to be cleared.
 #[derive(Default)]
@@ -21,8 +26,8 @@ pub(super) struct Owed {
     clears: Mutex<PendingClears>,
     /// Set before the clear that is owed rejects, unset after the server has acknowledged all.
     any: AtomicBool,
-    /// Held by the one who replays; the others wait for it.
-    replay: tokio::sync::Mutex<()>,
+    /// Held by the one who replays; the others wait for it. What it holds: how and when the last replay failed.
+    replay: tokio::sync::Mutex<Option<(Instant, Error)>>,
 }
 
 impl Owed {
@@ -71,14 +76,23 @@ impl Core {
     }
 
     async fn replay(&self) -> Result<()> {
-        let _alone = self.owed.replay.lock().await;
+        let mut failed = self.owed.replay.lock().await;
         if !self.owed.any() {
             return Ok(());
+        }
+        if self.link.incarnation() == 0
+            && let Some((at, error)) = &*failed
+            && at.elapsed() < AGAIN
+        {
+            return Err(error.clone());
         }
         let clears = self.owed.clears.lock().take();
         let mut taken = Taken { owed: &self.owed, clears };
         while let Some(clear) = taken.clears.last() {
-            self.clear_now(clear).await?;
+            if let Err(error) = self.clear_now(clear).await {
+                *failed = Some((Instant::now(), error.clone()));
+                return Err(error);
+            }
             taken.clears.pop();
         }
         Ok(())
