@@ -2,6 +2,7 @@
 
 mod batch;
 mod miss;
+mod overload;
 mod read;
 mod reclaim;
 mod write;
@@ -192,6 +193,11 @@ impl AnyEngine {
     /// Runs a batch. `deliver(first, outcomes)` is called as parts of it finish, in any order, each operation once.
     pub async fn run(&self, ops: Vec<Op>, now: u64, deliver: impl Fn(usize, Vec<Outcome>) + Send + Sync) {
         each!(self, engine => engine.run(ops, now, deliver).await)
+    }
+
+    /// Answers an operation without doing it, for want of room.
+    pub fn turn_away(&self, op: &Op) -> Outcome {
+        each!(self, engine => engine.turn_away(op))
     }
 
     pub fn stats(&self) -> Snapshot {

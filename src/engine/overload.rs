@@ -1,0 +1,68 @@
+//! What is done with work that there is no room for: answered at once, and safely.
+
+use super::{Engine, Op, Outcome};
+use crate::backend::{Backend, Guard};
+use crate::error::{Code, Error};
+use crate::tags::Epoch;
+use std::time::Instant;
+
+/// What an operation takes beside its own bytes, with its task and its requests: about what was seen in an outage.
+const OVERHEAD: usize = 2048;
+
+impl Op {
+    /// Bytes that it takes until it is answered.
+    pub fn weight(&self) -> usize {
+        let names = |tags: &[String]| tags.iter().map(|tag| tag.len() + size_of::<String>()).sum::<usize>();
+        OVERHEAD
+            + match self {
+                Op::Get { key, .. } => key.len(),
+                Op::GetTags { tags } => names(tags),
+                Op::Set { key, value, tags, .. } => key.len() + value.len() + names(tags),
+                Op::Clear { key, tags, .. } => key.as_ref().map_or(0, String::len) + names(tags),
+            }
+    }
+
+    /// Whether a cache may leave it undone. A clear never: what it is to remove would be served.
+    pub fn may_be_refused(&self) -> bool {
+        !matches!(self, Op::Clear { .. } | Op::Set { ttl: None, .. })
+    }
+}
+
+impl<B: Backend> Engine<B> {
+    /// Answers an operation without doing it. A get is taken for a miss by its caller, so the set that follows it is
+    /// made to be born invalid: nobody knows what was cleared before it.
+    pub fn turn_away(&self, op: &Op) -> Outcome {
+        let error = Error::new(
+            Code::Busy,
+            "More work is waiting than fits in memory (64 MB); the server is too slow for it, or away. Ask for less at a time.",
+        );
+        self.stats.failed(&error);
+        if let Op::Get { key, remember: true } = op {
+            self.misses.remember(key, Guard { epoch: Epoch::NONE, lease: None }, Instant::now());
+        }
+        Outcome::Failed(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::Input;
+    use crate::tags::Raise;
+
+    #[test]
+    fn what_clears_is_never_refused() {
+        let key = "k".to_owned();
+        let set = |ttl| Op::Set {
+            key: key.clone(),
+            value: Input::Text(vec![0; 1000]),
+            tags: vec!["t".into()],
+            ttl,
+            auto: true,
+        };
+        assert!(!Op::Clear { key: Some(key.clone()), tags: vec![], raise: Raise::All }.may_be_refused());
+        assert!(!set(None).may_be_refused());
+        assert!(set(Some(crate::ttl::Ttl::Ms(1))).may_be_refused());
+        assert!(set(None).weight() > 1000 + OVERHEAD);
+    }
+}
