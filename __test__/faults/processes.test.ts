@@ -95,7 +95,9 @@ test.each(['redis with tracking', 'memcached'] as const)(
     try {
       const store = storeAt(kind, wire.port);
       const child = runNode(script('flood'), {
-        args: [config(store, { sets: 40_000, bytes: 20_000, clears: 40_000 })],
+        args: [config(store, { sets: 8_000, bytes: 100_000, clears: 8_000 })],
+        // V8 puts off collecting while it may grow: what counts is what is held.
+        execArgv: ['--max-old-space-size=128'],
         timeoutMs: 60_000,
       });
       wire.blackHole();
@@ -109,9 +111,10 @@ test.each(['redis with tracking', 'memcached'] as const)(
         baseMb: number;
       };
       console.log(`flood, ${kind}: ${ended.stdout.trim()}`);
-      expect(told.settled).toBe(120_000);
+      expect(told.settled).toBe(24_000);
       expect(told.failed).toBe(0);
-      // 800 MB were given to it.
+      // 800 MB were given to it. A second is the default deadline.
+      expect(told.slowestMs).toBeLessThan(2_000);
       expect(told.rssMb - told.baseMb).toBeLessThan(300);
     } finally {
       await wire.stop();
