@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // A test says by panicking what went wrong.
 
+#[path = "memcached/engine.rs"]
+mod engine;
 #[path = "memcached/greeting.rs"]
 mod greeting;
 #[path = "memcached/index.rs"]

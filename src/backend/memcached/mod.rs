@@ -1,7 +1,7 @@
 //! Memcached, meta protocol (1.6 and later). The layers, from the bottom:
 //!
 //! - `protocol`: replies out of bytes. No I/O.
-//! - `ring`: which server holds a key. No I/O.
+//! - `ring`: which server holds a key; `shard`: the bytes of an index. No I/O.
 //! - `greeting`: authentication, and the proof that the server has what is needed.
 //! - `store`, `batch`: the servers, one link each, and one request for each of them per batch.
 //! - `records`, `clear`, `write`, `index` (with `notes`): what takes more than one command to be safe.
@@ -17,6 +17,7 @@ mod notes;
 mod protocol;
 mod records;
 mod ring;
+mod shard;
 mod store;
 mod write;
 

@@ -1,7 +1,8 @@
 //! What this process knows of the shards it appended to: enough to tell when one needs a sweep. No I/O; losing a note
 //! costs a sweep too many.
 
-use super::index::{Member, SHARDS};
+use super::index::SHARDS;
+use super::shard::Member;
 use crate::clock::UnixMs;
 use crate::ttl::NEVER;
 use std::collections::{HashMap, HashSet};

@@ -1,0 +1,119 @@
+//! The engine over Memcached: what a user of the store sees.
+
+use crate::server::Server;
+use crate::store::until;
+use cachalot::codec::text::Value;
+use cachalot::config::Config;
+use cachalot::engine::{AnyEngine, Input, Op, Outcome};
+use cachalot::key::Keyspace;
+use cachalot::tags::Raise;
+use cachalot::{clock, events, ttl::Ttl};
+use std::sync::Mutex;
+
+fn open(servers: &[Server]) -> AnyEngine {
+    let servers: Vec<String> =
+        servers.iter().map(|server| format!(r#"{{"host":"127.0.0.1","port":{}}}"#, server.port)).collect();
+    let json =
+        format!(r#"{{"prefix":"p","backend":{{"type":"memcached","servers":[{}]}}}}"#, servers.join(","));
+    let config = Config::parse(&json).unwrap();
+    AnyEngine::open(config, events::silent(), &tokio::runtime::Handle::current()).unwrap()
+}
+
+async fn run(engine: &AnyEngine, ops: Vec<Op>) -> Vec<Outcome> {
+    let out: Mutex<Vec<Option<Outcome>>> = Mutex::new(ops.iter().map(|_| None).collect());
+    engine
+        .run(ops, clock::now(), |first, outcomes| {
+            for (at, outcome) in outcomes.into_iter().enumerate() {
+                out.lock().unwrap()[first + at] = Some(outcome);
+            }
+        })
+        .await;
+    out.into_inner().unwrap().into_iter().map(|outcome| outcome.expect("delivered")).collect()
+}
+
+fn get(key: &str) -> Op {
+    Op::Get { key: key.into(), remember: true }
+}
+
+fn set(key: &str, value: &str, tags: &[&str], ttl: u64) -> Op {
+    let tags = tags.iter().map(|tag| tag.to_string()).collect();
+    Op::Set { key: key.into(), value: Input::Text(value.into()), tags, ttl: Some(Ttl::Ms(ttl)), auto: true }
+}
+
+fn text(outcome: &Outcome) -> Option<&str> {
+    match outcome {
+        Outcome::Hit(Value::Latin1(text)) => std::str::from_utf8(text).ok(),
+        Outcome::Miss => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn sets_after_one_miss_replace_each_other_and_a_clear_goes_by_the_last_ones_tags() {
+    let servers = [Server::start(&[]), Server::start(&[]), Server::start(&[])];
+    let engine = open(&servers);
+    let clear = |tags: &[&str]| Op::Clear {
+        key: None,
+        tags: tags.iter().map(|tag| tag.to_string()).collect(),
+        raise: Raise::Auto,
+    };
+    assert_eq!(text(&run(&engine, vec![get("a")]).await[0]), None);
+    // Both follow the one miss; the later stays.
+    run(&engine, vec![set("a", "1", &["t"], 60_000), set("a", "2", &["u"], 60_000)]).await;
+    assert_eq!(text(&run(&engine, vec![get("a")]).await[0]), Some("2"));
+    run(&engine, vec![set("a", "3", &["u"], 60_000)]).await;
+    assert_eq!(text(&run(&engine, vec![get("a")]).await[0]), Some("3"));
+    run(&engine, vec![clear(&["t"])]).await;
+    let out = run(&engine, vec![get("a"), Op::GetTags { tags: vec!["u".into()] }]).await;
+    assert_eq!(text(&out[0]), Some("3"), "retagged, so the clear of its old tag is none of its business");
+    assert!(matches!(&out[1], Outcome::List(values) if values.len() == 1), "{:?}", out[1]);
+    run(&engine, vec![clear(&["u"])]).await;
+    let out = run(&engine, vec![get("a"), Op::GetTags { tags: vec!["u".into()] }]).await;
+    assert_eq!(text(&out[0]), None);
+    assert!(matches!(&out[1], Outcome::List(values) if values.is_empty()), "{:?}", out[1]);
+}
+
+/// Records in all shards of a tag, repeats counted.
+fn members(server: &Server, tag: &str) -> usize {
+    let space = Keyspace::new("p").unwrap();
+    let mut raw = server.raw();
+    let mut count = 0;
+    for shard in 0..16 {
+        let value = raw.value(&space.index_shard(tag, shard)).unwrap_or_default();
+        let mut at = 0;
+        while at < value.len() {
+            at += 10 + usize::from(u16::from_le_bytes([value[at], value[at + 1]]));
+            count += 1;
+        }
+    }
+    count
+}
+
+#[tokio::test]
+async fn twenty_thousand_expired_entries_leave_an_index_of_what_lives() {
+    let servers = [Server::start(&[])];
+    let engine = open(&servers);
+    for page in 0..200 {
+        let ops = (0..100).map(|i| set(&format!("short{page}:{i}"), "v", &["t"], 2_000)).collect();
+        run(&engine, ops).await;
+    }
+    let ops = (0..300).map(|i| set(&format!("long{i}"), "v", &["t"], 60_000)).collect();
+    run(&engine, ops).await;
+    until("the index has shrunk", async || members(&servers[0], "t") <= 2 * 300 + 1_000).await;
+    assert_eq!(run(&engine, vec![get("long7")]).await.iter().map(text).collect::<Vec<_>>(), [Some("v")]);
+    assert!(members(&servers[0], "t") >= 300);
+}
+
+#[tokio::test]
+async fn what_a_clear_made_invalid_is_reclaimed() {
+    let servers = [Server::start(&[])];
+    let engine = open(&servers);
+    run(&engine, (0..500).map(|i| set(&format!("k{i}"), "v", &["t"], 600_000)).collect()).await;
+    assert!(servers[0].raw().value("p:k7").is_some());
+    run(&engine, vec![Op::Clear { key: None, tags: vec!["t".into()], raise: Raise::All }]).await;
+    until("entries and members are gone", async || {
+        let mut raw = servers[0].raw();
+        members(&servers[0], "t") == 0 && (0..500).all(|i| raw.value(&format!("p:k{i}")).is_none())
+    })
+    .await;
+}
