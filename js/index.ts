@@ -8,7 +8,21 @@ export {
   redis,
   type StoreSpec,
 } from './config.js';
-export * from './errors.js';
+export {
+  BusyError,
+  CachalotError,
+  ClosedError,
+  ConfigError,
+  ConnectionError,
+  CorruptError,
+  type ErrorCode,
+  type ErrorDetails,
+  InternalError,
+  ServerError,
+  TimeoutError,
+  TooLargeError,
+  UnsupportedError,
+} from './errors.js';
 export type { Stats, StoreEvent } from './native.js';
 export type { MemcachedOptions, MemjsOptions } from './options/memcached.js';
 export type { RedisConnectionOptions, RedisOptions } from './options/redis.js';
