@@ -193,7 +193,8 @@ for (const store of storesAt(
         console.log(
           `index, ${store.name}: ${before} members after the sets, ${after} members for 500 live entries ${Math.round(performance.now() - started)} ms later`,
         );
-        expect(before).toBeGreaterThan(5_000);
+        // Not `before`: on a slow machine the first have expired, and are gone, before the last are set.
+        expect(cache.stats().sets).toBe(20_500);
         expect(after).toBeLessThanOrEqual(2 * 500 + 1_000);
         expect(await cache.get({ tags: ['t'] })).toHaveLength(500);
         await closeAll();

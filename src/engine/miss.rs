@@ -118,7 +118,8 @@ impl MissMemory {
         let table = &mut *self.table.lock();
         if let Some(of_key) = table.touch(key, None)
             && let Some(used) = &mut of_key.used
-            && used.guard == guard
+            // Not the lease: of two sets in one batch the second goes by what the first one stored.
+            && used.guard.epoch == guard.epoch
         {
             used.guard.lease = Some(lease);
         }

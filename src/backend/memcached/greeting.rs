@@ -4,14 +4,14 @@
 use super::protocol::{Meta, Outcome, Reply};
 use crate::error::{Code, Error, Result};
 use crate::net::link::{Greeting, Server};
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 /// `version`, padded to 24 bytes: a server that speaks the binary protocol alone waits for so many before it finds out
 /// that these are none of its own. One command only, since before authentication a server drops what follows the first.
 const VERSION: &[u8] = b"version               \r\n";
 
 /// After so many connections closed on our first words in ASCII, one attempt asks in the binary protocol. A proxy whose
-/// server restarts closes once or twice too.
+/// server is away closes as often.
 const CLOSED_BEFORE_ASKING: u32 = 3;
 
 /// The binary protocol's `version` request.
@@ -31,11 +31,20 @@ pub struct Greeter {
     probe: String,
     /// Connections in a row that were closed on our first words.
     closed: AtomicU32,
+    /// It answered in the binary protocol, and has not answered in ASCII since.
+    binary: AtomicBool,
 }
 
 impl Greeter {
     pub fn new(server: String, credentials: Option<String>, max_value: usize, probe: String) -> Self {
-        Greeter { server, credentials, max_value, probe, closed: AtomicU32::new(0) }
+        Greeter {
+            server,
+            credentials,
+            max_value,
+            probe,
+            closed: AtomicU32::new(0),
+            binary: AtomicBool::new(false),
+        }
     }
 
     fn unsupported(&self, why: impl std::fmt::Display) -> Error {
@@ -118,20 +127,29 @@ impl Server for Greeter {
             && let Ok(replies) = greeting.ask(&BINARY_VERSION, 1).await
             && matches!(replies.first(), Some(Reply { outcome: Outcome::Binary, .. }))
         {
-            // The attempt after this one speaks ASCII again, so a server that merely restarted is not held to it.
-            return Err(self.unsupported(
-                "it speaks only the binary protocol (SASL, -S); start it with -Y and a file of username:password lines instead.",
-            ));
+            // A server that was merely away answers in both protocols: whether this one takes ASCII, the next attempt
+            // shows.
+            self.binary.store(true, Relaxed);
+            return Err(Error::connection(format!(
+                "memcached {}: it is being asked what it speaks.",
+                self.server
+            )));
         }
         // Asked before anything is set: where no authentication is asked for, `set auth` would store the password.
         let first = match self.version(greeting).await {
             Err(error) if error.code == Code::Connection => {
                 self.closed.fetch_add(1, Relaxed);
+                if self.binary.load(Relaxed) {
+                    return Err(self.unsupported(
+                        "it speaks only the binary protocol (SASL, -S); start it with -Y and a file of username:password lines instead.",
+                    ));
+                }
                 return Err(error);
             }
             other => other?,
         };
         self.closed.store(0, Relaxed);
+        self.binary.store(false, Relaxed);
         let outcome = match first {
             Outcome::Rejected(text) if text.contains("unauthenticated") => {
                 self.authenticate(greeting).await?;
