@@ -2,7 +2,6 @@
 
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +9,7 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { readOptions } from '../examples/demo/options.mjs';
 import { cargoReader, closingLine, nodeTestReader, sum, vitestCounts, withExit } from '../scripts/counts.mjs';
 import { run, stopAll } from '../scripts/run.mjs';
+import { alive } from './support/processes.js';
 
 describe('counts', () => {
   test('of cargo: all binaries, failures and ignored ones', () => {
@@ -63,16 +63,6 @@ describe('run', () => {
   afterEach(async () => {
     for (const undo of cleanup.splice(0)) await undo();
   });
-
-  /** One that has ended and that its new parent has not asked about yet (a zombie) is not alive. */
-  const alive = (pid) => {
-    try {
-      process.kill(pid, 0);
-      return process.platform !== 'linux' || !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-    } catch {
-      return false;
-    }
-  };
 
   test('reads every line of both outputs, the last one without an end too', async () => {
     const lines = [];

@@ -1,6 +1,6 @@
 // Child processes that cannot outlive the tests: servers and Node programs.
 
-import { type ChildProcess, fork, spawn } from 'node:child_process';
+import { type ChildProcess, fork, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 
@@ -70,6 +70,13 @@ export async function supervise(command: string, args: readonly string[], cwd?: 
       }
     },
   };
+}
+
+/** Whether a process runs. One that ended and that nobody has waited for yet does not. */
+export function alive(pid: number): boolean {
+  const { stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
+  const state = stdout.trim();
+  return state !== '' && !state.startsWith('Z');
 }
 
 async function firstLine(shell: ChildProcess): Promise<number> {

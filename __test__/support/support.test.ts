@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, inject, test } from 'vitest';
-import { runNode, SUPERVISOR, startNode } from './processes.js';
+import { alive, runNode, SUPERVISOR, startNode } from './processes.js';
 import { proxy } from './proxy.js';
 import { startMemcached, startRedis } from './servers.js';
 
@@ -63,15 +63,6 @@ async function script(lines: string): Promise<string> {
   const file = join(folder, 'child.mjs');
   await writeFile(file, lines);
   return file;
-}
-
-function alive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 test('the shared servers answer', async () => {
