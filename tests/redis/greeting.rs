@@ -83,7 +83,7 @@ async fn a_replica_is_refused() {
     for store in Store::both(&server) {
         let error = store.look("k").await.unwrap_err();
         assert_eq!(error.code, Code::Connection);
-        assert!(error.message.contains("replica"), "{error}");
+        assert!(error.message.contains("Give the primary's address"), "{error}");
     }
 }
 
