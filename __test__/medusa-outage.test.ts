@@ -199,30 +199,37 @@ describe('other failures', () => {
     expect(lines).toEqual([]);
   });
 
-  it.each([
-    'CACHALOT_SERVER',
-    'CACHALOT_UNSUPPORTED',
-    // Of the connection, such as a password that is refused: arguments are checked before.
-    'CACHALOT_CONFIG',
-    'CACHALOT_CORRUPT',
-    'CACHALOT_INTERNAL',
-  ] as const)('%s is a miss and a warning', async (code) => {
-    const cache = provider();
-    store.failure = new CachalotError(code, 'OOM.');
-    expect(await use(cache)).toEqual([null, null, undefined]);
-    expect(lines).toEqual([
-      'warn [cachalot-redis] A get failed: OOM.',
-      'warn [cachalot-redis] A set failed: OOM.',
-    ]);
-  });
+  it.each(['CACHALOT_SERVER', 'CACHALOT_CORRUPT', 'CACHALOT_INTERNAL'] as const)(
+    '%s is a miss and a warning',
+    async (code) => {
+      const cache = provider();
+      store.failure = new CachalotError(code, 'OOM.');
+      expect(await use(cache)).toEqual([null, null, undefined]);
+      expect(lines).toEqual([
+        'warn [cachalot-redis] A get failed: OOM.',
+        'warn [cachalot-redis] A set failed: OOM.',
+      ]);
+    },
+  );
 
-  it('a clear that the server refused rejects, unless nothing was ever stored there', async () => {
+  // Of the connection, such as a password that is refused: arguments are checked before.
+  it.each(['CACHALOT_CONFIG', 'CACHALOT_UNSUPPORTED'] as const)(
+    '%s is an outage, told once',
+    async (code) => {
+      const cache = provider();
+      store.failure = new CachalotError(code, 'No such database.');
+      expect(await use(cache)).toEqual([null, null, undefined]);
+      expect(lines).toHaveLength(1);
+      expect(lines[0]).toMatch(/^warn \[cachalot-redis\] No such database\./);
+    },
+  );
+
+  it('a clear that was neither done nor kept rejects, whatever the reason', async () => {
     const cache = provider();
-    store.failure = new CachalotError('CACHALOT_SERVER', 'READONLY.');
-    await expect(cache.clear({ tags: ['t'] })).rejects.toBe(store.failure);
-    store.failure = new CachalotError('CACHALOT_UNSUPPORTED', 'SASL.');
-    await cache.clear({ tags: ['t'] });
-    expect(lines).toEqual(['warn [cachalot-redis] A clear failed: SASL.']);
+    for (const code of ['CACHALOT_SERVER', 'CACHALOT_UNSUPPORTED', 'CACHALOT_CONFIG'] as const) {
+      store.failure = new CachalotError(code, 'READONLY.');
+      await expect(cache.clear({ tags: ['t'] })).rejects.toBe(store.failure);
+    }
   });
 
   it('what is no error of ours is not hidden', async () => {

@@ -99,6 +99,9 @@ describe('set', () => {
     ['more tags than 128', { tags: Array.from({ length: 129 }, (_, n) => `t${n}`) }, /tags.*at most 128/],
     ['tags that are no array', { tags: 't' }, /tags.*"t"/],
     ['a tag that is no string', { tags: ['t', 7] }, /tags.*one with 7/],
+    ['half a character as tag', { tags: ['t', 'a\ud800'] }, /tags.*surrogate/],
+    // biome-ignore lint/suspicious/noThenProperty: a query builder, say, is such an object.
+    ['a thenable', { data: { then: () => 1 } }, /data.*promise; await it first/],
   ])('refuses %s, and stores nothing', async (_, wrong, said) => {
     const cache = provider();
     await cache.set({ key: 'k', data: 'before' });
@@ -161,6 +164,22 @@ describe('set', () => {
 });
 
 describe('clear', () => {
+  it('refuses what it cannot clear as a whole, instead of clearing nothing in silence', async () => {
+    const cache = provider();
+    await cache.set({ key: 'k', data: 'old', tags: ['t'] });
+    await expect(cache.clear({ key: 'k', tags: ['t', '\udc00'] })).rejects.toThrow(/tags.*surrogate/);
+    const many = Array.from({ length: 10_001 }, (_, n) => `t${n}`);
+    await expect(cache.clear({ tags: many })).rejects.toThrow(/tags.*at most 10000/);
+    const long = Array(9_000).fill('x'.repeat(65_535));
+    const [refused, cleared] = await Promise.allSettled([
+      cache.clear({ tags: long }),
+      cache.clear({ tags: ['t'] }),
+    ]);
+    expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'CACHALOT_CONFIG' } });
+    expect(cleared.status).toBe('fulfilled');
+    expect(await cache.get({ key: 'k' })).toBeNull();
+  });
+
   async function filled(): Promise<MemoryCachingProvider> {
     const cache = provider();
     await cache.set({ key: 'absent', data: 1, tags: ['t'] });

@@ -9,6 +9,9 @@ import type { NativeConfig } from './options/native-config.js';
 /** Units of text and values after which a turn's operations go at once: the first are then on their way while the rest is collected. */
 const FLUSH_AT = 64 * 1024;
 
+/** Tags of one call, in units: far more than a clear has names, far less than V8's longest string. */
+const MAX_TAG_UNITS = 16 * 1024 * 1024;
+
 /** At most one event about text that is not JSON in this time. */
 const CORRUPT_EVERY_MS = 60_000;
 
@@ -291,8 +294,19 @@ function checkTags(tags: readonly string[]): void {
   if (!Array.isArray(tags)) {
     throw new ConfigError(`tags: expected an array of strings, got ${tags === null ? 'null' : typeof tags}.`);
   }
+  let units = 0;
   for (let index = 0; index < tags.length; index++) {
-    checkText(`tags[${index}]`, tags[index]);
+    const tag: unknown = tags[index];
+    // The name is made only for the error: this is every call's way.
+    if (typeof tag !== 'string' || !tag.isWellFormed()) {
+      checkText(`tags[${index}]`, tag);
+    }
+    units += (tag as string).length;
+  }
+  if (units > MAX_TAG_UNITS) {
+    throw new ConfigError(
+      `tags: expected at most ${MAX_TAG_UNITS} characters in one call, got ${units}; make several calls.`,
+    );
   }
 }
 

@@ -1,7 +1,10 @@
 /** Checks of what the providers are called with. Each error says what was expected, what came and what to do. */
-import { ConfigError } from '../errors.js';
+import { ConfigError, TooLargeError } from '../errors.js';
 import { describe } from '../options/check.js';
 import type { InvalidationOptions } from '../types.js';
+
+/** Of one get or clear: with names of usual length half a megabyte, a server's millisecond or two. */
+const MAX_TAGS_A_CALL = 10_000;
 
 /** An entry's header counts the bytes of a name in 16 bits (docs/wire-format.md). */
 const MAX_NAME_BYTES = 65_535;
@@ -18,15 +21,7 @@ export function requiredKey(face: string, key: unknown): string {
   if (typeof key !== 'string' || key === '') {
     throw refused(face, 'key', 'a non-empty string', describe(key));
   }
-  if (!isWellFormed(key)) {
-    throw refused(
-      face,
-      'key',
-      'well-formed Unicode',
-      'a lone surrogate',
-      'Two such keys would be one in the store',
-    );
-  }
+  checkWellFormed(face, 'key', key);
   checkLength(face, 'key', key);
   return key;
 }
@@ -38,13 +33,24 @@ export function tagList(face: string, tags: unknown): readonly string[] {
   if (!Array.isArray(tags)) {
     throw refused(face, 'tags', 'an array of strings', describe(tags));
   }
-  for (const tag of tags) {
+  if (tags.length > MAX_TAGS_A_CALL) {
+    throw refused(
+      face,
+      'tags',
+      `at most ${MAX_TAGS_A_CALL} of them`,
+      String(tags.length),
+      'Make several calls',
+    );
+  }
+  // A copy: what was checked is what is sent, whatever the array does next.
+  return Array.from(tags, (tag: unknown) => {
     if (typeof tag !== 'string') {
       throw refused(face, 'tags', 'an array of strings', `one with ${describe(tag)} in it`);
     }
+    checkWellFormed(face, 'tags', tag);
     checkLength(face, 'tags', tag);
-  }
-  return tags;
+    return tag;
+  });
 }
 
 /** Tags to store an entry with. */
@@ -86,6 +92,12 @@ export function serialized(face: string, data: unknown): string {
   try {
     text = JSON.stringify(data);
   } catch (cause) {
+    if (cause instanceof RangeError && /string length/i.test(cause.message)) {
+      throw new TooLargeError(
+        `${face}: data: its JSON text is longer than V8's longest string (some 512 MB). Nothing was stored; store less.`,
+        { cause },
+      );
+    }
     const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
     throw new ConfigError(`${face}: data: expected a value that JSON can hold: ${why}. Nothing was stored.`, {
       cause,
@@ -109,8 +121,8 @@ function unfaithful(data: unknown): string | undefined {
     case 'number':
       return Number.isFinite(data) ? undefined : String(data);
     case 'object':
-      if (data instanceof Promise) {
-        return 'a Promise; await it first';
+      if (typeof (data as { then?: unknown } | null)?.then === 'function') {
+        return 'a promise; await it first';
       }
       return data instanceof Map || data instanceof Set
         ? `a ${data.constructor.name}; make an array of it first`
@@ -139,6 +151,18 @@ function checkLength(face: string, name: string, text: string): void {
   if (text.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(text) > MAX_NAME_BYTES) {
     const came = `${Buffer.byteLength(text)}`;
     throw refused(face, name, `at most ${MAX_NAME_BYTES} bytes each`, came, 'Hash it before you use it');
+  }
+}
+
+function checkWellFormed(face: string, name: string, text: string): void {
+  if (!isWellFormed(text)) {
+    throw refused(
+      face,
+      name,
+      'well-formed Unicode',
+      'a lone surrogate',
+      'Two such names would be one in the store',
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 /** What the providers of all backends do: Medusa's contract over one store. */
-import { CachalotError } from '../errors.js';
+import { CachalotError, TooLargeError } from '../errors.js';
 import { NativeStore, type Stats } from '../native.js';
 import type { ClearRequest, GetRequest, MedusaCachingProvider, SetRequest } from '../types.js';
 import { entryTags, lifetime, optionalKey, raised, requiredKey, serialized, tagList } from './arguments.js';
@@ -14,7 +14,7 @@ const OUTAGE = new Set(['CACHALOT_CONNECTION', 'CACHALOT_TIMEOUT', 'CACHALOT_BUS
 /** The caller's to mend. Arguments are checked before the store is asked, so its `CACHALOT_CONFIG` is the connection's. */
 const REFUSED = new Set(['CACHALOT_TOO_LARGE', 'CACHALOT_CLOSED']);
 
-/** The server was never usable with these options, so nothing was ever stored there. */
+/** The server is there, but not for us: wrong credentials, no such database, too old. The link has told of it. */
 const UNUSABLE = new Set(['CACHALOT_CONFIG', 'CACHALOT_UNSUPPORTED']);
 
 export abstract class CachingProvider implements MedusaCachingProvider {
@@ -71,8 +71,16 @@ export abstract class CachingProvider implements MedusaCachingProvider {
     const key = requiredKey(this.face, request?.key);
     const ttl = lifetime(this.face, request.ttl, this.ttl);
     const tags = entryTags(this.face, request.tags);
-    const data = serialized(this.face, request.data);
     const auto = request.options?.autoInvalidate !== false;
+    let data: string;
+    try {
+      data = serialized(this.face, request.data);
+    } catch (error) {
+      if (error instanceof TooLargeError) {
+        await this.clear({ key });
+      }
+      throw error;
+    }
     try {
       await this.store.set(key, data, ttl, tags, auto);
     } catch (error) {
@@ -101,8 +109,6 @@ export abstract class CachingProvider implements MedusaCachingProvider {
     } catch (error) {
       if (error instanceof CachalotError && error.queued) {
         this.log.queued(error);
-      } else if (error instanceof CachalotError && UNUSABLE.has(error.code)) {
-        this.log.failed('clear', error);
       } else {
         throw error;
       }
@@ -127,7 +133,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
     if (code === undefined || REFUSED.has(code)) {
       throw thrown;
     }
-    if (OUTAGE.has(code)) {
+    if (OUTAGE.has(code) || UNUSABLE.has(code)) {
       this.log.outage(error);
     } else {
       this.log.failed(what, error);

@@ -98,6 +98,9 @@ export const prefix: Check<string> = (value, at) => {
       'Without a prefix the cache would share its keys with every other application on the server',
     );
   }
+  if (!(value as string & { isWellFormed(): boolean }).isWellFormed()) {
+    throw invalid(at, 'well-formed Unicode', 'a lone surrogate');
+  }
   if (Buffer.byteLength(value) > MAX_PREFIX_BYTES) {
     throw invalid(at, `at most ${MAX_PREFIX_BYTES} bytes`, `${Buffer.byteLength(value)} bytes`);
   }

@@ -144,7 +144,10 @@ impl<B: Backend> Engine<B> {
                 Outcome::Done
             }
             Ok(Written::Stale) => {
-                self.stats.stale_sets.add(1);
+                // Refused for want of an epoch (the get before it failed), no clear was in the way.
+                if guard.is_none_or(|guard| guard.epoch != Epoch::NONE) {
+                    self.stats.stale_sets.add(1);
+                }
                 Outcome::Done
             }
             Err(error) => {

@@ -204,3 +204,41 @@ async fn closing_lets_go_of_the_connection() {
     assert_eq!(store.look("k").await.unwrap_err().code, Code::Closed);
     assert_eq!(other.get("k").await.as_deref(), Some("v"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_restored_from_an_old_snapshot_brings_nothing_back() {
+    let mut server = Server::start();
+    let store = Store::open(&server);
+    store.put("k", "old", &["t"]).await;
+    assert_eq!(ask::<String>(&mut server.raw(), &["SAVE"]), "OK");
+    store.clear_tags(&["t"]).await;
+    server.stop();
+    server.resume();
+    back(&store).await;
+    assert_eq!(ask::<i64>(&mut server.raw(), &["EXISTS", &space().entry("k")]), 1, "the snapshot holds it");
+    assert_eq!(store.get("k").await, None);
+    store.put("k", "new", &["t"]).await;
+    assert_eq!(store.get("k").await.as_deref(), Some("new"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clear_while_rights_are_taken_away_is_kept() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    ask::<String>(&mut raw, &["ACL", "SETUSER", "shop", "on", ">pw", "~*", "&*", "+@all"]);
+    let user = (Some("shop".into()), Some("pw".into()));
+    let store = Store::with(RedisConfig { username: user.0, password: user.1, db: 1, ..config(&server) });
+    store.put("k", "old", &["t"]).await;
+    ask::<String>(&mut raw, &["ACL", "SETUSER", "shop", "-select"]);
+    ask::<i64>(&mut raw, &["CLIENT", "KILL", "USER", "shop"]);
+    let deadline = Instant::now() + Duration::from_secs(3);
+    while !matches!(store.look("k").await, Err(error) if error.code == Code::Config) {
+        assert!(Instant::now() < deadline);
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let cleared = store.clear(by_tags(&["t"], Raise::All)).await;
+    assert!(cleared.is_err_and(|error| error.queued));
+    ask::<String>(&mut raw, &["ACL", "SETUSER", "shop", "+@all"]);
+    back(&store).await;
+    assert_eq!(store.get("k").await, None);
+}

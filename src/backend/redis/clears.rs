@@ -6,7 +6,7 @@ use super::deadline::Deadline;
 use super::reply;
 use crate::backend::Clear;
 use crate::backend::pending::PendingClears;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::key::STAR;
 use crate::tags::{Epoch, Raise};
 use parking_lot::Mutex;
@@ -101,7 +101,8 @@ impl Core {
     pub async fn clear(&self, clear: Clear) -> Result<()> {
         let outcome = self.deadline().bound(self.clear_now(&clear)).await;
         let Err(error) = outcome else { return Ok(()) };
-        if !error.code.is_outage() {
+        // The latter two are a connection's: rights or a database taken away may be given back, and entries are there.
+        if !error.code.is_outage() && !matches!(error.code, Code::Config | Code::Unsupported) {
             return Err(error);
         }
         self.owed.add(clear);

@@ -27,6 +27,8 @@ pub struct RedisServer {
     events: Events,
     /// The epoch last seen over the present connection: what unguarded sets are stamped with.
     seen: Mutex<Epoch>,
+    /// The newest epoch ever seen, over any connection.
+    newest: Mutex<Epoch>,
     told_untracked: AtomicBool,
 }
 
@@ -47,6 +49,7 @@ impl RedisServer {
             space,
             events,
             seen: Mutex::new(Epoch::NONE),
+            newest: Mutex::new(Epoch::NONE),
             told_untracked: AtomicBool::new(false),
         }
     }
@@ -57,10 +60,42 @@ impl RedisServer {
 
     /// Replies are taken up in any order: within a generation the newest stays.
     pub(super) fn saw(&self, epoch: Epoch) {
-        let mut seen = self.seen.lock();
-        if epoch != Epoch::NONE && (seen.generation != epoch.generation || seen.n < epoch.n) {
-            *seen = epoch;
+        if epoch == Epoch::NONE {
+            return;
         }
+        for kept in [&self.seen, &self.newest] {
+            let mut kept = kept.lock();
+            if kept.generation != epoch.generation || kept.n < epoch.n {
+                *kept = epoch;
+            }
+        }
+    }
+
+    /// A server that came back from an old snapshot, or a replica that lagged behind, has forgotten clears which it had
+    /// acknowledged. Which ones nobody knows, so everything is cleared before anything is read.
+    async fn catch_up(&self, greeting: &mut Greeting<Resp>, epoch: Epoch) -> Result<()> {
+        let newest = *self.newest.lock();
+        if newest.generation != epoch.generation || newest.n <= epoch.n {
+            return Ok(());
+        }
+        let mut pipeline = Pipeline::default();
+        pipeline.call(&self.scripts.clear, Call::Text, 1, 4);
+        pipeline.arg(self.space.epoch().as_bytes());
+        pipeline.arg(format!("{:016x}", Epoch::draw_generation()).as_bytes());
+        pipeline.arg(b"all");
+        pipeline.arg(b"0");
+        pipeline.arg(b"1");
+        let fields = reply::array(ask(greeting, pipeline).await?.swap_remove(0))?;
+        if let Some(epoch) = reply::epoch(fields.first(), fields.get(1)) {
+            self.saw(epoch);
+        }
+        (self.events)(Event::Warning {
+            code: Code::Server.as_str(),
+            message: "The server came back with an older state than it had (a snapshot, or a replica that lagged behind). \
+                      The whole cache was cleared, since clears may be among what it forgot."
+                .into(),
+        });
+        Ok(())
     }
 
     /// A server's own words, for an error. Some repeat the arguments of a command they do not know, AUTH's too.
@@ -212,6 +247,7 @@ impl RedisServer {
         match next() {
             Value::Array(epoch) => {
                 if let Some(epoch) = reply::epoch(epoch.first(), epoch.get(1)) {
+                    self.catch_up(greeting, epoch).await?;
                     self.saw(epoch);
                 }
             }
