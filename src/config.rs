@@ -44,6 +44,17 @@ pub enum BackendConfig {
     Memcached(MemcachedConfig),
 }
 
+impl BackendConfig {
+    /// `commandTimeout`; `None` in process memory.
+    pub fn command_ms(&self) -> Option<u64> {
+        match self {
+            BackendConfig::Memory(_) => None,
+            BackendConfig::Redis(redis) => Some(redis.timeouts.command_ms),
+            BackendConfig::Memcached(memcached) => Some(memcached.timeouts.command_ms),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct MemoryConfig {

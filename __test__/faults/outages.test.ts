@@ -2,6 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, test } from 'vitest';
+import type { OpenOptions } from '../contract/stores.js';
 import {
   COMMAND_MS,
   FAULTS,
@@ -172,6 +173,25 @@ for (const kind of KINDS) {
       await wire.accept();
       expect(await recovery(cache, RECOVERY_MS)).toBeLessThanOrEqual(RECOVERY_MS);
       await cache.close();
+    });
+
+    test('a read of several steps, each in time, is over in time as a whole', async () => {
+      const { cache, direct, wire, prefix, store } = await filled(kind);
+      // A round trip takes 300 of the 400 ms; what lies near is not known to the second provider.
+      const far = store.open({ prefix, commandTimeout: COMMAND_MS } as OpenOptions);
+      await far.get({ key: 'probe' });
+      wire.delay(150);
+      const clock = lateness();
+      const asked = await Promise.all([
+        settle('get', far.get({ key: 'k1' })),
+        settle('list', far.get({ tags: ['all'] })),
+        settle('known', cache.get({ key: 'k2' })),
+      ]);
+      const late = clock.stop();
+      wire.pass();
+      for (const { what, ms } of asked) expect(ms, what).toBeLessThanOrEqual(COMMAND_MS + SLACK_MS + late);
+      expect(await direct.get({ key: 'k1' })).not.toBeNull();
+      await far.close();
     });
 
     test('the default deadline is a second', async () => {

@@ -86,6 +86,8 @@ pub struct Engine<B: Backend> {
     events: Events,
     closed: AtomicBool,
     corrupt_warned: Mutex<Option<Instant>>,
+    /// Of a read as a whole, which takes several steps; `None` where nothing is waited for.
+    deadline: Option<Duration>,
     reclaimer: Option<Reclaimer>,
 }
 
@@ -108,6 +110,7 @@ impl<B: Backend> Engine<B> {
             events,
             closed: AtomicBool::new(false),
             corrupt_warned: Mutex::new(None),
+            deadline: config.backend.command_ms().map(Duration::from_millis),
             reclaimer: B::WIRE.then(|| Reclaimer::start(engine.clone(), runtime)),
         }))
     }

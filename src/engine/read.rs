@@ -50,7 +50,10 @@ impl Tags {
 
 impl<B: Backend> Engine<B> {
     pub(super) async fn gets(&self, keys: &[String], remember: bool, now: UnixMs) -> Vec<Outcome> {
-        let (epoch, judged) = self.look(keys, remember, now).await;
+        let (epoch, judged) = match self.in_time(self.look(keys, remember, now)).await {
+            Ok(looked) => looked,
+            Err(error) => (Epoch::NONE, keys.iter().map(|_| Judged::Failed(error.clone())).collect()),
+        };
         let clock = Instant::now();
         let mut out = Vec::with_capacity(keys.len());
         for (key, judged) in keys.iter().zip(judged) {
@@ -82,13 +85,24 @@ impl<B: Backend> Engine<B> {
 
     /// The live entries that carry any of the tags, each once.
     pub(super) async fn get_tags(&self, wanted: &[String], now: UnixMs) -> Outcome {
-        match self.list(wanted, now).await {
+        match self.in_time(self.list(wanted, now)).await.and_then(|listed| listed) {
             Ok(values) => Outcome::List(values),
             Err(error) => {
                 self.stats.failed(&error);
                 Outcome::Failed(error)
             }
         }
+    }
+
+    /// Each step of a read has the backend's deadline; so has the whole.
+    async fn in_time<T>(&self, read: impl Future<Output = T>) -> Result<T> {
+        let Some(deadline) = self.deadline else { return Ok(read.await) };
+        tokio::time::timeout(deadline, read).await.map_err(|_| {
+            Error::timeout(format!(
+                "The server did not answer all of a read within {} ms (commandTimeout); raise it if the server is that far away.",
+                deadline.as_millis()
+            ))
+        })
     }
 
     async fn list(&self, wanted: &[String], now: UnixMs) -> Result<Vec<Value>> {
