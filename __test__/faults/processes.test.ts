@@ -59,7 +59,7 @@ test.each(KINDS)('%s: so does one whose server is away, or hangs', async (kind) 
     expect(hung, hung.stderr).toMatchObject({ code: 0, timedOut: false });
     expect(JSON.parse(hung.stdout)).toEqual({ got: null });
     // Three calls of a second each, one after the other, and the start of a process.
-    expect(hung.ms).toBeLessThan(6_000);
+    expect(hung.ms, `${hung.stderr} gone ${gone.ms} ${gone.stderr}`).toBeLessThan(6_000);
   } finally {
     await wire.stop();
   }

@@ -8,7 +8,7 @@ use super::read::Judged;
 use crate::backend::{Backend, Dead};
 use crate::clock;
 use crate::ttl::NEVER;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Weak;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -21,13 +21,16 @@ const WAITING: usize = 1024;
 /// Entries judged at a time, and the pause after them: reclaiming takes at most a small part of the server's time.
 const PAGE: usize = 100;
 const PAUSE: Duration = Duration::from_millis(2);
+/// From a clear to its sweep. On memcached the removal of a dead entry ends the sets that are about to replace it, and
+/// most are replaced within this time, which leaves less to remove.
+const REST: Duration = Duration::from_secs(1);
 /// An index of this size is looked at again later; a smaller one costs nothing worth the look.
 const LOOK_AGAIN_FROM: usize = 500;
 /// Bounds of the time until that look.
 const LOOK_AGAIN_MS: (u64, u64) = (1_000, 600_000);
 
 pub(super) struct Reclaimer {
-    tags: mpsc::Sender<String>,
+    tags: mpsc::Sender<(String, Duration)>,
     task: AbortHandle,
 }
 
@@ -38,9 +41,14 @@ impl Reclaimer {
         Reclaimer { tags, task }
     }
 
+    /// Soon: what is still read will have been set anew by then.
     pub fn sweep(&self, tag: &str) {
         // Full: see WAITING.
-        let _ = self.tags.try_send(tag.to_owned());
+        let _ = self.tags.try_send((tag.to_owned(), REST));
+    }
+
+    pub fn sweep_now(&self, tag: &str) {
+        let _ = self.tags.try_send((tag.to_owned(), Duration::ZERO));
     }
 
     pub fn stop(&self) {
@@ -54,33 +62,69 @@ impl Drop for Reclaimer {
     }
 }
 
-async fn work<B: Backend>(engine: Weak<Engine<B>>, mut asked: mpsc::Receiver<String>) {
-    let mut later: BTreeMap<Instant, String> = BTreeMap::new();
+async fn work<B: Backend>(engine: Weak<Engine<B>>, mut asked: mpsc::Receiver<(String, Duration)>) {
+    let mut later = Later::default();
     loop {
-        let due = later.first_key_value().map(|(at, _)| *at);
-        let tag = tokio::select! {
-            tag = asked.recv() => match tag {
-                Some(tag) => tag,
-                None => return,
-            },
-            () = sleep_until(due) => match later.pop_first() {
-                Some((_, tag)) => tag,
-                None => continue,
-            },
-        };
-        // One sweep serves all who asked meanwhile.
-        let mut tags = HashSet::from([tag]);
-        while let Ok(tag) = asked.try_recv() {
-            tags.insert(tag);
+        let mut tags = HashSet::new();
+        tokio::select! {
+            first = asked.recv() => {
+                let Some(first) = first else { return };
+                let mut next = Some(first);
+                // One sweep serves all who asked meanwhile.
+                while let Some((tag, rest)) = next {
+                    if rest.is_zero() {
+                        tags.insert(tag);
+                    } else {
+                        later.add(Instant::now() + rest, tag);
+                    }
+                    next = asked.try_recv().ok();
+                }
+            }
+            () = sleep_until(later.due()) => tags.extend(later.take()),
         }
         for tag in tags {
             let Some(engine) = engine.upgrade() else { return };
-            later.retain(|_, waiting| *waiting != tag);
-            if let Some(again) = engine.sweep(&tag).await
-                && later.len() < WAITING
-            {
-                later.insert(Instant::now() + again, tag);
+            later.forget(&tag);
+            if let Some(again) = engine.sweep(&tag).await {
+                later.add(Instant::now() + again, tag);
             }
+        }
+    }
+}
+
+/// Tags that are swept at their time, each once.
+#[derive(Default)]
+struct Later {
+    by_time: BTreeSet<(Instant, String)>,
+    by_tag: HashMap<String, Instant>,
+}
+
+impl Later {
+    fn due(&self) -> Option<Instant> {
+        self.by_time.first().map(|(at, _)| *at)
+    }
+
+    fn take(&mut self) -> Option<String> {
+        let (_, tag) = self.by_time.pop_first()?;
+        self.by_tag.remove(&tag);
+        Some(tag)
+    }
+
+    fn forget(&mut self, tag: &str) {
+        if let Some((tag, at)) = self.by_tag.remove_entry(tag) {
+            self.by_time.remove(&(at, tag));
+        }
+    }
+
+    /// The earlier time of two counts.
+    fn add(&mut self, at: Instant, tag: String) {
+        if self.by_tag.get(&tag).is_some_and(|waiting| *waiting <= at) {
+            return;
+        }
+        self.forget(&tag);
+        if self.by_tag.len() < WAITING {
+            self.by_tag.insert(tag.clone(), at);
+            self.by_time.insert((at, tag));
         }
     }
 }
@@ -131,5 +175,28 @@ impl<B: Backend> Engine<B> {
         let (_, median, _) = expiries.select_nth_unstable(half);
         let (least, most) = LOOK_AGAIN_MS;
         Some(Duration::from_millis(median.saturating_sub(clock::now()).clamp(least, most)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_waits_once_for_the_earlier_of_its_times() {
+        let now = Instant::now();
+        let at = |ms| now + Duration::from_millis(ms);
+        let mut later = Later::default();
+        for (ms, tag) in [(30, "a"), (10, "b"), (10, "c"), (20, "a"), (40, "b")] {
+            later.add(at(ms), tag.into());
+        }
+        assert_eq!(later.due(), Some(at(10)));
+        later.forget("c");
+        assert_eq!([later.take(), later.take(), later.take()], [Some("b".into()), Some("a".into()), None]);
+        assert!(later.by_tag.is_empty());
+        for i in 0..2 * WAITING {
+            later.add(now, i.to_string());
+        }
+        assert_eq!((later.by_tag.len(), later.by_time.len()), (WAITING, WAITING));
     }
 }

@@ -41,7 +41,7 @@ impl<B: Backend> Engine<B> {
         let out =
             out.into_iter().map(|done| done.or_else(|| wrote.next()).unwrap_or(Outcome::Done)).collect();
         if let Some(reclaimer) = &self.reclaimer {
-            self.backend.crowded().iter().for_each(|tag| reclaimer.sweep(tag));
+            self.backend.crowded().iter().for_each(|tag| reclaimer.sweep_now(tag));
         }
         out
     }
