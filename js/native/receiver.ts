@@ -61,8 +61,9 @@ export class Receiver {
       }
       const number = firstId >>> PLACE_BITS;
       const flight = this.flights.get(number);
-      for (let place = firstId & (PLACES - 1); at < end; place++) {
-        flight?.settle(place, flat[at++]);
+      // Without a flight (it failed as a whole) its answers are stepped over.
+      for (let place = firstId & (PLACES - 1); flight !== undefined && at < end; place++) {
+        flight.settle(place, flat[at++]);
       }
       at = end;
       if (flight?.done) {
