@@ -9,7 +9,7 @@ import { install } from './install.mjs';
 import { root } from './root.mjs';
 import { npm, run } from './run.mjs';
 import { provideServers } from './servers.mjs';
-import { missingTools } from './toolchain.mjs';
+import { missingCheckers, missingTools } from './toolchain.mjs';
 
 const MEDUSA = 'test-packages/medusa';
 
@@ -34,7 +34,7 @@ export const STAGES = [
     title: 'Toolchain',
     needs: [],
     async run() {
-      const missing = missingTools();
+      const missing = [...missingTools(), ...missingCheckers()];
       for (const complaint of missing) console.error(complaint);
       return check(missing.length === 0);
     },

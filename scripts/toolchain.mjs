@@ -26,6 +26,13 @@ export function missingTools() {
   return complaints;
 }
 
+/** @returns {string[]} what the checks need beside that */
+export function missingCheckers() {
+  return ['fmt', 'clippy']
+    .filter((name) => version('cargo', [name, '--version']) === undefined)
+    .map((name) => `cargo ${name} was not found. Run: rustup component add rustfmt clippy`);
+}
+
 /** @returns {string | undefined} the first number of three parts that the program prints; `undefined`: not found */
 function version(command, args) {
   try {

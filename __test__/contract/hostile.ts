@@ -25,6 +25,8 @@ export function hostile(store: StoreUnderTest & { raw: Raw }): void {
     for (const data of ['small', 'packed '.repeat(600)]) {
       await writer.set({ key: 'k', data, tags: ['t'] });
       const good = (await raw.get(`${prefix}:k`)) as Buffer;
+      await raw.put(`${prefix}:k`, good);
+      expect(await reader.get({ key: 'k' })).toBe(data);
       for (let at = 0; at < good.length; at++) {
         const bad = Buffer.from(good);
         bad[at] = (bad[at] as number) ^ (1 << (at % 8));
@@ -42,6 +44,8 @@ export function hostile(store: StoreUnderTest & { raw: Raw }): void {
     const [writer, reader] = [open({ prefix }), open({ prefix })];
     await writer.set({ key: 'k', data: { html: 'packed '.repeat(600) }, tags: ['t', 'u'] });
     const good = (await raw.get(`${prefix}:k`)) as Buffer;
+    await raw.put(`${prefix}:k`, good);
+    expect(await reader.get({ key: 'k' })).not.toBeNull();
     for (let length = 0; length < good.length; length++) {
       await raw.put(`${prefix}:k`, good.subarray(0, length));
       expect(await reader.get({ key: 'k' })).toBeNull();
@@ -81,23 +85,26 @@ export function hostile(store: StoreUnderTest & { raw: Raw }): void {
     }
   });
 
-  test('an entry copied to another key of long names is a miss there', async () => {
-    const prefix = uniquePrefix();
-    const cache = open({ prefix });
-    const [one, two] = ['a'.repeat(300), 'b'.repeat(300)];
-    if (store.kind === 'redis') return;
-    await cache.set({ key: one, data: 'of one' });
-    const before = await raw.keys(prefix);
-    const [held] = before.filter((key) => key.includes('!h:'));
-    const stolen = (await raw.get(held as string)) as Buffer;
-    await cache.set({ key: two, data: 'of two' });
-    const other = (await raw.keys(prefix)).filter(
-      (key) => key.includes('!h:') && !before.includes(key),
-    )[0] as string;
-    await raw.put(other, stolen);
-    expect(await cache.get({ key: two })).toBeNull();
-    expect(await cache.get({ key: one })).toBe('of one');
-  });
+  // Redis holds keys of any length as they are.
+  test.runIf(store.kind === 'memcached')(
+    'an entry copied to another key of long names is a miss there',
+    async () => {
+      const prefix = uniquePrefix();
+      const cache = open({ prefix });
+      const [one, two] = ['a'.repeat(300), 'b'.repeat(300)];
+      await cache.set({ key: one, data: 'of one' });
+      const before = await raw.keys(prefix);
+      const [held] = before.filter((key) => key.includes('!h:'));
+      const stolen = (await raw.get(held as string)) as Buffer;
+      await cache.set({ key: two, data: 'of two' });
+      const other = (await raw.keys(prefix)).filter(
+        (key) => key.includes('!h:') && !before.includes(key),
+      )[0] as string;
+      await raw.put(other, stolen);
+      expect(await cache.get({ key: two })).toBeNull();
+      expect(await cache.get({ key: one })).toBe('of one');
+    },
+  );
 
   test('garbage in the place of bookkeeping never brings a cleared entry back, and the cache works on', async () => {
     const garbage = [

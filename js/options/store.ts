@@ -53,8 +53,8 @@ export interface TimeoutOptions {
 /** An hour: longer than that a request does not wait, and no timer of any runtime overflows. */
 export const MAX_TIMEOUT_MS = 3_600_000;
 
-/** V8's longest string is a little above 512 MiB: a larger value could be stored, never returned. */
-const MAX_VALUE_BYTES = 512 * 1024 * 1024;
+/** What a connection takes as one reply, with room for the envelope around it (src/net/greeting.rs). */
+const MAX_VALUE_BYTES = 64 * 1024 * 1024;
 
 /** A miss remembered costs some 100 bytes; this many take about 1.6 GB. */
 const MAX_MISSES = 16_777_216;

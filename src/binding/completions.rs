@@ -101,7 +101,10 @@ fn flatten(env: sys::napi_env, delivery: Delivery) -> Result<sys::napi_value> {
         push(values::number(env, chunk.first)?)?;
         push(values::number(env, chunk.outcomes.len() as u32)?)?;
         for outcome in &chunk.outcomes {
-            push(values::outcome(env, outcome)?)?;
+            // One that V8 does not take (no memory, say) fails alone: the others' promises must not hang.
+            let value =
+                values::outcome(env, outcome).or_else(|error| values::outcome(env, &Outcome::Failed(error)));
+            push(value?)?;
         }
     }
     Ok(flat)

@@ -10,8 +10,8 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Outstanding misses of one key. A newer one beyond it is dropped: its set then goes by an older miss, which can only
-/// waste the set.
+/// Outstanding misses of one key that are kept one by one. Newer ones are only counted, so that each still answers for
+/// one set; those sets go by an older miss, which can only waste them.
 const WAITING_PER_KEY: usize = 32;
 /// Buckets for the misses of a full table; 1,024 of 32 bytes. More keys a bucket only make their guards older.
 const BUCKETS: usize = 1024;
@@ -24,9 +24,20 @@ struct Seen {
 
 struct OfKey {
     waiting: VecDeque<Seen>,
+    /// The misses that came after `waiting` was full.
+    more: Option<More>,
     used: Option<Seen>,
     /// Misses of this key from before are among the merged, if anywhere.
     since: Instant,
+}
+
+/// Misses of one key that are only counted.
+#[derive(Clone, Copy)]
+struct More {
+    count: usize,
+    /// The first of them, which is the oldest.
+    first: Guard,
+    last: Instant,
 }
 
 /// What a bucket keeps of the misses that found the table full.
@@ -79,8 +90,15 @@ impl MissMemory {
             return;
         };
         of_key.forget(now, self.keep);
-        if of_key.waiting.len() < WAITING_PER_KEY {
-            of_key.waiting.push_back(Seen { guard, at: now });
+        match &mut of_key.more {
+            Some(more) => {
+                more.count += 1;
+                more.last = now;
+            }
+            None if of_key.waiting.len() < WAITING_PER_KEY => {
+                of_key.waiting.push_back(Seen { guard, at: now });
+            }
+            more => *more = Some(More { count: 1, first: guard, last: now }),
         }
     }
 
@@ -97,7 +115,7 @@ impl MissMemory {
         if let Some(of_key) = table.touch(key, None) {
             of_key.forget(now, self.keep);
             if let Some(oldest) = of_key.oldest() {
-                of_key.waiting.pop_back();
+                of_key.end_newest();
                 of_key.used = Some(Seen { at: now, ..oldest });
             }
             if let Some(seen) = of_key.used {
@@ -139,7 +157,7 @@ impl Table {
         if !self.young.contains_key(key) {
             let of_key = match (self.old.remove(key), create) {
                 (Some(of_key), _) => of_key,
-                (None, Some(since)) => OfKey { waiting: VecDeque::new(), used: None, since },
+                (None, Some(since)) => OfKey { waiting: VecDeque::new(), more: None, used: None, since },
                 (None, None) => return None,
             };
             self.young.insert(key.into(), of_key);
@@ -156,15 +174,29 @@ impl OfKey {
     /// Least by epoch; of equals the first to come, whose lease is the first to end. Misses of two generations: the
     /// first to come, which is of the older one.
     fn oldest(&self) -> Option<Seen> {
-        self.waiting.iter().copied().reduce(|oldest, seen| {
+        let oldest = self.waiting.iter().copied().reduce(|oldest, seen| {
             let (a, b) = (oldest.guard.epoch, seen.guard.epoch);
             if a.generation == b.generation && b.n < a.n { seen } else { oldest }
-        })
+        });
+        oldest.or(self.more.map(|more| Seen { guard: more.first, at: more.last }))
+    }
+
+    fn end_newest(&mut self) {
+        match &mut self.more {
+            Some(more) if more.count > 1 => more.count -= 1,
+            Some(_) => self.more = None,
+            None => {
+                self.waiting.pop_back();
+            }
+        }
     }
 
     fn forget(&mut self, now: Instant, keep: Duration) {
         while self.waiting.front().is_some_and(|seen| now.duration_since(seen.at) >= keep) {
             self.waiting.pop_front();
+        }
+        if self.more.is_some_and(|more| now.duration_since(more.last) >= keep) {
+            self.more = None;
         }
         if self.used.is_some_and(|seen| now.duration_since(seen.at) >= keep) {
             self.used = None;
@@ -202,13 +234,13 @@ mod tests {
     }
 
     proptest::proptest! {
-        /// Any number of misses, each followed by one set at most, in any order.
+        /// Any number of misses, each followed by one set at most, in any order; also many more misses than sets.
         #[test]
-        fn no_set_goes_by_a_miss_later_than_its_own(order in proptest::collection::vec(proptest::prelude::any::<(bool, proptest::sample::Index)>(), 1..200)) {
+        fn no_set_goes_by_a_miss_later_than_its_own(misses in 3..10u8, order in proptest::collection::vec((0..10u8, proptest::prelude::any::<proptest::sample::Index>()), 1..400)) {
             let (memory, now) = (memory(10), Instant::now());
             let (mut next, mut unset) = (1u64, Vec::new());
-            for (is_miss, which) in order {
-                if is_miss || unset.is_empty() {
+            for (turn, which) in order {
+                if turn < misses || unset.is_empty() {
                     memory.remember("k", guard(next), now);
                     unset.push(next);
                     next += 1;

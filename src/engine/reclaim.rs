@@ -166,6 +166,8 @@ impl<B: Backend> Engine<B> {
                 }
                 tokio::time::sleep(PAUSE).await;
             }
+            // A page may be without keys: of `*`, where others' keys are looked through.
+            tokio::time::sleep(PAUSE).await;
         }
         expiries.retain(|at| *at != NEVER);
         if expiries.len() < LOOK_AGAIN_FROM {

@@ -218,3 +218,20 @@ async fn sets_without_a_guard_get_through_a_hundred_clears_a_second() {
     store.put("k", "v", &["t"]).await;
     assert_eq!(store.get("k").await.as_deref(), Some("v"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn records_held_near_do_not_look_idle_to_the_server() {
+    let server = Server::start();
+    let store = Store::open(&server);
+    store.put("k", "v", &["t"]).await;
+    assert_eq!(store.get("k").await.as_deref(), Some("v"));
+    let record = space().record("t");
+    let mut raw = server.raw();
+    let mut idle = || ask::<i64>(&mut raw, &["OBJECT", "IDLETIME", &record]);
+    // The server counts in whole seconds.
+    tokio::time::sleep(std::time::Duration::from_millis(2_200)).await;
+    assert_eq!(store.get("k").await.as_deref(), Some("v"));
+    assert!(idle() >= 2, "a read through the near cache leaves it alone");
+    store.backend.touch().await;
+    assert!(idle() <= 1);
+}

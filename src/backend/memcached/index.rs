@@ -127,6 +127,19 @@ impl Joined {
     }
 }
 
+/// One of the few compactions under way at once.
+struct Compacting<'a> {
+    store: &'a Store,
+    tag: &'a str,
+    shard: u32,
+}
+
+impl Drop for Compacting<'_> {
+    fn drop(&mut self) {
+        self.store.notes.lock().compacted(self.tag, self.shard);
+    }
+}
+
 impl Store {
     fn shard(&self, tag: &str, shard: u32) -> Place {
         self.place(&self.space.index_shard(tag, shard))
@@ -137,8 +150,10 @@ impl Store {
         for (tag, shard, growth) in grown.looks {
             if self.notes.lock().grew(&tag, shard, &growth, limit(self.max_item)) {
                 self.behind(move |store| async move {
+                    // Given back however this ends, also by the deadline.
+                    let slot = Compacting { store: &store, tag: &tag, shard };
                     let _ = store.compact(&tag, shard).await;
-                    store.notes.lock().compacted(&tag, shard);
+                    drop(slot);
                 });
             }
         }

@@ -226,6 +226,9 @@ impl Store {
     }
 
     pub async fn close(&self) {
+        // A last chance for clears that an outage kept back; without a connection it fails at once.
+        let owing = (0..self.nodes.len()).filter(|at| self.nodes[*at].waiting.any());
+        let _ = self.within(futures_util::future::join_all(owing.map(|at| self.replay(at)))).await;
         futures_util::future::join_all(self.nodes.iter().map(|node| node.link.close())).await;
     }
 }

@@ -23,6 +23,8 @@ const MEMBER_OVERHEAD: u64 = 48;
 const IDLE_TAGS: usize = 16_384;
 /// Dead entries removed behind each operation: with as many at most added by one, what is dead cannot pile up.
 const MAINTENANCE: usize = 64;
+/// Entries up to which freeing them is faster than starting a thread for it.
+const FREED_HERE: usize = 1_000;
 /// What a slot is expected to hold, to size the table at the start; it grows by itself.
 const EXPECTED_ENTRY: u64 = 4096;
 
@@ -295,6 +297,9 @@ impl Store {
         self.idle.clear();
         // Every record that is gone was at most at the present epoch.
         self.floor = self.epoch.n;
+        if entries.len() < FREED_HERE {
+            return;
+        }
         // Without a thread they are freed here, which is only slower.
         let _ = std::thread::Builder::new()
             .name("cachalot-free".into())

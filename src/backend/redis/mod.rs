@@ -97,6 +97,13 @@ impl RedisBackend {
     }
 }
 
+impl RedisBackend {
+    /// What upkeep does every 30 seconds: tells the server that the tag records held near are in use.
+    pub async fn touch(&self) {
+        self.core.touch().await;
+    }
+}
+
 impl Drop for RedisBackend {
     fn drop(&mut self) {
         self.upkeep.abort();

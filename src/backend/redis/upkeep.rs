@@ -34,7 +34,8 @@ pub(super) async fn run(core: Weak<Core>, wake: Arc<Notify>) {
 }
 
 impl Core {
-    async fn touch(&self) {
+    /// Tells the server that the held records are in use.
+    pub async fn touch(&self) {
         let held = self.server.near.held();
         if held.is_empty() {
             return;
