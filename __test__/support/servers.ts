@@ -10,6 +10,14 @@ import { type Supervised, supervise } from './processes.js';
 
 /** How long a server may take until it answers; both take some 20 ms, a loaded machine more. */
 const READY_MS = 10_000;
+/** A question, and how this kind of server answers it: another one may have been quicker to take the port. */
+interface Probe {
+  ask: string;
+  is: RegExp;
+}
+const REDIS: Probe = { ask: 'PING\r\n', is: /^[+-]/ };
+const MEMCACHED: Probe = { ask: 'version\r\n', is: /^(VERSION|CLIENT_ERROR|ERROR)/ };
+
 /** A free port may be taken by another process before the server binds it. */
 const PORT_TRIES = 5;
 
@@ -54,7 +62,7 @@ export interface MemcachedServer extends TestServer {
 export async function startRedis(options: ServerOptions = {}): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'cachalot-redis-'));
   const socket = join(folder, 'redis.sock');
-  const server = await launch('redis-server', 'PING\r\n', folder, options, (port) => [
+  const server = await launch('redis-server', REDIS, folder, options, (port) => [
     ...['--port', String(port), '--bind', '127.0.0.1', '--unixsocket', socket, '--unixsocketperm', '700'],
     ...['--save', '', '--appendonly', 'no', '--dir', folder, '--daemonize', 'no'],
   ]);
@@ -65,7 +73,7 @@ export async function startRedis(options: ServerOptions = {}): Promise<RedisServ
 export async function startMemcached(options: ServerOptions = {}): Promise<MemcachedServer> {
   // It refuses to run as root without being told whom to become.
   const user = process.getuid?.() === 0 ? ['-u', 'nobody'] : [];
-  const server = await launch('memcached', 'version\r\n', undefined, options, (port) => [
+  const server = await launch('memcached', MEMCACHED, undefined, options, (port) => [
     ...['-l', '127.0.0.1', '-p', String(port), '-U', '0', ...user],
   ]);
   return Object.assign(server, { address: `127.0.0.1:${server.port}` });
@@ -73,7 +81,7 @@ export async function startMemcached(options: ServerOptions = {}): Promise<Memca
 
 async function launch(
   command: string,
-  probe: string,
+  probe: Probe,
   folder: string | undefined,
   options: ServerOptions,
   argsFor: (port: number) => string[],
@@ -131,7 +139,7 @@ async function end(running: Supervised): Promise<void> {
   clearTimeout(late);
 }
 
-async function ready(running: Supervised, port: number, probe: string): Promise<boolean> {
+async function ready(running: Supervised, port: number, probe: Probe): Promise<boolean> {
   const deadline = Date.now() + READY_MS;
   while (Date.now() < deadline && !running.exited) {
     if ((await answers(port, probe)) && !running.exited) return true;
@@ -140,15 +148,15 @@ async function ready(running: Supervised, port: number, probe: string): Promise<
   return false;
 }
 
-/** Any bytes, or a hang-up after it accepted us (a server that speaks TLS): it is up. */
-function answers(port: number, probe: string): Promise<boolean> {
+/** Its own words, or a hang-up after it accepted us (a server that speaks TLS): it is up. */
+function answers(port: number, { ask, is }: Probe): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => socket.write(probe));
+    const socket = connect(port, '127.0.0.1', () => socket.write(ask));
     const settle = (up: boolean) => {
       socket.destroy();
       resolve(up);
     };
-    socket.once('data', () => settle(true));
+    socket.once('data', (reply) => settle(is.test(reply.toString('latin1'))));
     socket.once('end', () => settle(true));
     socket.once('error', () => settle(false));
     socket.setTimeout(1_000, () => settle(false));
