@@ -108,7 +108,7 @@ describe('run', () => {
     for (const name of ['cargo', 'rustc', 'cc']) {
       await writeFile(
         join(folder, name),
-        '#!/bin/sh\n[ "$1" = --version ] && echo 9.9.9 && exit 0\nexit 1\n',
+        '#!/bin/sh\nfor word; do [ "$word" = --version ] && echo 9.9.9 && exit 0; done\nexit 1\n',
         {
           mode: 0o755,
         },
