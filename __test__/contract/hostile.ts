@@ -85,26 +85,24 @@ export function hostile(store: StoreUnderTest & { raw: Raw }): void {
     }
   });
 
-  // Redis holds keys of any length as they are.
-  test.runIf(store.kind === 'memcached')(
-    'an entry copied to another key of long names is a miss there',
-    async () => {
-      const prefix = uniquePrefix();
-      const cache = open({ prefix });
-      const [one, two] = ['a'.repeat(300), 'b'.repeat(300)];
-      await cache.set({ key: one, data: 'of one' });
-      const before = await raw.keys(prefix);
-      const [held] = before.filter((key) => key.includes('!h:'));
-      const stolen = (await raw.get(held as string)) as Buffer;
-      await cache.set({ key: two, data: 'of two' });
-      const other = (await raw.keys(prefix)).filter(
-        (key) => key.includes('!h:') && !before.includes(key),
-      )[0] as string;
-      await raw.put(other, stolen);
-      expect(await cache.get({ key: two })).toBeNull();
-      expect(await cache.get({ key: one })).toBe('of one');
-    },
-  );
+  // Redis holds keys of any length as they are: there is nothing to copy.
+  const longNames = store.kind === 'memcached' ? test : () => {};
+  longNames('an entry copied to another key of long names is a miss there', async () => {
+    const prefix = uniquePrefix();
+    const cache = open({ prefix });
+    const [one, two] = ['a'.repeat(300), 'b'.repeat(300)];
+    await cache.set({ key: one, data: 'of one' });
+    const before = await raw.keys(prefix);
+    const [held] = before.filter((key) => key.includes('!h:'));
+    const stolen = (await raw.get(held as string)) as Buffer;
+    await cache.set({ key: two, data: 'of two' });
+    const other = (await raw.keys(prefix)).filter(
+      (key) => key.includes('!h:') && !before.includes(key),
+    )[0] as string;
+    await raw.put(other, stolen);
+    expect(await cache.get({ key: two })).toBeNull();
+    expect(await cache.get({ key: one })).toBe('of one');
+  });
 
   test('garbage in the place of bookkeeping never brings a cleared entry back, and the cache works on', async () => {
     const garbage = [
