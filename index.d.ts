@@ -16,10 +16,18 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare function close(handle: number, id: number): void
 
 /**
+ * The counters of the values that JavaScript keeps (src/l1.rs): a view of memory that the core goes on writing. `null`
+ * where the store was opened without `l1`. To be asked once for each store.
+ */
+export declare function counters(handle: number): ArrayBuffer | null
+
+/**
  * Registers this environment's receiver of completions; called once for each environment, before anything else.
  *
  * `flat` is `[firstId, count, result…, firstId, count, result…]`. A result: string or Uint8Array = hit; null = miss;
- * undefined = done; array = list of hits; object `{code, message, queued}` = error. `firstId` 0: each result is an
+ * undefined = done; boolean = stored, there, had; array = list of hits, or a hit with its stamp, or of a read with a ticket `[value or null,
+ * ticket, stale]` and, where it has times, `created, freshUntil, cost`, or of keys
+ * `[next cursor or null, key…]`; object `{code, message, queued}` = error. `firstId` 0: each result is an
  * event, the JSON of src/events.rs with the store's `handle`.
  */
 export declare function listen(deliver: (flat: unknown[]) => void): void
@@ -38,10 +46,20 @@ export declare function stats(handle: number): string
  * deliver later, operation by operation under the ids `firstId`, `firstId + 1` and so on.
  *
  * `meta`: u32 words, for each operation, with lengths in UTF-16 units of `text`, the concatenation of all keys and tags:
- * - get: `1 | flags<<8` (1 = remember the miss), keyLen
+ * - get: `1 | flags<<8` (1 = remember the miss; 2 = with a ticket for the set that may follow, and 8 = with ticket
+ *   and times beside a fresh entry too; 4 = only whether it is there; 16 = a hit with a stamp for L1), keyLen
  * - get by tags: `2`, nTags, tagLen…
- * - set: `3 | flags<<8` (1 = auto, 2 = the value is binary), keyLen, ttlLow, ttlHigh (ms; all ones = for ever; 0 = store
- *   nothing and remove), nTags, tagLen…; takes the next of `values`
+ * - get many: `13`, nKeys, keyLen…; one result, the array of each key's
+ * - set: `3 | flags<<8` (1 = auto, 2 = the value is binary, 4 = with times, 8 = a ticket follows the key in `text`),
+ *   keyLen, ttlLow, ttlHigh (ms; all ones = for ever; 0 = store nothing and remove), [createdLow, createdHigh,
+ *   freshUntilLow, freshUntilHigh, cost], nTags, tagLen…; takes the next of `values`
  * - clear: `4 | flags<<8` (1 = a key is given, 2 = raise `auto` instead of `all`), [keyLen], nTags, tagLen…
+ * - take: `5`, keyLen
+ * - expire: `6`, keyLen
+ * - keys: `7`, prefixLen, cursorLow, cursorHigh
+ * - lock: `8`, keyLen, ownerLen, ms
+ * - unlock: `9`, keyLen, ownerLen
+ * - publish: `10`, channelLen, payloadLen
+ * - subscribe: `11`, channelLen; unsubscribe: `12`, channelLen
  */
 export declare function submit(handle: number, firstId: number, now: number, text: string, meta: Uint32Array, words: number, values: Array<string | Uint8Array>): unknown[] | null

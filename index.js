@@ -836,6 +836,7 @@ function __napiStampBindingTarget(exportsObject, target) {
 module.exports.__napiBindingTarget = __napiStampBindingTarget(nativeBinding, __napiLoadedBindingTarget)
 module.exports = nativeBinding
 module.exports.close = nativeBinding.close
+module.exports.counters = nativeBinding.counters
 module.exports.listen = nativeBinding.listen
 module.exports.open = nativeBinding.open
 module.exports.stats = nativeBinding.stats

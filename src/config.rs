@@ -4,6 +4,7 @@
 use crate::codec::compression::Compression;
 use crate::codec::envelope::Codec;
 use crate::error::{Error, Result};
+use crate::key::Keyspace;
 use serde::Deserialize;
 
 #[derive(Clone, Debug, Deserialize)]
@@ -18,6 +19,18 @@ pub struct Config {
     pub max_value_bytes: u32,
     #[serde(default)]
     pub miss_memory: MissMemoryConfig,
+    /// Values are kept in JavaScript, too; absent: they are not.
+    #[serde(default)]
+    pub l1: Option<L1Config>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct L1Config {
+    /// The longest that a value is kept there. Absent: as long as it lives where every change is told, else
+    /// `l1::UNHEARD_MS`.
+    #[serde(default)]
+    pub ttl_ms: Option<u64>,
 }
 
 /// How misses are remembered until their set comes (docs/tags.md).
@@ -45,6 +58,25 @@ pub enum BackendConfig {
 }
 
 impl BackendConfig {
+    /// Whether the server tells of changes, over a connection that may fall silent.
+    pub fn tells(&self) -> bool {
+        matches!(self, BackendConfig::Redis(redis) if redis.tracking)
+    }
+
+    /// What stores of the same entries have in common, as far as their addresses tell; `None` in process memory.
+    pub fn place(&self, space: &Keyspace) -> Option<String> {
+        let prefix = space.entry_prefix();
+        match self {
+            BackendConfig::Memory(_) => None,
+            BackendConfig::Redis(redis) => Some(format!("redis {} {} {prefix}", redis.endpoint, redis.db)),
+            BackendConfig::Memcached(memcached) => {
+                let mut servers: Vec<_> = memcached.servers.iter().map(Endpoint::to_string).collect();
+                servers.sort_unstable();
+                Some(format!("memcached {} {prefix}", servers.join(",")))
+            }
+        }
+    }
+
     /// `commandTimeout`; `None` in process memory.
     pub fn command_ms(&self) -> Option<u64> {
         match self {

@@ -11,6 +11,8 @@ pub enum Event {
     Connected { server: String },
     /// A connection was lost or could not be made; told once until it is back.
     Disconnected { server: String, code: &'static str, message: String },
+    /// Another process, or this one, published it. Text; no state, and not a line for a log.
+    Message { channel: String, payload: String },
     /// Anything else worth a line; the sender limits its rate.
     Warning { code: &'static str, message: String },
 }

@@ -9,9 +9,15 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 /// The tag that every entry carries.
 pub const STAR: &str = "*";
 
-/// Fence records are shared by all keys of a bucket (docs/tags.md). 4,096 of some 70 bytes bound the bookkeeping to
+/// Fences are shared by all keys of a bucket (docs/tags.md). 4,096 of some 70 bytes bound the bookkeeping to
 /// about 0.3 MB a prefix, and clearing one key makes a waiting set of an unrelated key fail once in 4,096.
 pub const FENCE_BUCKETS: u64 = 4096;
+
+/// The name of a key's bucket: a field of the fences.
+pub fn bucket(key: &str) -> [u8; 3] {
+    let bucket = xxh3_64(key.as_bytes()) % FENCE_BUCKETS;
+    [8, 4, 0].map(|shift| b"0123456789abcdef"[(bucket >> shift) as usize & 15])
+}
 
 /// Longest key memcached takes (protocol.txt).
 pub const MEMCACHED_MAX_KEY: usize = 250;
@@ -83,8 +89,14 @@ impl Keyspace {
         format!("{}!t:{tag}", self.escaped)
     }
 
-    pub fn fence(&self, key: &str) -> String {
-        format!("{}!f:{:03x}", self.escaped, xxh3_64(key.as_bytes()) % FENCE_BUCKETS)
+    /// The key of the fences of all buckets.
+    pub fn fences(&self) -> String {
+        format!("{}!f", self.escaped)
+    }
+
+    /// What every index's key starts with.
+    pub fn index_prefix(&self) -> String {
+        format!("{}!i:", self.escaped)
     }
 
     pub fn index(&self, tag: &str) -> String {
@@ -94,6 +106,16 @@ impl Keyspace {
     /// A part of an index on a server whose values are small (memcached).
     pub fn index_shard(&self, tag: &str, shard: u32) -> String {
         format!("{}!i:{shard:x}:{tag}", self.escaped)
+    }
+
+    /// The lock of a key.
+    pub fn lock(&self, key: &str) -> String {
+        format!("{}!l:{key}", self.escaped)
+    }
+
+    /// What every channel's name starts with.
+    pub fn channel_prefix(&self) -> String {
+        format!("{}!c:", self.escaped)
     }
 
     /// Any other bookkeeping key.
@@ -136,6 +158,15 @@ mod tests {
             assert_ne!(shop.entry(key), shop.epoch());
             assert!(!shop.entry(key).starts_with(&shop.record_prefix()));
             assert!(!shop.entry(key).starts_with(&nested.entry_prefix()));
+        }
+    }
+
+    #[test]
+    fn a_bucket_is_three_digits_below_their_number() {
+        for i in 0..1_000 {
+            let name = bucket(&i.to_string());
+            let number = u64::from_str_radix(std::str::from_utf8(&name).unwrap(), 16).unwrap();
+            assert_eq!(number, xxh3_64(i.to_string().as_bytes()) % FENCE_BUCKETS);
         }
     }
 

@@ -1,6 +1,7 @@
 //! Cachalot's core. The layers, from the bottom; each uses only what stands above it in this list:
 //!
 //! - `error`, `events`, `stats`, `clock`, `ttl`, `key`, `config`: plain data. No I/O, no locks.
+//! - `l1`: counters that tell values kept in JavaScript from outdated ones. No I/O.
 //! - `tags`, `codec`: the rules of epochs, and the bytes of an entry. No I/O; they never see a server.
 //! - `net`: one supervised, pipelined connection. Knows no command of any server and nothing of entries.
 //! - `backend`: Redis, Memcached and process memory behind one trait. Knows no JavaScript, decides nothing about validity.
@@ -18,6 +19,7 @@ pub mod engine;
 pub mod error;
 pub mod events;
 pub mod key;
+pub mod l1;
 pub mod net;
 pub mod stats;
 pub mod tags;

@@ -35,6 +35,8 @@ counters! {
     expired,
     /// Entries found with a tag cleared since.
     invalidated,
+    /// Entries found stale: past their freshness, or automatically invalidated, and kept for their grace.
+    stale,
     /// Stored bytes that did not decode, each a miss.
     corrupt,
     /// Errors that say the server is away or too slow.
@@ -43,6 +45,9 @@ counters! {
     errors,
     /// Entries removed by background reclaiming.
     reclaimed,
+    /// Locks had, and locks that another owner had.
+    locks,
+    locks_refused,
     /// Payload bytes given to set, and bytes kept after compression with their envelope.
     bytes_in,
     bytes_stored,

@@ -1,5 +1,7 @@
 //! Tags are epochs (docs/tags.md): validity of an entry, and the text in which bookkeeping is kept. No I/O.
 
+use crate::clock::UnixMs;
+use crate::ttl::Times;
 use std::fmt;
 
 /// A point in one generation of a prefix's bookkeeping. `NONE` is older than everything.
@@ -59,16 +61,48 @@ impl Record {
         self
     }
 
-    /// Whether this tag lets an entry of `epoch` live.
-    pub fn allows(&self, epoch: Epoch, auto: bool) -> bool {
-        self.generation == epoch.generation && epoch.n >= self.all && (!auto || epoch.n >= self.auto)
+    /// What this tag makes of an entry of `epoch`.
+    fn judges(&self, epoch: Epoch, auto: bool, soft: bool) -> Validity {
+        if self.generation != epoch.generation || epoch.n < self.all {
+            return Validity::Invalid;
+        }
+        match auto && epoch.n < self.auto {
+            false => Validity::Valid,
+            true if soft => Validity::Stale,
+            true => Validity::Invalid,
+        }
     }
 }
 
-/// Whether an entry is valid; `records` are those of all its tags, `*` included. A missing record means invalid:
-/// evicted bookkeeping can cost a miss, never bring old data back.
-pub fn valid<'a>(epoch: Epoch, auto: bool, records: impl IntoIterator<Item = Option<&'a Record>>) -> bool {
-    epoch != Epoch::NONE && records.into_iter().all(|record| record.is_some_and(|r| r.allows(epoch, auto)))
+/// What may be done with an entry; of several verdicts the greatest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Validity {
+    Valid,
+    /// Kept for readers that can do with it; a miss for all others.
+    Stale,
+    /// Never served again.
+    Invalid,
+}
+
+/// Judges an entry; `records` are those of all its tags, `*` included. A missing record means invalid: evicted
+/// bookkeeping can cost a miss, never bring old data back. An automatic invalidation makes an entry that has times
+/// stale only; without times it ends it (docs/decisions/0006).
+pub fn judge<'a>(
+    epoch: Epoch,
+    auto: bool,
+    times: Option<&Times>,
+    now: UnixMs,
+    records: impl IntoIterator<Item = Option<&'a Record>>,
+) -> Validity {
+    let aged = match times {
+        _ if epoch == Epoch::NONE => return Validity::Invalid,
+        Some(times) if times.fresh_until <= now => Validity::Stale,
+        _ => Validity::Valid,
+    };
+    let of = |record: Option<&Record>| {
+        record.map_or(Validity::Invalid, |record| record.judges(epoch, auto, times.is_some()))
+    };
+    records.into_iter().map(of).fold(aged, Validity::max)
 }
 
 /// `<generation, 16 hex digits> <all> <auto>`
@@ -111,6 +145,10 @@ mod tests {
         }
     }
 
+    fn valid<'a>(epoch: Epoch, auto: bool, records: impl IntoIterator<Item = Option<&'a Record>>) -> bool {
+        judge(epoch, auto, None, 0, records) == Validity::Valid
+    }
+
     const E: Epoch = Epoch { generation: 7, n: 10 };
 
     #[test]
@@ -123,6 +161,26 @@ mod tests {
         assert!(!valid(E, false, [Some(&record), None]));
         assert!(!valid(E, false, [Some(&Record { generation: 8, ..record })]));
         assert!(!valid(Epoch::NONE, false, [Some(&Record { generation: 0, all: 0, auto: 0 })]));
+    }
+
+    #[test]
+    fn an_entry_with_times_grows_stale_where_another_ends() {
+        let record = Record { generation: 7, all: 10, auto: 10 };
+        let (auto, all) = (record.raised(Raise::Auto, 11), record.raised(Raise::All, 11));
+        let times = Times { created: 0, fresh_until: 100, cost: 0 };
+        let of = |auto, now, records: &[Option<&Record>]| {
+            judge(E, auto, Some(&times), now, records.iter().copied())
+        };
+        assert_eq!(of(true, 99, &[Some(&record)]), Validity::Valid);
+        assert_eq!(of(true, 100, &[Some(&record)]), Validity::Stale);
+        assert_eq!(of(true, 99, &[Some(&auto)]), Validity::Stale);
+        assert_eq!(of(false, 99, &[Some(&auto)]), Validity::Valid);
+        for none_allows in [[Some(&auto), Some(&all)], [Some(&all), Some(&auto)], [Some(&auto), None]] {
+            assert_eq!(of(true, 100, &none_allows), Validity::Invalid);
+        }
+        let ever = Times { fresh_until: crate::ttl::NEVER, ..times };
+        assert_eq!(judge(E, true, Some(&ever), u64::MAX - 1, [Some(&record)]), Validity::Valid);
+        assert_eq!(judge(Epoch::NONE, true, Some(&ever), 0, []), Validity::Invalid);
     }
 
     #[test]

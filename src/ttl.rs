@@ -10,6 +10,17 @@ pub enum Ttl {
     Ms(u64),
 }
 
+/// What an entry says of its age, beside its expiry. One that has times is kept while it is stale: it is not served by
+/// a plain get, but a reader that can do with it is given it (docs/decisions/0006).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    pub created: UnixMs,
+    /// Stale from then on; `NEVER` = fresh as long as it lives.
+    pub fresh_until: UnixMs,
+    /// Milliseconds that its making took.
+    pub cost: u32,
+}
+
 /// The envelope's value for "never expires".
 pub const NEVER: UnixMs = u64::MAX;
 
@@ -27,6 +38,11 @@ impl Ttl {
             Ttl::Forever => NEVER,
             Ttl::Ms(ms) => now.saturating_add(ms).min(NEVER - 1),
         }
+    }
+
+    /// What is left at `now` of a life that ends then.
+    pub fn until(expires_at: UnixMs, now: UnixMs) -> Self {
+        if expires_at == NEVER { Ttl::Forever } else { Ttl::Ms(expires_at.saturating_sub(now).max(1)) }
     }
 
     /// For `PX`: `None` = no expiry.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use cachalot::codec::compression::decompress;
 use cachalot::codec::envelope::{Codec, Header, decode, encode};
 use cachalot::tags::Epoch;
-use cachalot::ttl::NEVER;
+use cachalot::ttl::{NEVER, Times};
 
 const CAP: u32 = 64 * 1024 * 1024;
 const EPOCH: Epoch = Epoch { generation: 0x0123_4567_89AB_CDEF, n: 1_790_000_000_123_456 };
@@ -29,6 +29,7 @@ fn header(codec: Codec, raw_len: usize) -> Header {
         raw_len: raw_len as u32,
         tags: vec!["Product:list:*".into(), "Product:prod_01".into(), "é".into()],
         key: None,
+        times: None,
     }
 }
 
@@ -51,6 +52,15 @@ fn all() -> Vec<(&'static str, Header, Vec<u8>)> {
                 ..header(Codec::None, 4)
             },
             vec![0, 255, 128, 1],
+        ),
+        (
+            "times",
+            Header {
+                key: Some("a key".into()),
+                times: Some(Times { created: 1_790_000_000_000, fresh_until: 1_790_000_030_000, cost: 120 }),
+                ..header(Codec::None, 2)
+            },
+            b"{}".to_vec(),
         ),
         ("empty", Header { tags: vec![], ..header(Codec::None, 0) }, vec![]),
     ]

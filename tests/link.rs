@@ -6,8 +6,12 @@ mod support;
 
 use cachalot::config::{Endpoint, Timeouts};
 use cachalot::error::Code;
+use cachalot::net::clock::{Began, begin};
 use cachalot::net::link::MAX_REQUESTS;
+use std::io::{BufRead, BufReader, Write};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Waker};
 use std::time::Duration;
 use support::proxy::{Proxy, Wire};
 use support::stall::within;
@@ -206,6 +210,100 @@ async fn the_last_handle_to_go_ends_the_task_and_the_socket() {
 }
 
 #[cfg(unix)]
+#[test]
+fn a_request_for_an_idle_link_is_on_the_wire_before_the_runtime_runs() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (heard, hears) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut lines = BufReader::new(&stream).lines();
+        for answer in ["welcome\n", "a\n", "b\n"] {
+            heard.send(lines.next().unwrap().unwrap()).unwrap();
+            (&stream).write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = runtime.block_on(async {
+        let client = Client::open(address);
+        client.connected().await;
+        while !client.link.is_idle() {
+            tokio::task::yield_now().await;
+        }
+        client
+    });
+    assert_eq!(hears.recv().unwrap(), "hello");
+    for id in ["a", "b"] {
+        // Sent by its first poll, as the parts of a batch are.
+        let mut work = Box::pin(async { client.link.send(format!("echo {id} 0\n").into_bytes(), 1).await });
+        let (polled, began) = begin(work.as_mut(), &mut Context::from_waker(Waker::noop()));
+        assert!(polled.is_pending());
+        // The first one has to wake the task, so that it sets its watchdog; neither waits for it.
+        assert_eq!(began, Began::Sent);
+        assert_eq!(hears.recv_timeout(Duration::from_secs(10)).unwrap(), format!("echo {id} 0"));
+        assert!(!client.link.is_idle());
+        assert_eq!(runtime.block_on(work).unwrap()[0].0, id);
+    }
+}
+
+#[test]
+fn after_a_silence_a_request_is_not_written_to_a_server_that_hung_up() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for _ in 0..2 {
+            let (stream, _) = listener.accept().unwrap();
+            let mut lines = BufReader::new(&stream).lines();
+            for answer in ["welcome\n", "a\n"] {
+                lines.next().unwrap().unwrap();
+                (&stream).write_all(answer.as_bytes()).unwrap();
+            }
+        }
+    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let client = runtime.block_on(async {
+        let client = Client::open(address);
+        client.connected().await;
+        assert_eq!(client.link.send(b"echo a 0\n".to_vec(), 1).await.unwrap()[0].0, "a");
+        client
+    });
+    // The runtime hears of nothing meanwhile, as in a frozen process.
+    std::thread::sleep(Duration::from_millis(1_200));
+    let again = runtime.block_on(async { client.link.send(b"echo a 0\n".to_vec(), 1).await });
+    assert_eq!(again.unwrap()[0].0, "a");
+}
+
+#[tokio::test]
+async fn one_caller_keeps_its_order_over_both_ways() {
+    let client = patient(serve().await);
+    client.connected().await;
+    for round in 0..500 {
+        // The first finds the link idle, the others do not.
+        let asked: Vec<_> = (0..1 + round % 4).map(|_| client.link.send(b"count\n".to_vec(), 1)).collect();
+        let mut counted = Vec::new();
+        for count in asked {
+            counted.push(count.await.unwrap()[0].0.parse::<u64>().unwrap());
+        }
+        assert!(counted.windows(2).all(|pair| pair[0] + 1 == pair[1]), "{counted:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_request_whose_caller_went_away_still_has_its_watchdog() {
+    let proxy = Proxy::start(serve().await).await;
+    let client = Client::open(proxy.address);
+    client.connected().await;
+    client.echo(0).await.unwrap();
+    proxy.set(Wire::BlackHole);
+    drop(client.link.send(b"echo x 0\n".to_vec(), 1));
+    within(COMMAND_MS + 100, async {
+        while client.toy.lost.load(Ordering::SeqCst) == 0 {
+            sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn unix_sockets_serve_as_well() {
     let path = std::env::temp_dir().join(format!("cachalot-link-{}.sock", std::process::id()));

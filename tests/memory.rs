@@ -2,12 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // A test says by panicking what went wrong.
 
+use cachalot::backend::{Backend, Found, Seen};
 use cachalot::codec::text::Value;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome};
 use cachalot::events;
 use cachalot::tags::Raise;
-use cachalot::ttl::Ttl;
+use cachalot::ttl::{Times, Ttl};
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
@@ -96,11 +97,19 @@ fn owned(tags: &[&str]) -> Vec<String> {
 }
 
 fn get(key: &str) -> Op {
-    Op::Get { key: key.into(), remember: true }
+    Op::Get { key: key.into(), remember: true, stamp: false }
 }
 
 fn set(key: &str, value: &str, tags: &[&str], ttl: Ttl, auto: bool) -> Op {
-    Op::Set { key: key.into(), value: Input::Text(value.into()), tags: owned(tags), ttl: Some(ttl), auto }
+    Op::Set {
+        key: key.into(),
+        value: Input::Text(value.into()),
+        tags: owned(tags),
+        ttl: Some(ttl),
+        auto,
+        ticket: None,
+        times: None,
+    }
 }
 
 #[test]
@@ -108,7 +117,9 @@ fn what_is_set_is_got_in_order_within_a_batch() {
     let store = Store::new();
     let put = |value| set("k", value, &[], Ttl::Forever, true);
     let out = store.run(vec![get("k"), put("1"), get("k"), put("2"), get("k")]);
-    let [Outcome::Miss, Outcome::Done, Outcome::Hit(one), Outcome::Done, Outcome::Hit(two)] = &out[..] else {
+    let [Outcome::Miss, Outcome::Is(true), Outcome::Hit(one), Outcome::Is(true), Outcome::Hit(two)] =
+        &out[..]
+    else {
         panic!("{out:?}")
     };
     assert_eq!((text(one.clone()), text(two.clone())), ("1".into(), "2".into()));
@@ -253,4 +264,38 @@ fn clearing_a_tag_costs_the_same_for_many_entries() {
     println!("clear of 100: {few:?}, of 50,000: {many:?}");
     // 20 µs: below it a scheduler's tick decides.
     assert!(many < few * 3 + Duration::from_micros(20), "{few:?} {many:?}");
+}
+
+#[test]
+fn only_the_version_that_was_seen_is_swapped() {
+    let store = Store::new();
+    let AnyEngine::Memory(engine) = &store.engine else { panic!("a memory store") };
+    let backend = engine.backend();
+    let seen = || {
+        let reply = ready(backend.read(&["k".to_owned()], store.now.get(), None)).unwrap();
+        match reply.found.into_iter().next() {
+            Some(Ok(Found::Live(entry, _))) => Seen::Live(entry),
+            other => panic!("{other:?}"),
+        }
+    };
+    let swap = |seen, times| ready(backend.swap("k", seen, times, store.now.get())).unwrap();
+    let aged = Some(Times { created: 0, fresh_until: 0, cost: 0 });
+    store.set("k", "1", &[]);
+    let first = seen();
+    store.set("k", "1", &[]);
+    assert!(!swap(first.clone(), aged) && !swap(first, None), "a later one, although it is the same");
+    assert_eq!(store.get("k").as_deref(), Some("1"));
+    let second = seen();
+    assert!(swap(second.clone(), aged));
+    assert_eq!(store.get("k"), None, "stale");
+    assert!(!swap(second, None), "it was replaced");
+    assert!(swap(seen(), None));
+    assert_eq!(store.sizes().0, 0);
+}
+
+fn ready<T>(work: impl Future<Output = T>) -> T {
+    match pin!(work).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
+        Poll::Pending => panic!("memory answers inside the call"),
+    }
 }

@@ -1,15 +1,18 @@
 //! Random interleavings of readers, writers and clears against the one promise that matters: a read never returns what
 //! a finished clear removed. The truth is a version per key; a writer raises it, then clears; a reader that missed
-//! takes the version of that moment and stores it any time later.
+//! takes the version of that moment and stores it any time later. What a clear spares (entries with times, by an
+//! automatic invalidation or `expire`) may be given as stale, never as fresh; what was taken is not there again.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // A test says by panicking what went wrong.
 
+use cachalot::backend::Guard;
 use cachalot::codec::text::Value;
 use cachalot::config::Config;
-use cachalot::engine::{AnyEngine, Input, Op, Outcome};
+use cachalot::engine::{AnyEngine, Input, Op, Outcome, ticket};
 use cachalot::key::Keyspace;
 use cachalot::tags::Raise;
-use cachalot::{clock, events, ttl::Ttl};
+use cachalot::ttl::{NEVER, Times, Ttl};
+use cachalot::{clock, events};
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use std::cell::{Cell, RefCell};
@@ -27,12 +30,14 @@ const HANDLES: usize = 2;
 
 #[derive(Clone, Debug)]
 enum Step {
-    /// Get; on a miss read the truth, to be stored later.
-    Read { handle: usize, key: usize },
-    /// Store the nth thing read and not stored yet.
-    Store { nth: prop::sample::Index },
+    /// Get; on a miss read the truth, to be stored later. `ticket`: by a read that carries its own guard.
+    Read { handle: usize, key: usize, ticket: bool },
+    /// Store the nth thing read and not stored yet, with times or without.
+    Store { nth: prop::sample::Index, times: bool },
     /// Commit, then clear.
     Write { handle: usize, key: usize, how: How },
+    /// Get and delete.
+    Take { handle: usize, key: usize },
     /// A clear that concerns none of the keys.
     Unrelated { handle: usize },
     /// List by the shared tag.
@@ -45,19 +50,23 @@ enum Step {
 enum How {
     Key,
     Tag,
-    Auto,
     Star,
+    // What follows spares entries with times, as stale ones.
+    Auto,
     StarAuto,
+    Expire,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     let handle = || 0..HANDLES;
     let key = || 0..KEYS;
-    let how = prop::sample::select(vec![How::Key, How::Tag, How::Auto, How::Star, How::StarAuto]);
+    let all = vec![How::Key, How::Tag, How::Auto, How::Star, How::StarAuto, How::Expire];
+    let how = prop::sample::select(all);
     prop_oneof![
-        6 => (handle(), key()).prop_map(|(handle, key)| Step::Read { handle, key }),
-        4 => any::<prop::sample::Index>().prop_map(|nth| Step::Store { nth }),
+        6 => (handle(), key(), any::<bool>()).prop_map(|(handle, key, ticket)| Step::Read { handle, key, ticket }),
+        4 => any::<(prop::sample::Index, bool)>().prop_map(|(nth, times)| Step::Store { nth, times }),
         3 => (handle(), key(), how).prop_map(|(handle, key, how)| Step::Write { handle, key, how }),
+        1 => (handle(), key()).prop_map(|(handle, key)| Step::Take { handle, key }),
         1 => handle().prop_map(|handle| Step::Unrelated { handle }),
         1 => handle().prop_map(|handle| Step::List { handle }),
         1 => any::<u8>().prop_map(|some| Step::Evict { some }),
@@ -70,57 +79,105 @@ async fn run(engine: &AnyEngine, op: Op) -> Outcome {
     out.into_inner().unwrap().expect("delivered")
 }
 
-/// `key:version`
-fn parse(value: &Value) -> (usize, u64) {
+/// What a value says of itself: `key:version:when`, the last being the step of the miss that it follows.
+struct Says {
+    key: usize,
+    version: u64,
+    when: usize,
+}
+
+fn parse(value: &Value) -> Says {
     let Value::Latin1(text) = value else { panic!("{value:?}") };
-    let (key, version) = std::str::from_utf8(text).unwrap().split_once(':').unwrap();
-    (key.parse().unwrap(), version.parse().unwrap())
+    let words: Vec<usize> =
+        std::str::from_utf8(text).unwrap().split(':').map(|word| word.parse().unwrap()).collect();
+    Says { key: words[0], version: words[1] as u64, when: words[2] }
 }
 
 struct Pending {
     handle: usize,
     key: usize,
     version: u64,
+    when: usize,
+    ticket: Option<Guard>,
+}
+
+/// What is known of the keys.
+struct Truth {
+    version: [u64; KEYS],
+    /// The version of the last clear of any kind: nothing older is fresh.
+    cleared: [u64; KEYS],
+    /// Of the last clear that spares nothing: nothing older is there at all.
+    ended: [u64; KEYS],
+    /// The step in which it was last taken: nothing missed before is there since.
+    taken: [usize; KEYS],
+}
+
+impl Truth {
+    fn new() -> Self {
+        Truth { version: [1; KEYS], cleared: [0; KEYS], ended: [0; KEYS], taken: [0; KEYS] }
+    }
+
+    fn check(&self, value: &Value, stale: bool) -> Result<Says, TestCaseError> {
+        let says = parse(value);
+        let Says { key, version, when } = says;
+        let least = if stale { self.ended[key] } else { self.cleared[key] };
+        prop_assert!(version >= least, "k{key}: {version} after {least}, stale: {stale}");
+        prop_assert!(when >= self.taken[key], "k{key}: missed at {when}, taken at {}", self.taken[key]);
+        Ok(says)
+    }
 }
 
 /// Hits seen, so that a test can tell that something was cached at all.
 async fn play(handles: &[AnyEngine], steps: &[Step], evict: &dyn Fn(u8)) -> Result<usize, TestCaseError> {
-    let mut truth = [1u64; KEYS];
-    let mut cleared = [0u64; KEYS];
+    let mut truth = Truth::new();
     let mut pending: Vec<Pending> = Vec::new();
     let mut hits = 0;
-    for step in steps {
+    for (when, step) in steps.iter().enumerate() {
         match step {
-            Step::Read { handle, key } => {
-                let get = Op::Get { key: format!("k{key}"), remember: true };
-                match run(&handles[*handle], get).await {
+            Step::Read { handle, key, ticket } => {
+                let name = format!("k{key}");
+                let read = match ticket {
+                    true => Op::Read { key: name, times: false, stamp: false },
+                    false => Op::Get { key: name, remember: true, stamp: false },
+                };
+                let mut later = |ticket| {
+                    let version = truth.version[*key];
+                    pending.push(Pending { handle: *handle, key: *key, version, when, ticket });
+                };
+                match run(&handles[*handle], read).await {
                     Outcome::Hit(value) => {
-                        let (of, version) = parse(&value);
-                        prop_assert_eq!(of, *key);
-                        prop_assert!(version >= cleared[*key], "k{key}: {version} after {}", cleared[*key]);
+                        prop_assert_eq!(truth.check(&value, false)?.key, *key);
                         hits += 1;
                     }
-                    Outcome::Miss => {
-                        pending.push(Pending { handle: *handle, key: *key, version: truth[*key] })
+                    Outcome::Miss => later(None),
+                    Outcome::Read(reading) => {
+                        let text: String = reading.ticket.iter().map(|byte| char::from(*byte)).collect();
+                        later(Some(ticket::read(&text).expect("a ticket")));
+                        if let Some(value) = &reading.value {
+                            prop_assert!(reading.stale);
+                            prop_assert_eq!(truth.check(value, true)?.key, *key);
+                        }
                     }
                     other => prop_assert!(false, "{other:?}"),
                 }
             }
-            Step::Store { nth } if !pending.is_empty() => {
-                let Pending { handle, key, version } = pending.remove(nth.index(pending.len()));
+            Step::Store { nth, times } if !pending.is_empty() => {
+                let Pending { handle, key, version, when, ticket } = pending.remove(nth.index(pending.len()));
                 let set = Op::Set {
                     key: format!("k{key}"),
-                    value: Input::Text(format!("{key}:{version}").into_bytes()),
+                    value: Input::Text(format!("{key}:{version}:{when}").into_bytes()),
                     tags: vec![format!("t{key}"), "shared".into()],
                     ttl: Some(Ttl::Ms(60_000)),
                     auto: true,
+                    ticket,
+                    times: times.then_some(Times { created: 1, fresh_until: NEVER, cost: 1 }),
                 };
                 let outcome = run(&handles[handle], set).await;
-                prop_assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
+                prop_assert!(matches!(outcome, Outcome::Is(_)), "{outcome:?}");
             }
             Step::Store { .. } => {}
             Step::Write { handle, key, how } => {
-                truth[*key] += 1;
+                truth.version[*key] += 1;
                 let tag = |tag: String, raise| Op::Clear { key: None, tags: vec![tag], raise };
                 let clear = match how {
                     How::Key => Op::Clear { key: Some(format!("k{key}")), tags: vec![], raise: Raise::All },
@@ -128,10 +185,24 @@ async fn play(handles: &[AnyEngine], steps: &[Step], evict: &dyn Fn(u8)) -> Resu
                     How::Auto => tag(format!("t{key}"), Raise::Auto),
                     How::Star => tag("*".into(), Raise::All),
                     How::StarAuto => tag("*".into(), Raise::Auto),
+                    How::Expire => Op::Expire { key: format!("k{key}") },
                 };
                 let outcome = run(&handles[*handle], clear).await;
                 prop_assert!(matches!(outcome, Outcome::Done), "{outcome:?}");
-                cleared[*key] = truth[*key];
+                truth.cleared[*key] = truth.version[*key];
+                if matches!(how, How::Key | How::Tag | How::Star) {
+                    truth.ended[*key] = truth.version[*key];
+                }
+            }
+            Step::Take { handle, key } => {
+                match run(&handles[*handle], Op::Take { key: format!("k{key}") }).await {
+                    Outcome::Hit(value) => {
+                        prop_assert_eq!(truth.check(&value, false)?.key, *key);
+                        truth.taken[*key] = when;
+                    }
+                    Outcome::Miss => {}
+                    other => prop_assert!(false, "{other:?}"),
+                }
             }
             Step::Unrelated { handle } => {
                 let clear = Op::Clear { key: None, tags: vec!["unrelated".into()], raise: Raise::All };
@@ -141,8 +212,8 @@ async fn play(handles: &[AnyEngine], steps: &[Step], evict: &dyn Fn(u8)) -> Resu
             Step::List { handle } => {
                 let list = Op::GetTags { tags: vec!["shared".into()] };
                 let Outcome::List(values) = run(&handles[*handle], list).await else { panic!("a list") };
-                for (key, version) in values.iter().map(parse) {
-                    prop_assert!(version >= cleared[key], "list k{key}: {version} after {}", cleared[key]);
+                for value in &values {
+                    truth.check(value, false)?;
                 }
             }
         }
@@ -184,8 +255,8 @@ fn store_keys(prefix: &str) -> Vec<String> {
     let keys = || (0..KEYS).map(|key| format!("k{key}"));
     let tags =
         (0..KEYS).map(|key| format!("t{key}")).chain(["shared".into(), "unrelated".into(), "*".into()]);
-    let mut all = vec![space.epoch()];
-    all.extend(keys().flat_map(|key| [space.entry(&key), space.fence(&key)]));
+    let mut all = vec![space.epoch(), space.fences()];
+    all.extend(keys().map(|key| space.entry(&key)));
     for tag in tags {
         all.extend([space.record(&tag), space.index(&tag)]);
         all.extend((0..16).map(|shard| space.index_shard(&tag, shard)));

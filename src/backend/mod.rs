@@ -12,12 +12,13 @@ pub mod redis;
 use crate::clock::UnixMs;
 use crate::codec::envelope::Codec;
 use crate::codec::text::Value;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::tags::{Epoch, Raise, Record};
-use crate::ttl::Ttl;
+use crate::ttl::{Times, Ttl};
 use bytes::Bytes;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Ticket of a miss on a server without scripts: the stub that the miss left in the entry's place (docs/tags.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,8 +44,31 @@ pub enum Found {
     Absent(Option<Lease>),
     /// An envelope, and how to name exactly this version of it.
     Wire(Bytes, Option<Lease>),
-    /// From process memory: already judged valid and alive.
+    /// From process memory: alive, and already judged: whether it is stale.
+    Live(Arc<LiveEntry>, bool),
+}
+
+/// A version of an entry, as a read found it.
+#[derive(Clone, Debug)]
+pub enum Seen {
+    Wire(Bytes, Option<Lease>),
     Live(Arc<LiveEntry>),
+}
+
+impl Seen {
+    pub fn wire(self) -> Option<(Bytes, Option<Lease>)> {
+        match self {
+            Seen::Wire(bytes, lease) => Some((bytes, lease)),
+            Seen::Live(_) => None,
+        }
+    }
+
+    pub fn lease(&self) -> Option<Lease> {
+        match self {
+            Seen::Wire(_, lease) => *lease,
+            Seen::Live(_) => None,
+        }
+    }
 }
 
 /// A value as process memory keeps it.
@@ -70,6 +94,7 @@ pub struct LiveEntry {
     pub tags: Box<[Arc<str>]>,
     /// `ttl::NEVER` = never.
     pub expires_at: UnixMs,
+    pub times: Option<Times>,
 }
 
 #[derive(Debug)]
@@ -98,6 +123,8 @@ pub struct Write {
     pub tags: Vec<String>,
     pub auto: bool,
     pub ttl: Ttl,
+    /// Inside the envelope too, where there is one.
+    pub times: Option<Times>,
     /// The miss that this set follows; `None` = unguarded: stamp it with the current epoch.
     pub guard: Option<Guard>,
     pub body: Body,
@@ -145,15 +172,27 @@ pub trait Backend: Send + Sync + 'static {
     /// Whether the store's own expiry is coarser than a millisecond, so that a reader must check the envelope's.
     const COARSE_EXPIRY: bool;
 
+    /// Whether every change by anyone is told to L1's counters at present, in order. Else what is kept there is bounded
+    /// in time.
+    fn exact(&self) -> bool {
+        false
+    }
+
     /// Whether this key is hashed in the store, so that its envelope must carry it.
     fn hashes(&self, key: &str) -> bool;
 
-    /// Reads entries, the epoch and the record of `*` in one round trip. `lease`: the caller may set what is missing.
+    /// Whether what is asked now would be sent by the thread that asks, with nothing under way before it.
+    fn is_idle(&self) -> bool {
+        false
+    }
+
+    /// Reads entries, the epoch and the record of `*` in one round trip. `lease`: the caller may set what is missing, as
+    /// long after.
     fn read(
         &self,
         keys: &[String],
         now: UnixMs,
-        lease: bool,
+        lease: Option<Duration>,
     ) -> impl Future<Output = Result<ReadReply>> + Send;
 
     /// The records of these tags as they are now or were at some moment since `read` began: at once from a near cache
@@ -167,6 +206,45 @@ pub trait Backend: Send + Sync + 'static {
     /// replayed before the first read after it, and rejects with `queued`.
     fn clear(&self, clear: Clear, now: UnixMs) -> impl Future<Output = Result<()>> + Send;
 
+    /// Gives exactly the version that was seen other times, or removes it (`None`), and ends the sets of its key that are
+    /// under way, as a clear of the key does. False: another version is there, and nothing was done.
+    fn swap(
+        &self,
+        key: &str,
+        seen: Seen,
+        times: Option<Times>,
+        now: UnixMs,
+    ) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Keeps a clear that an outage hindered, to be made before the first read after it.
+    fn owe(&self, clear: Clear);
+
+    /// Takes a key's lock, or extends the owner's own. It ends after so many milliseconds (on memcached up to two
+    /// seconds later, since it counts in whole seconds of its own).
+    fn lock(&self, key: &str, owner: &str, ms: u64, now: UnixMs)
+    -> impl Future<Output = Result<bool>> + Send;
+
+    /// Gives the owner's lock back; another's is left alone.
+    fn unlock(&self, key: &str, owner: &str, now: UnixMs) -> impl Future<Output = Result<()>> + Send;
+
+    /// One page of the keys that begin with this text, from `cursor` (0 = the beginning).
+    fn keys(&self, prefix: &str, cursor: u64, now: UnixMs) -> impl Future<Output = Result<Page>> + Send;
+
+    /// Tells every process that subscribed to the channel, this one too; nobody else learns of it, and nothing is kept.
+    fn publish(&self, _channel: &str, _payload: &str) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Err(no_channels()))
+    }
+
+    /// From now on what is published is told as `Event::Message`, over every connection that this store will have. What
+    /// is published while there is none is missed.
+    fn subscribe(&self, _channel: &str) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Err(no_channels()))
+    }
+
+    fn unsubscribe(&self, _channel: &str) -> impl Future<Output = Result<()>> + Send {
+        std::future::ready(Err(no_channels()))
+    }
+
     /// One page of a tag's index, from `cursor` (0 = the beginning). `*`: every entry of the prefix, where the server
     /// can list them at a bounded cost a page; else an empty page.
     fn members(&self, tag: &str, cursor: u64, now: UnixMs) -> impl Future<Output = Result<Page>> + Send;
@@ -175,8 +253,15 @@ pub trait Backend: Send + Sync + 'static {
     fn bury(&self, tag: &str, dead: Vec<Dead>) -> impl Future<Output = Result<()>> + Send;
 
     /// Tags whose index has outgrown what this process last knew of it; each is told once.
-    fn crowded(&self) -> Vec<String>;
+    fn crowded(&self, now: UnixMs) -> Vec<String>;
 
     /// Finishes what is under way, then lets go of connections and timers.
     fn close(&self) -> impl Future<Output = ()> + Send;
+}
+
+fn no_channels() -> Error {
+    Error::new(
+        Code::Unsupported,
+        "Only Redis and Valkey carry messages between processes; give the bus a store made by redis({ url }).",
+    )
 }

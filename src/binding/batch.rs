@@ -1,19 +1,41 @@
 //! One turn's operations, as js/native.ts packs them: u32 words, with lengths in UTF-16 units of one joined text.
 //! Nothing here trusts them: whatever the words say, the answer is operations or an error.
 
-use crate::engine::{Input, Op};
+use crate::engine::{Input, Op, ticket};
 use crate::error::{Code, Error, Result};
 use crate::tags::Raise;
-use crate::ttl::Ttl;
+use crate::ttl::{Times, Ttl};
 
 const GET: u32 = 1;
 const GET_TAGS: u32 = 2;
 const SET: u32 = 3;
 const CLEAR: u32 = 4;
+const TAKE: u32 = 5;
+const EXPIRE: u32 = 6;
+const KEYS: u32 = 7;
+const LOCK: u32 = 8;
+const UNLOCK: u32 = 9;
+const PUBLISH: u32 = 10;
+const SUBSCRIBE: u32 = 11;
+const UNSUBSCRIBE: u32 = 12;
+const GET_MANY: u32 = 13;
 
-/// Both flags of an operation's head; their meaning is the operation's.
-const FIRST: u32 = 1;
-const SECOND: u32 = 2;
+/// Flags of a get's head.
+const REMEMBER: u32 = 1;
+const TICKET: u32 = 2;
+const PRESENCE: u32 = 4;
+const TIMES: u32 = 8;
+const STAMP: u32 = 16;
+
+/// Flags of a set's head.
+const AUTO: u32 = 1;
+const BINARY: u32 = 2;
+const TIMED: u32 = 4;
+const TICKETED: u32 = 8;
+
+/// Flags of a clear's head.
+const KEYED: u32 = 1;
+const RAISE_AUTO: u32 = 2;
 
 /// The lifetime that means "for ever".
 const FOREVER: u64 = u64::MAX;
@@ -28,18 +50,50 @@ pub fn decode(words: &[u32], text: &str, units: usize, values: Vec<Input>) -> Re
     while !words.words.is_empty() {
         let head = words.next()?;
         let flags = head >> 8;
-        if flags & !(FIRST | SECOND) != 0 {
+        let known = match head & 0xFF {
+            GET => REMEMBER | TICKET | PRESENCE | TIMES | STAMP,
+            SET => AUTO | BINARY | TIMED | TICKETED,
+            CLEAR => KEYED | RAISE_AUTO,
+            _ => 0,
+        };
+        if flags & !known != 0 {
             return Err(malformed("an unknown flag"));
         }
         ops.push(match head & 0xFF {
-            GET => Op::Get { key: text.cut(words.next()?)?, remember: flags & FIRST != 0 },
+            GET => {
+                let key = text.cut(words.next()?)?;
+                let stamp = flags & STAMP != 0;
+                match flags & !STAMP {
+                    PRESENCE if !stamp => Op::Has { key },
+                    TICKET => Op::Read { key, times: false, stamp },
+                    flags if flags == TICKET | TIMES => Op::Read { key, times: true, stamp },
+                    flags @ (0 | REMEMBER) => Op::Get { key, remember: flags == REMEMBER, stamp },
+                    _ => return Err(malformed("flags that exclude each other")),
+                }
+            }
+            GET_MANY => Op::GetMany { keys: tags(&mut words, &mut text)? },
             GET_TAGS => Op::GetTags { tags: tags(&mut words, &mut text)? },
             SET => {
                 let key = text.cut(words.next()?)?;
-                let ttl = words.next()? as u64 | (words.next()? as u64) << 32;
+                let ticket = match flags & TICKETED {
+                    0 => None,
+                    _ => Some(
+                        ticket::read(&text.cut(ticket::LEN as u32)?)
+                            .ok_or_else(|| malformed("a ticket that no read gave"))?,
+                    ),
+                };
+                let ttl = words.long()?;
+                let times = match flags & TIMED {
+                    0 => None,
+                    _ => Some(Times {
+                        created: words.long()?,
+                        fresh_until: words.long()?,
+                        cost: words.next()?,
+                    }),
+                };
                 let tags = tags(&mut words, &mut text)?;
                 let value = values.next().ok_or_else(|| malformed("a value is missing"))?;
-                if matches!(value, Input::Binary(_)) != (flags & SECOND != 0) {
+                if matches!(value, Input::Binary(_)) != (flags & BINARY != 0) {
                     return Err(malformed("a value of another kind than its flag"));
                 }
                 let ttl = match ttl {
@@ -47,13 +101,25 @@ pub fn decode(words: &[u32], text: &str, units: usize, values: Vec<Input>) -> Re
                     FOREVER => Some(Ttl::Forever),
                     ms => Some(Ttl::Ms(ms)),
                 };
-                Op::Set { key, value, tags, ttl, auto: flags & FIRST != 0 }
+                Op::Set { key, value, tags, ttl, auto: flags & AUTO != 0, ticket, times }
             }
             CLEAR => {
-                let key = if flags & FIRST != 0 { Some(text.cut(words.next()?)?) } else { None };
-                let raise = if flags & SECOND != 0 { Raise::Auto } else { Raise::All };
+                let key = if flags & KEYED != 0 { Some(text.cut(words.next()?)?) } else { None };
+                let raise = if flags & RAISE_AUTO != 0 { Raise::Auto } else { Raise::All };
                 Op::Clear { key, tags: tags(&mut words, &mut text)?, raise }
             }
+            TAKE => Op::Take { key: text.cut(words.next()?)? },
+            EXPIRE => Op::Expire { key: text.cut(words.next()?)? },
+            KEYS => Op::Keys { prefix: text.cut(words.next()?)?, cursor: words.long()? },
+            LOCK => Op::Lock {
+                key: text.cut(words.next()?)?,
+                owner: text.cut(words.next()?)?,
+                ms: u64::from(words.next()?),
+            },
+            UNLOCK => Op::Unlock { key: text.cut(words.next()?)?, owner: text.cut(words.next()?)? },
+            PUBLISH => Op::Publish { channel: text.cut(words.next()?)?, payload: text.cut(words.next()?)? },
+            SUBSCRIBE => Op::Subscribe { channel: text.cut(words.next()?)? },
+            UNSUBSCRIBE => Op::Unsubscribe { channel: text.cut(words.next()?)? },
             _ => return Err(malformed("an unknown operation")),
         });
     }
@@ -81,6 +147,11 @@ impl Words<'_> {
         let (first, rest) = self.words.split_first().ok_or_else(|| malformed("words are missing"))?;
         self.words = rest;
         Ok(*first)
+    }
+
+    /// The low word first.
+    fn long(&mut self) -> Result<u64> {
+        Ok(u64::from(self.next()?) | u64::from(self.next()?) << 32)
     }
 }
 
@@ -134,8 +205,10 @@ mod tests {
         let words = [
             1 | 1 << 8,
             1, // get, remembered
-            1 | 2 << 8,
-            1, // get, raw
+            1,
+            1, // get
+            1 | 4 << 8,
+            1, // has
             2,
             2,
             1,
@@ -164,10 +237,11 @@ mod tests {
             1, // clear automatically
         ];
         let values = vec![Input::Text(b"1".to_vec()), Input::Binary(vec![0xFF]), Input::Text(b"2".to_vec())];
-        let ops = of(&words, "abcddefghi*", values).unwrap();
+        let ops = of(&words, "abccddefghi*", values).unwrap();
         let [
-            Op::Get { key: a, remember: true },
-            Op::Get { key: b, remember: false },
+            Op::Get { key: a, remember: true, stamp: false },
+            Op::Get { key: b, remember: false, .. },
+            Op::Has { .. },
             Op::GetTags { tags },
             Op::Set {
                 key: e,
@@ -175,6 +249,8 @@ mod tests {
                 tags: set_tags,
                 ttl: Some(Ttl::Ms(0x1_0000_0005)),
                 auto: true,
+                ticket: None,
+                times: None,
             },
             Op::Set { value: Input::Binary(_), ttl: Some(Ttl::Forever), auto: false, .. },
             Op::Set { ttl: None, .. },
@@ -193,6 +269,69 @@ mod tests {
     }
 
     #[test]
+    fn times_are_words_and_a_ticket_is_text() {
+        let guard = crate::backend::Guard {
+            epoch: crate::tags::Epoch { generation: u64::MAX, n: 300 },
+            lease: Some(crate::backend::Lease { cas: 200, line: 7, link: 9 }),
+        };
+        let ticket: String = ticket::write(guard).iter().map(|byte| char::from(*byte)).collect();
+        let words = [
+            3 | 12 << 8,
+            1,
+            5,
+            0,
+            1,
+            2,
+            3,
+            4,
+            5,
+            1,
+            1, // set, with both
+            1 | 2 << 8,
+            1, // read
+            1 | 10 << 8,
+            1, // read, with times
+        ];
+        let ops = of(&words, &format!("é{ticket}tkm"), vec![Input::Text(b"1".to_vec())]).unwrap();
+        let [
+            Op::Set { key, tags, ttl, ticket: found, times, .. },
+            Op::Read { times: false, .. },
+            Op::Read { key: m, times: true, stamp: false },
+        ] = ops.as_slice()
+        else {
+            panic!("{ops:?}")
+        };
+        assert_eq!((key.as_str(), tags[0].as_str(), m.as_str()), ("é", "t", "m"));
+        assert_eq!((*ttl, *found), (Some(Ttl::Ms(5)), Some(guard)));
+        let (created, fresh_until) = (2 << 32 | 1, 4 << 32 | 3);
+        assert_eq!(*times, Some(Times { created, fresh_until, cost: 5 }));
+        // Cut short, too long by the key's share, or of other characters.
+        for text in
+            [ticket[..ticket.len() - 1].to_owned(), ticket.replace('\u{1}', "2"), "€".repeat(ticket::LEN)]
+        {
+            let words = [3 | 8 << 8, 0, 5, 0, 0];
+            assert!(of(&words, &text, vec![Input::Text(b"1".to_vec())]).is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_names_one_key_is_read() {
+        let words = [5, 1, 6, 1, 7, 1, 5, 1, 8, 1, 2, 70, 9, 1, 2];
+        let ops = of(&words, "abcdeefgg", vec![]).unwrap();
+        let [
+            Op::Take { key: a },
+            Op::Expire { key: b },
+            Op::Keys { prefix: c, cursor: 0x1_0000_0005 },
+            Op::Lock { key: d, owner: ee, ms: 70 },
+            Op::Unlock { key: f, owner: gg },
+        ] = ops.as_slice()
+        else {
+            panic!("{ops:?}")
+        };
+        assert_eq!([a, b, c, d, ee, f, gg], ["a", "b", "c", "d", "ee", "f", "gg"]);
+    }
+
+    #[test]
     fn lengths_are_utf16_units() {
         let ops = of(&[1, 4, 1, 2, 1, 1], "café🐋€", vec![]).unwrap();
         let keys: Vec<_> =
@@ -208,9 +347,22 @@ mod tests {
             (&[1u32, 2][..], "a"),
             (&[1, 1], "ab"),
             (&[1], ""),
-            (&[9, 1], "a"),
+            (&[10, 1], "a"),
+            (&[5 | 1 << 8, 1], "a"),
+            (&[8, 1, 0], "a"),
+            (&[7, 1, 0], "a"),
             (&[0, 0], ""),
-            (&[1 | 4 << 8, 1], "a"),
+            (&[1 | 32 << 8, 1], "a"),
+            (&[1 | 20 << 8, 1], "a"),
+            (&[10 | 1 << 8, 1, 0], "a"),
+            (&[10, 1], "a"),
+            (&[11, 2], "a"),
+            (&[1 | 5 << 8, 1], "a"),
+            (&[1 | 3 << 8, 1], "a"),
+            (&[1 | 8 << 8, 1], "a"),
+            (&[2 | 1 << 8, 0], ""),
+            (&[3 | 128 << 8, 1, 1, 0, 0], "a"),
+            (&[4 | 4 << 8, 0], ""),
             (&[2, u32::MAX], ""),
             (&[3, 1, 1, 0, 0], "a"),
         ] {
@@ -223,7 +375,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_words_do_harm(words in proptest::collection::vec(prop_oneof![0u32..6, any::<u32>()], 0..40), text in ".{0,20}") {
+        fn no_words_do_harm(words in proptest::collection::vec(prop_oneof![0u32..11, (1u32..10, 0u32..16).prop_map(|(op, flags)| op | flags << 8), any::<u32>()], 0..40), text in ".{0,20}") {
             let _ = of(&words, &text, vec![Input::Text(b"1".to_vec())]);
         }
     }

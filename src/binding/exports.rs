@@ -49,8 +49,17 @@ pub fn open(env: Env, config: String) -> Result<u32> {
         let queue = environment.receiver()?.queue.clone();
         let handle = Environment::next_handle();
         let events: Events = Arc::new(move |event| {
-            if let Ok(json) = serde_json::to_string(&Told { handle, event }) {
+            let message = matches!(event, Event::Message { .. });
+            let Ok(json) = serde_json::to_string(&Told { handle, event }) else { return };
+            if !message {
                 queue.tell(json);
+            } else if queue.message(json) {
+                let event = Event::Warning {
+                    code: Code::Busy.as_str(),
+                    message: "Messages of other processes were lost: this process was too busy to take them."
+                        .into(),
+                };
+                queue.tell(serde_json::to_string(&Told { handle, event }).unwrap_or_default());
             }
         });
         let engine = AnyEngine::open(Config::parse(&config)?, events, &runtime::handle()?)?;
@@ -62,7 +71,9 @@ pub fn open(env: Env, config: String) -> Result<u32> {
 /// Registers this environment's receiver of completions; called once for each environment, before anything else.
 ///
 /// `flat` is `[firstId, count, result…, firstId, count, result…]`. A result: string or Uint8Array = hit; null = miss;
-/// undefined = done; array = list of hits; object `{code, message, queued}` = error. `firstId` 0: each result is an
+/// undefined = done; boolean = stored, there, had; array = list of hits, or a hit with its stamp, or of a read with a ticket `[value or null,
+/// ticket, stale]` and, where it has times, `created, freshUntil, cost`, or of keys
+/// `[next cursor or null, key…]`; object `{code, message, queued}` = error. `firstId` 0: each result is an
 /// event, the JSON of src/events.rs with the store's `handle`.
 #[napi(ts_args_type = "deliver: (flat: unknown[]) => void")]
 pub fn listen(env: Env, deliver: Raw) -> Result<()> {
@@ -73,11 +84,21 @@ pub fn listen(env: Env, deliver: Raw) -> Result<()> {
 /// deliver later, operation by operation under the ids `firstId`, `firstId + 1` and so on.
 ///
 /// `meta`: u32 words, for each operation, with lengths in UTF-16 units of `text`, the concatenation of all keys and tags:
-/// - get: `1 | flags<<8` (1 = remember the miss), keyLen
+/// - get: `1 | flags<<8` (1 = remember the miss; 2 = with a ticket for the set that may follow, and 8 = with ticket
+///   and times beside a fresh entry too; 4 = only whether it is there; 16 = a hit with a stamp for L1), keyLen
 /// - get by tags: `2`, nTags, tagLen…
-/// - set: `3 | flags<<8` (1 = auto, 2 = the value is binary), keyLen, ttlLow, ttlHigh (ms; all ones = for ever; 0 = store
-///   nothing and remove), nTags, tagLen…; takes the next of `values`
+/// - get many: `13`, nKeys, keyLen…; one result, the array of each key's
+/// - set: `3 | flags<<8` (1 = auto, 2 = the value is binary, 4 = with times, 8 = a ticket follows the key in `text`),
+///   keyLen, ttlLow, ttlHigh (ms; all ones = for ever; 0 = store nothing and remove), [createdLow, createdHigh,
+///   freshUntilLow, freshUntilHigh, cost], nTags, tagLen…; takes the next of `values`
 /// - clear: `4 | flags<<8` (1 = a key is given, 2 = raise `auto` instead of `all`), [keyLen], nTags, tagLen…
+/// - take: `5`, keyLen
+/// - expire: `6`, keyLen
+/// - keys: `7`, prefixLen, cursorLow, cursorHigh
+/// - lock: `8`, keyLen, ownerLen, ms
+/// - unlock: `9`, keyLen, ownerLen
+/// - publish: `10`, channelLen, payloadLen
+/// - subscribe: `11`, channelLen; unsubscribe: `12`, channelLen
 #[napi(
     ts_args_type = "handle: number, firstId: number, now: number, text: string, meta: Uint32Array, words: number, values: Array<string | Uint8Array>",
     ts_return_type = "unknown[] | null"
@@ -162,6 +183,16 @@ pub fn stats(env: Env, handle: u32) -> Result<String> {
         let store = Environment::of(env.raw())?.store(handle)?;
         serde_json::to_string(&store.engine.stats())
             .map_err(|why| Error::new(Code::Internal, format!("The counters could not be written: {why}.")))
+    })
+}
+
+/// The counters of the values that JavaScript keeps (src/l1.rs): a view of memory that the core goes on writing. `null`
+/// where the store was opened without `l1`. To be asked once for each store.
+#[napi(ts_return_type = "ArrayBuffer | null")]
+pub fn counters(env: Env, handle: u32) -> Result<Option<Answer>> {
+    guard(|| {
+        let store = Environment::of(env.raw())?.store(handle)?;
+        store.engine.slots().map(|slots| values::counters(env.raw(), slots).map(Answer)).transpose()
     })
 }
 

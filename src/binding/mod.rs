@@ -1,6 +1,7 @@
 //! The only place that imports napi. Holds no rule of caching.
 //!
 //! - `batch`: one turn's operations, from words and text to `Op`s. No napi.
+//! - `begin`: starts a small batch on the thread that brings it. No napi.
 //! - `queue`: what waits for the JavaScript thread, and when that is woken. No napi.
 //! - `flight`: a batch on its way; every operation of it is answered once, whatever happens. No napi.
 //! - `runtime`: the one thread on which network stores live.
@@ -12,6 +13,8 @@
 //! What needs napi is left out of the crate's own tests: no Node.js runs them.
 
 mod batch;
+#[cfg_attr(test, allow(dead_code))]
+mod begin;
 #[cfg(not(test))]
 mod completions;
 #[cfg(not(test))]

@@ -1,7 +1,8 @@
 //! What waits for the JavaScript thread of one environment.
 
+use crate::codec::text::Value;
 use crate::engine::Outcome;
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::collections::VecDeque;
 
 /// Results of neighbouring operations.
@@ -19,28 +20,37 @@ const BYTES_PER_CALL: usize = 8 * 1024 * 1024;
 /// Events kept for a thread that is busy; older ones give way, since a later state outdates an earlier one.
 const MAX_EVENTS: usize = 256;
 
+/// Messages kept for a thread that is busy, in bytes: a hundred thousand of usual length, some seconds of a busy bus.
+/// Older ones give way.
+const MAX_MESSAGE_BYTES: usize = 16 * 1024 * 1024;
+
 /// Wakes the JavaScript thread. Must not block.
 pub type Wake = Box<dyn Fn() + Send>;
 
 pub struct Queue {
     state: Mutex<State>,
+    /// `None`: the environment is gone. Not under the lock of the state: the thread that is woken takes that one first of
+    /// all, and would have to wait for it.
+    wake: Mutex<Option<Wake>>,
 }
 
 struct State {
     chunks: VecDeque<Chunk>,
     events: VecDeque<String>,
-    /// `None`: the environment is gone.
-    wake: Option<Wake>,
+    messages: VecDeque<String>,
+    message_bytes: usize,
+    /// Some were lost and none were taken since.
+    losing: bool,
+    /// The environment is gone: nothing is kept.
+    is_over: bool,
     /// Woken and not come yet: no second wake is needed.
     woken: bool,
 }
 
 impl State {
-    fn wake(&mut self) {
-        if let Some(wake) = self.wake.as_ref().filter(|_| !self.woken) {
-            self.woken = true;
-            wake();
-        }
+    /// Whether a wake is due for what was added; it is taken for done.
+    fn is_due(&mut self) -> bool {
+        !self.is_over && !std::mem::replace(&mut self.woken, true)
     }
 }
 
@@ -53,29 +63,63 @@ pub struct Delivery {
 
 impl Queue {
     pub fn new(wake: Wake) -> Self {
-        let state =
-            State { chunks: VecDeque::new(), events: VecDeque::new(), wake: Some(wake), woken: false };
-        Queue { state: Mutex::new(state) }
+        let state = State {
+            chunks: VecDeque::new(),
+            events: VecDeque::new(),
+            messages: VecDeque::new(),
+            message_bytes: 0,
+            losing: false,
+            is_over: false,
+            woken: false,
+        };
+        Queue { state: Mutex::new(state), wake: Mutex::new(Some(wake)) }
     }
 
     /// Never more than the operations in flight, which the engine bounds.
     pub fn push(&self, chunk: Chunk) {
         let mut state = self.state.lock();
-        if state.wake.is_some() {
+        if !state.is_over {
             state.chunks.push_back(chunk);
-            state.wake();
         }
+        self.wake_if(state.is_due(), state);
     }
 
     /// An event, as JSON.
     pub fn tell(&self, event: String) {
         let mut state = self.state.lock();
-        if state.wake.is_some() {
+        if !state.is_over {
             if state.events.len() == MAX_EVENTS {
                 state.events.pop_front();
             }
             state.events.push_back(event);
-            state.wake();
+        }
+        self.wake_if(state.is_due(), state);
+    }
+
+    /// An event that carries a message, as JSON: unlike a state it is not outdated by the next. True if, for the first
+    /// time since some were taken, older ones had to give way.
+    pub fn message(&self, message: String) -> bool {
+        let mut state = self.state.lock();
+        if state.is_over {
+            return false;
+        }
+        state.message_bytes += message.len();
+        state.messages.push_back(message);
+        let mut lost = false;
+        while state.message_bytes > MAX_MESSAGE_BYTES && state.messages.len() > 1 {
+            let oldest = state.messages.pop_front();
+            state.message_bytes -= oldest.map_or(0, |oldest| oldest.len());
+            lost = true;
+        }
+        let tell = lost && !std::mem::replace(&mut state.losing, true);
+        self.wake_if(state.is_due(), state);
+        tell
+    }
+
+    fn wake_if(&self, is_due: bool, state: MutexGuard<'_, State>) {
+        drop(state);
+        if is_due && let Some(wake) = &*self.wake.lock() {
+            wake();
         }
     }
 
@@ -83,41 +127,53 @@ impl Queue {
     pub fn take(&self) -> Delivery {
         let mut state = self.state.lock();
         state.woken = false;
+        state.losing = false;
         let mut delivery = Delivery { events: state.events.drain(..).collect(), chunks: Vec::new() };
         let (mut results, mut bytes) = (0, 0);
+        while results < RESULTS_PER_CALL && bytes < BYTES_PER_CALL {
+            let Some(message) = state.messages.pop_front() else { break };
+            results += 1;
+            bytes += message.len();
+            delivery.events.push(message);
+        }
+        state.message_bytes -= bytes;
         while results < RESULTS_PER_CALL && bytes < BYTES_PER_CALL {
             let Some(chunk) = state.chunks.pop_front() else { break };
             results += chunk.outcomes.len();
             bytes += chunk.outcomes.iter().map(weight).sum::<usize>();
             delivery.chunks.push(chunk);
         }
-        if !state.chunks.is_empty() {
-            state.wake();
-        }
+        let is_left = !state.chunks.is_empty() || !state.messages.is_empty();
+        self.wake_if(is_left && state.is_due(), state);
         delivery
     }
 
-    /// The environment goes. Once this has returned, nothing wakes it any more: wakes happen under the lock.
+    /// The environment goes. Once this has returned, nothing wakes it any more: wakes happen under their lock.
     pub fn end(&self) {
+        *self.wake.lock() = None;
         let mut state = self.state.lock();
-        state.wake = None;
+        state.is_over = true;
         state.chunks = VecDeque::new();
         state.events = VecDeque::new();
+        state.messages = VecDeque::new();
+        state.message_bytes = 0;
     }
 }
 
 fn weight(outcome: &Outcome) -> usize {
     match outcome {
-        Outcome::Hit(value) => value.len(),
+        Outcome::Hit(value) | Outcome::Stamped(value, _) => value.len(),
+        Outcome::Many(outcomes) => outcomes.iter().map(weight).sum(),
         Outcome::List(values) => values.iter().map(|value| value.len()).sum(),
-        Outcome::Miss | Outcome::Done | Outcome::Failed(_) => 0,
+        Outcome::Keys(page) => page.keys.iter().map(String::len).sum(),
+        Outcome::Read(reading) => reading.value.as_ref().map_or(0, Value::len),
+        Outcome::Miss | Outcome::Done | Outcome::Is(_) | Outcome::Failed(_) => 0,
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::text::Value;
     use bytes::Bytes;
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
@@ -177,6 +233,37 @@ mod tests {
         queue.tell("{}".into());
         assert!(queue.take().chunks.is_empty());
         assert_eq!(wakes.load(SeqCst), 1);
+    }
+
+    #[test]
+    fn messages_all_arrive_in_order_over_as_many_calls_as_it_takes() {
+        let (queue, wakes) = counted();
+        let count = RESULTS_PER_CALL * 2 + 5;
+        for n in 0..count {
+            assert!(!queue.message(n.to_string()));
+        }
+        queue.tell("state".into());
+        let mut got = Vec::new();
+        while got.len() < count + 1 {
+            got.extend(queue.take().events);
+        }
+        assert_eq!(wakes.load(SeqCst), 3);
+        assert_eq!(got[0], "state");
+        assert!(got[1..].iter().enumerate().all(|(n, message)| *message == n.to_string()));
+    }
+
+    #[test]
+    fn the_oldest_messages_give_way_and_it_is_told_once() {
+        let (queue, _) = counted();
+        let large = |n: usize| format!("{n}{}", "x".repeat(MAX_MESSAGE_BYTES / 4));
+        let lost: Vec<bool> = (0..8).map(|n| queue.message(large(n))).collect();
+        assert_eq!(lost.iter().filter(|lost| **lost).count(), 1);
+        let kept = queue.take().events;
+        assert_eq!(kept.len(), 2);
+        let last = queue.take().events;
+        assert!(last.last().is_some_and(|message| message.starts_with('7')));
+        queue.message("x".repeat(MAX_MESSAGE_BYTES * 2));
+        assert_eq!(queue.take().events.len(), 1);
     }
 
     #[test]

@@ -1,7 +1,12 @@
 //! An open store and the batches under way on it.
 
+use super::begin::begin_here;
 use super::flight::Flight;
-use crate::engine::{AnyEngine, Op, Outcome};
+use crate::engine::{AnyEngine, OVERHEAD, Op, Outcome};
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::AcqRel, Ordering::Acquire};
 use tokio::runtime::Handle;
@@ -11,12 +16,44 @@ use tokio::sync::Notify;
 /// server that answers ever leaves waiting.
 const MAX_WEIGHT: usize = 64 * 1024 * 1024;
 
+/// Operations that are sent by the thread that brings them, if nothing else is under way, and their bytes at most: enough
+/// for what one request of a web server asks, too little to be felt on the JavaScript thread.
+const FEW: usize = 4;
+const LIGHT: usize = 2048;
+
 pub struct Store {
     pub engine: AnyEngine,
     running: AtomicUsize,
     /// Bytes of the operations under way.
     weight: AtomicUsize,
     idle: Notify,
+    /// Batches whose task has not run yet, in the order in which they were submitted.
+    line: Mutex<VecDeque<Batch>>,
+    /// Batches that have not sent their first commands yet: what comes must not overtake them.
+    unsent: AtomicUsize,
+}
+
+struct Batch {
+    ops: Vec<Op>,
+    now: u64,
+    flight: Flight,
+    /// Where in the batch each operation that is done stands; `None` = all are, in their places.
+    places: Option<Vec<usize>>,
+}
+
+impl Batch {
+    async fn run(self, engine: &AnyEngine) {
+        let Batch { ops, now, flight, places } = self;
+        let deliver = |at: usize, outcomes: Vec<Outcome>| match &places {
+            None => flight.deliver(at, outcomes),
+            Some(places) => {
+                for (place, outcome) in places.iter().skip(at).zip(outcomes) {
+                    flight.deliver(*place, vec![outcome]);
+                }
+            }
+        };
+        engine.run(ops, now, deliver).await;
+    }
 }
 
 impl Store {
@@ -26,47 +63,58 @@ impl Store {
             running: AtomicUsize::new(0),
             weight: AtomicUsize::new(0),
             idle: Notify::new(),
+            line: Mutex::default(),
+            unsent: AtomicUsize::new(0),
         })
     }
 
-    /// Batches are first polled in the order in which they were started: the runtime has one worker, and tasks from
-    /// outside wait in line for it.
+    /// Batches are started in the order in which they were submitted: the runtime has one worker, and whichever of their
+    /// tasks it takes up first (now and then one that came later) runs the batch that has waited longest.
     /// What there is no room for is answered here: a caller can ask faster than the runtime can even look.
     pub fn start(self: Arc<Self>, ops: Vec<Op>, now: u64, flight: Flight, runtime: &Handle) {
         let asked: usize = ops.iter().map(Op::weight).sum();
         let crowded = self.weight.load(Acquire) + asked > MAX_WEIGHT && self.running.load(Acquire) > 0;
-        // Where in the batch each operation that is done stands.
-        let mut places = Vec::with_capacity(if crowded { ops.len() } else { 0 });
-        let ops = if crowded {
-            let mut kept = Vec::new();
-            for (at, op) in ops.into_iter().enumerate() {
-                if op.may_be_refused() {
-                    flight.deliver(at, vec![self.engine.turn_away(&op)]);
-                } else {
-                    places.push(at);
-                    kept.push(op);
-                }
-            }
-            kept
-        } else {
-            ops
-        };
+        let (ops, places) = if crowded { self.turn_away(ops, &flight) } else { (ops, None) };
         let weight = if crowded { ops.iter().map(Op::weight).sum() } else { asked };
         self.running.fetch_add(1, AcqRel);
         self.weight.fetch_add(weight, AcqRel);
-        let running = Running { store: self, weight };
+        let is_small = ops.len() <= FEW && own_bytes(weight, ops.len()) <= LIGHT;
+        let batch = Batch { ops, now, flight, places };
+        let running = Running { store: self.clone(), weight };
+        if is_small && self.unsent.load(Acquire) == 0 && self.engine.is_idle() {
+            begin_here(async move { batch.run(&running.store.engine).await }, runtime);
+            return;
+        }
+        self.unsent.fetch_add(1, AcqRel);
+        self.line.lock().push_back(batch);
         runtime.spawn(async move {
-            let engine = &running.store.engine;
-            let deliver = |at: usize, outcomes: Vec<Outcome>| {
-                if !crowded {
-                    return flight.deliver(at, outcomes);
-                }
-                for (place, outcome) in places.iter().skip(at).zip(outcomes) {
-                    flight.deliver(*place, vec![outcome]);
-                }
-            };
-            engine.run(ops, now, deliver).await;
+            let store = &running.store;
+            let next = store.line.lock().pop_front();
+            let mut unsent = Unsent(Some(&store.unsent));
+            if let Some(batch) = next {
+                let mut work = pin!(batch.run(&store.engine));
+                poll_fn(|context| {
+                    let polled = work.as_mut().poll(context);
+                    unsent.end();
+                    polled
+                })
+                .await;
+            }
         });
+    }
+
+    /// What must be done for want of room all the same, and where it stands in the batch.
+    fn turn_away(&self, ops: Vec<Op>, flight: &Flight) -> (Vec<Op>, Option<Vec<usize>>) {
+        let (mut kept, mut places) = (Vec::new(), Vec::new());
+        for (at, op) in ops.into_iter().enumerate() {
+            if op.may_be_refused() {
+                flight.deliver(at, vec![self.engine.turn_away(&op)]);
+            } else {
+                places.push(at);
+                kept.push(op);
+            }
+        }
+        (kept, Some(places))
     }
 
     /// Waits for the batches under way, each of which ends within its deadline, then lets go.
@@ -80,6 +128,28 @@ impl Store {
             idle.await;
         }
         self.engine.close().await;
+    }
+}
+
+/// Bytes of operations beside what each of them takes whatever it is.
+fn own_bytes(weight: usize, operations: usize) -> usize {
+    weight - operations * OVERHEAD
+}
+
+/// A batch that has not sent its first commands, until it has or is dropped.
+struct Unsent<'a>(Option<&'a AtomicUsize>);
+
+impl Unsent<'_> {
+    fn end(&mut self) {
+        if let Some(count) = self.0.take() {
+            count.fetch_sub(1, AcqRel);
+        }
+    }
+}
+
+impl Drop for Unsent<'_> {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 

@@ -1,14 +1,19 @@
 //! Strings, buffers and results, between V8 and Rust. The plain C calls, where the safe ones would look at every
 //! character twice.
 
+use crate::backend::Page;
 use crate::codec::text::Value;
-use crate::engine::{Input, Outcome};
+use crate::engine::ticket::Ticket;
+use crate::engine::{Input, Outcome, Reading};
 use crate::error::{Code, Error, Result};
+use crate::l1::Slots;
+use crate::ttl::NEVER;
 use napi::bindgen_prelude::{FromNapiValue, TypeName, ValidateNapiValue};
 use napi::{ValueType, sys};
 use std::cell::Cell;
 use std::ffi::{c_char, c_void};
 use std::ptr;
+use std::sync::Arc;
 
 /// Any value, as it came; the functions below find out what it is.
 pub struct Raw(pub sys::napi_value);
@@ -74,6 +79,30 @@ pub fn string(env: sys::napi_env, value: sys::napi_value) -> Result<(Vec<u8>, us
     let text = written.map(|()| (scratch.as_slice().to_vec(), units));
     SCRATCH.set(scratch);
     text
+}
+
+/// From so many units on a value is taken as UTF-16, which V8 copies out at the speed of memory: its way to UTF-8 takes
+/// ten times as long as soon as one character is not ASCII, on the main thread. Shorter ones are not worth the second
+/// look that the core then takes.
+const WIDE_UNITS: usize = 256;
+
+/// A value's text.
+fn text_input(env: sys::napi_env, value: sys::napi_value) -> Result<Input> {
+    let mut units = 0;
+    // SAFETY: without a buffer only the length is asked for.
+    unsafe { check(sys::napi_get_value_string_utf16(env, value, ptr::null_mut(), 0, &mut units))? };
+    if units < WIDE_UNITS {
+        return Ok(Input::Text(string(env, value)?.0));
+    }
+    let mut text: Vec<u16> = Vec::new();
+    text.try_reserve_exact(units + 1).map_err(|_| wrong("a string that does not fit into memory"))?;
+    let mut written = 0;
+    // SAFETY: the capacity is one more than the length, for the zero at the end, and V8 tells how much of it was written.
+    unsafe {
+        check(sys::napi_get_value_string_utf16(env, value, text.as_mut_ptr(), units + 1, &mut written))?;
+        text.set_len(written);
+    }
+    Ok(Input::Wide(text))
 }
 
 /// Writes a string of at most `max` bytes into an empty vector.
@@ -158,7 +187,7 @@ pub fn inputs(env: sys::napi_env, array: sys::napi_value) -> Result<Vec<Input>> 
             check(sys::napi_typeof(env, value, &mut kind))?;
         }
         inputs.push(if kind == sys::ValueType::napi_string {
-            Input::Text(string(env, value)?.0)
+            text_input(env, value)?
         } else {
             let bytes = [sys::TypedarrayType::uint8_array, sys::TypedarrayType::uint8_clamped_array];
             Input::Binary(typed_array(env, value, &bytes, usize::MAX)?)
@@ -185,16 +214,33 @@ pub fn number(env: sys::napi_env, value: u32) -> Result<sys::napi_value> {
     create(|out| unsafe { sys::napi_create_uint32(env, value, out) })
 }
 
+fn boolean(env: sys::napi_env, value: bool) -> Result<sys::napi_value> {
+    create(|out| unsafe { sys::napi_get_boolean(env, value, out) })
+}
+
 /// What JavaScript sees of an outcome. A value that V8 refuses (a string beyond its greatest length) is that
 /// operation's error, not the batch's.
 pub fn outcome(env: sys::napi_env, outcome: &Outcome) -> Result<sys::napi_value> {
     match outcome {
         Outcome::Miss => create(|out| unsafe { sys::napi_get_null(env, out) }),
         Outcome::Done => create(|out| unsafe { sys::napi_get_undefined(env, out) }),
+        Outcome::Is(yes) => boolean(env, *yes),
         Outcome::Hit(hit) => value(env, hit).or_else(|error| failure(env, &error)),
+        Outcome::Stamped(hit, stamp) => stamped(env, hit, stamp).or_else(|error| failure(env, &error)),
+        Outcome::Read(found) => reading(env, found).or_else(|error| failure(env, &error)),
+        Outcome::Keys(page) => keys(env, page).or_else(|error| failure(env, &error)),
+        Outcome::Many(outcomes) => many(env, outcomes).or_else(|error| failure(env, &error)),
         Outcome::List(values) => list(env, values).or_else(|error| failure(env, &error)),
         Outcome::Failed(error) => failure(env, error),
     }
+}
+
+fn many(env: sys::napi_env, outcomes: &[Outcome]) -> Result<sys::napi_value> {
+    let list = array(env, outcomes.len())?;
+    for (index, one) in outcomes.iter().enumerate() {
+        set(env, list, index, outcome(env, one)?)?;
+    }
+    Ok(list)
 }
 
 fn list(env: sys::napi_env, values: &[Value]) -> Result<sys::napi_value> {
@@ -203,6 +249,80 @@ fn list(env: sys::napi_env, values: &[Value]) -> Result<sys::napi_value> {
         set(env, list, index, value(env, hit)?)?;
     }
     Ok(list)
+}
+
+/// `[value, stamp]`
+fn stamped(env: sys::napi_env, hit: &Value, stamp: &[u16]) -> Result<sys::napi_value> {
+    let list = array(env, 2)?;
+    set(env, list, 0, value(env, hit)?)?;
+    // SAFETY: pointer and length are those of one live slice; V8 copies. Any unit may stand in a string.
+    let stamp = create(|out| unsafe {
+        sys::napi_create_string_utf16(env, stamp.as_ptr(), stamp.len() as isize, out)
+    })?;
+    set(env, list, 1, stamp)?;
+    Ok(list)
+}
+
+/// The counters of L1, as a buffer that JavaScript reads and the core writes.
+pub fn counters(env: sys::napi_env, slots: &Arc<Slots>) -> Result<sys::napi_value> {
+    let words = slots.words();
+    let (data, bytes) = (words.as_ptr().cast_mut().cast::<c_void>(), size_of_val(words));
+    let kept = Arc::into_raw(slots.clone()).cast_mut().cast::<c_void>();
+    // SAFETY: the buffer keeps the counters alive by a count of its own, given back in `release`. They are atomics, which
+    // may be written while they are read; JavaScript reads whole words.
+    let made = create(|out| unsafe {
+        sys::napi_create_external_arraybuffer(env, data, bytes, Some(release), kept, out)
+    });
+    made.inspect_err(|_| {
+        // SAFETY: no buffer was made, so nobody else gives it back.
+        drop(unsafe { Arc::from_raw(kept.cast::<Slots>()) });
+    })
+}
+
+unsafe extern "C" fn release(_env: sys::napi_env, _data: *mut c_void, kept: *mut c_void) {
+    // SAFETY: made by `Arc::into_raw` above, given back once.
+    drop(unsafe { Arc::from_raw(kept.cast::<Slots>()) });
+}
+
+/// `[next or null, key…]`
+fn keys(env: sys::napi_env, page: &Page) -> Result<sys::napi_value> {
+    let list = array(env, page.keys.len() + 1)?;
+    let next = match page.next {
+        Some(cursor) => large(env, cursor)?,
+        None => create(|out| unsafe { sys::napi_get_null(env, out) })?,
+    };
+    set(env, list, 0, next)?;
+    for (at, key) in page.keys.iter().enumerate() {
+        set(env, list, at + 1, text(env, key)?)?;
+    }
+    Ok(list)
+}
+
+/// `[value or null, ticket, stale]`, and `created, freshUntil, cost` where there are times.
+fn reading(env: sys::napi_env, reading: &Reading) -> Result<sys::napi_value> {
+    let null = || create(|out| unsafe { sys::napi_get_null(env, out) });
+    let list = array(env, 3)?;
+    let found = reading.value.as_ref().map_or_else(null, |found| value(env, found))?;
+    let ticket: &Ticket = &reading.ticket;
+    // SAFETY: pointer and length are those of one live array; V8 copies.
+    let ticket = create(|out| unsafe {
+        sys::napi_create_string_latin1(env, ticket.as_ptr().cast(), ticket.len() as isize, out)
+    })?;
+    for (at, item) in [found, ticket, boolean(env, reading.stale)?].into_iter().enumerate() {
+        set(env, list, at, item)?;
+    }
+    if let Some(times) = &reading.times {
+        set(env, list, 3, large(env, times.created)?)?;
+        set(env, list, 4, large(env, times.fresh_until)?)?;
+        set(env, list, 5, number(env, times.cost)?)?;
+    }
+    Ok(list)
+}
+
+/// A number beyond 32 bits; the greatest (never, for a moment) = Infinity.
+fn large(env: sys::napi_env, ms: u64) -> Result<sys::napi_value> {
+    let ms = if ms == NEVER { f64::INFINITY } else { ms as f64 };
+    create(|out| unsafe { sys::napi_create_double(env, ms, out) })
 }
 
 fn value(env: sys::napi_env, value: &Value) -> Result<sys::napi_value> {
@@ -226,7 +346,7 @@ fn value(env: sys::napi_env, value: &Value) -> Result<sys::napi_value> {
 /// `{ code, message, queued }`
 pub fn failure(env: sys::napi_env, error: &Error) -> Result<sys::napi_value> {
     let object = create(|out| unsafe { sys::napi_create_object(env, out) })?;
-    let queued = create(|out| unsafe { sys::napi_get_boolean(env, error.queued, out) })?;
+    let queued = boolean(env, error.queued)?;
     let fields = [
         (c"code", text(env, error.code.as_str())?),
         (c"message", text(env, &error.message)?),

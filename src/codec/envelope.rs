@@ -3,6 +3,7 @@
 use crate::clock::UnixMs;
 use crate::error::{Code, Error, Result};
 use crate::tags::Epoch;
+use crate::ttl::Times;
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -22,6 +23,9 @@ const FLAG_AUTO: u8 = 0b0000_1000;
 const FLAG_BINARY: u8 = 0b0001_0000;
 const FLAG_KEY: u8 = 0b0010_0000;
 const FLAG_EXTENSION: u8 = 0b0100_0000;
+/// A field of the extension: its number on the wire, and its length.
+const FIELD_TIMES: u8 = 1;
+const TIMES_LEN: usize = 20;
 const FLAG_RESERVED: u8 = 0b1000_0000;
 
 /// How the payload is compressed; the number is on the wire.
@@ -63,6 +67,7 @@ pub struct Header {
     pub tags: Vec<String>,
     /// The full key, where the store key is a hash.
     pub key: Option<String>,
+    pub times: Option<Times>,
 }
 
 /// The bytes of an entry with this payload (already compressed as `header.codec` says).
@@ -72,11 +77,12 @@ pub fn encode(header: &Header, payload: &[u8]) -> Result<Vec<u8>> {
     }
     let names: usize = header.tags.iter().map(|t| t.len() + 2).sum();
     let key_len = header.key.as_ref().map_or(0, |k| k.len() + 2);
-    let mut out = Vec::with_capacity(FIXED + names + key_len + payload.len());
+    let mut out = Vec::with_capacity(FIXED + 1 + names + key_len + 4 + TIMES_LEN + payload.len());
     let mut flags = header.codec as u8;
     flags |= if header.auto { FLAG_AUTO } else { 0 };
     flags |= if header.binary { FLAG_BINARY } else { 0 };
     flags |= if header.key.is_some() { FLAG_KEY } else { 0 };
+    flags |= if header.times.is_some() { FLAG_EXTENSION } else { 0 };
     out.extend_from_slice(&MAGIC);
     out.push(VERSION);
     out.push(flags);
@@ -95,6 +101,13 @@ pub fn encode(header: &Header, payload: &[u8]) -> Result<Vec<u8>> {
         };
         out.extend_from_slice(&len.to_le_bytes());
         out.extend_from_slice(name.as_bytes());
+    }
+    if let Some(times) = &header.times {
+        out.extend_from_slice(&(2 + TIMES_LEN as u16).to_le_bytes());
+        out.extend_from_slice(&[FIELD_TIMES, TIMES_LEN as u8]);
+        out.extend_from_slice(&times.created.to_le_bytes());
+        out.extend_from_slice(&times.fresh_until.to_le_bytes());
+        out.extend_from_slice(&times.cost.to_le_bytes());
     }
     out.extend_from_slice(payload);
     let sum = checksum(&out);
@@ -136,10 +149,13 @@ pub fn decode(entry: &Bytes, max_raw: u32) -> Result<(Header, Bytes)> {
     let mut at = FIXED + 1;
     let tags = (0..bytes[FIXED]).map(|_| take_name(bytes, &mut at)).collect::<Result<Vec<_>>>()?;
     let key = if flags & FLAG_KEY != 0 { Some(take_name(bytes, &mut at)?) } else { None };
+    let mut times = None;
     if flags & FLAG_EXTENSION != 0 {
-        // Room for later releases: a length and bytes that this one skips.
         let len = take_len(bytes, &mut at)?;
-        at = at.checked_add(len).filter(|end| *end <= bytes.len()).ok_or_else(|| corrupt("truncated"))?;
+        let end =
+            at.checked_add(len).filter(|end| *end <= bytes.len()).ok_or_else(|| corrupt("truncated"))?;
+        times = take_fields(&bytes[at..end])?;
+        at = end;
     }
     let payload = entry.slice(at..);
     if codec == Codec::None && payload.len() != raw_len as usize {
@@ -154,8 +170,35 @@ pub fn decode(entry: &Bytes, max_raw: u32) -> Result<(Header, Bytes)> {
         raw_len,
         tags,
         key,
+        times,
     };
     Ok((header, payload))
+}
+
+/// The same entry with other times, and when it expires.
+pub fn retime(entry: &Bytes, times: Times) -> Result<(Vec<u8>, UnixMs)> {
+    // Its length was checked when it was read.
+    let (header, payload) = decode(entry, u32::MAX)?;
+    let header = Header { times: Some(times), ..header };
+    Ok((encode(&header, &payload)?, header.expires_at))
+}
+
+/// The fields of an extension: each its number, its length, its bytes. Numbers of later releases are skipped.
+fn take_fields(mut fields: &[u8]) -> Result<Option<Times>> {
+    let mut times = None;
+    while let [id, len, rest @ ..] = fields {
+        let (field, after) =
+            rest.split_at_checked(*len as usize).ok_or_else(|| corrupt("a field is truncated"))?;
+        if *id == FIELD_TIMES {
+            if field.len() != TIMES_LEN {
+                return Err(corrupt("times of another length"));
+            }
+            let cost = u32::from_le_bytes([field[16], field[17], field[18], field[19]]);
+            times = Some(Times { created: read_u64(field, 0), fresh_until: read_u64(field, 8), cost });
+        }
+        fields = after;
+    }
+    if fields.is_empty() { Ok(times) } else { Err(corrupt("a field is truncated")) }
 }
 
 /// Over every byte but its own; the stamp is hashed apart so that `restamp` need not read the payload.
@@ -207,8 +250,9 @@ mod tests {
             any::<(bool, bool, u64, u64, u64)>(),
             proptest::collection::vec(".{0,40}", 0..6),
             proptest::option::of(".{0,300}"),
+            proptest::option::of(any::<(u64, u64, u32)>()),
         )
-            .prop_map(|((auto, binary, generation, n, expires_at), tags, key)| Header {
+            .prop_map(|((auto, binary, generation, n, expires_at), tags, key, times)| Header {
                 codec: Codec::None,
                 auto,
                 binary,
@@ -217,6 +261,7 @@ mod tests {
                 raw_len: 0,
                 tags,
                 key,
+                times: times.map(|(created, fresh_until, cost)| Times { created, fresh_until, cost }),
             })
     }
 
@@ -249,12 +294,41 @@ mod tests {
         }
 
         #[test]
+        fn a_retimed_entry_is_the_same_as_one_encoded_so(mut header in header(), fresh_until: u64) {
+            header.raw_len = 3;
+            let bytes = Bytes::from(encode(&header, b"abc").unwrap());
+            let times = Times { created: 1, fresh_until, cost: 2 };
+            header.times = Some(times);
+            prop_assert_eq!(retime(&bytes, times).unwrap(), (encode(&header, b"abc").unwrap(), header.expires_at));
+        }
+
+        #[test]
+        fn no_extension_does_harm(fields in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let _ = take_fields(&fields);
+        }
+
+        #[test]
         fn a_restamped_entry_is_the_same_as_one_encoded_so(mut header in header(), generation: u64, n: u64) {
             header.raw_len = 3;
             let mut bytes = encode(&header, b"abc").unwrap();
             restamp(&mut bytes, Epoch { generation, n });
             header.epoch = Epoch { generation, n };
             prop_assert_eq!(bytes, encode(&header, b"abc").unwrap());
+        }
+    }
+
+    #[test]
+    fn fields_of_later_releases_are_skipped_and_broken_ones_are_errors() {
+        let times = Times { created: 1, fresh_until: 2, cost: 3 };
+        let mut field = vec![FIELD_TIMES, TIMES_LEN as u8];
+        field.extend([1u64.to_le_bytes(), 2u64.to_le_bytes()].concat());
+        field.extend(3u32.to_le_bytes());
+        let around = [&[9, 2, 0, 0][..], &field, &[200, 0]].concat();
+        assert_eq!(take_fields(&around).unwrap(), Some(times));
+        assert_eq!(take_fields(&[9, 1, 0]).unwrap(), None);
+        for broken in [&around[..around.len() - 1], &field[..10], &[9][..], &[FIELD_TIMES, 1, 0], &[9, 5, 0]]
+        {
+            assert!(take_fields(broken).is_err(), "{broken:?}");
         }
     }
 
@@ -269,6 +343,7 @@ mod tests {
             raw_len: u32::MAX,
             tags: vec![],
             key: None,
+            times: None,
         };
         let bytes = Bytes::from(encode(&header, b"x").unwrap());
         assert!(decode(&bytes, CAP).unwrap_err().message.contains("over the cap"));

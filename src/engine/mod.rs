@@ -1,51 +1,131 @@
 //! Composes keys, tags, codecs and a backend: what a batch of operations means.
 
 mod batch;
+mod channels;
+mod list;
+mod lock;
 mod miss;
 mod overload;
 mod read;
 mod reclaim;
+mod swap;
+pub mod ticket;
 mod write;
 
-use crate::backend::Backend;
 use crate::backend::memcached::MemcachedBackend;
 use crate::backend::memory::MemoryBackend;
 use crate::backend::redis::RedisBackend;
+use crate::backend::{Backend, Guard, Page};
 use crate::codec::compression::Compression;
 use crate::codec::envelope::Codec;
-use crate::codec::text::Value;
+use crate::codec::text::{Value, utf8_len};
 use crate::config::{BackendConfig, Config};
 use crate::error::{Code, Error, Result};
 use crate::events::{Event, Events};
 use crate::key::Keyspace;
+use crate::l1::{Neighbours, Slots};
 use crate::stats::{Snapshot, Stats};
 use crate::tags::Raise;
-use crate::ttl::Ttl;
+use crate::ttl::{Times, Ttl};
+use lock::Unacknowledged;
 use miss::MissMemory;
+pub use overload::OVERHEAD;
 use parking_lot::Mutex;
 use reclaim::Reclaimer;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 /// Values from this size on are compressed in process memory, where compression was asked for: below it the thread hop
 /// costs more than the bytes are worth.
 const MEMORY_THRESHOLD: usize = 16 * 1024;
+/// What a miss leaves on a server for its set lives at least so long; longer if misses are remembered for longer.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The same for a ticket, whose caller is not bound to the memory of misses: a report that takes minutes can still be
+/// stored. Not longer, since each such read of a key that is never set holds some 100 bytes of the server so long.
+const TICKET_PATIENCE: Duration = Duration::from_secs(300);
 /// At most one warning about stored bytes in this time.
 const CORRUPT_WARNING_EVERY: Duration = Duration::from_secs(60);
 
 /// One operation of a caller.
 #[derive(Debug)]
 pub enum Op {
-    /// `remember`: a set may follow a miss.
-    Get { key: String, remember: bool },
+    /// `remember`: a set may follow a miss. `stamp`: a hit is to be kept in L1, here and below.
+    Get {
+        key: String,
+        remember: bool,
+        stamp: bool,
+    },
+    /// A read whose caller carries the guard of the set that may follow, as a ticket. `times`: a fresh entry
+    /// comes with its own and a ticket too.
+    Read {
+        key: String,
+        times: bool,
+        stamp: bool,
+    },
+    /// Whether a get would hit. Remembers nothing, and leaves nothing in the store.
+    Has {
+        key: String,
+    },
+    /// Several at once, answered together. A set may follow each miss.
+    GetMany {
+        keys: Vec<String>,
+    },
     /// The live entries that carry any of the tags.
-    GetTags { tags: Vec<String> },
-    /// `ttl: None` = a lifetime of zero: stores nothing, leaves nothing.
-    Set { key: String, value: Input, tags: Vec<String>, ttl: Option<Ttl>, auto: bool },
+    GetTags {
+        tags: Vec<String>,
+    },
+    /// `ttl: None` = a lifetime of zero: stores nothing, leaves nothing. `ticket`: the guard, in place of a remembered miss.
+    Set {
+        key: String,
+        value: Input,
+        tags: Vec<String>,
+        ttl: Option<Ttl>,
+        auto: bool,
+        ticket: Option<Guard>,
+        times: Option<Times>,
+    },
     /// The key whatever else is asked; then the tags.
-    Clear { key: Option<String>, tags: Vec<String>, raise: Raise },
+    Clear {
+        key: Option<String>,
+        tags: Vec<String>,
+        raise: Raise,
+    },
+    /// The value, which is then gone, for exactly one caller.
+    Take {
+        key: String,
+    },
+    /// Stale from now on; what has no times is cleared.
+    Expire {
+        key: String,
+    },
+    /// A page of the keys that begin with `prefix`; the first is 0.
+    Keys {
+        prefix: String,
+        cursor: u64,
+    },
+    /// For so many milliseconds, or until the owner gives it back.
+    Lock {
+        key: String,
+        owner: String,
+        ms: u64,
+    },
+    Unlock {
+        key: String,
+        owner: String,
+    },
+    /// To every process that subscribed to the channel.
+    Publish {
+        channel: String,
+        payload: String,
+    },
+    Subscribe {
+        channel: String,
+    },
+    Unsubscribe {
+        channel: String,
+    },
 }
 
 /// A value on its way in.
@@ -53,13 +133,33 @@ pub enum Op {
 pub enum Input {
     /// UTF-8.
     Text(Vec<u8>),
+    /// UTF-16, as V8 gives it most cheaply.
+    Wide(Vec<u16>),
     Binary(Vec<u8>),
 }
 
 impl Input {
+    /// In bytes; of text, as UTF-8.
     pub fn len(&self) -> usize {
         match self {
             Input::Text(bytes) | Input::Binary(bytes) => bytes.len(),
+            Input::Wide(units) => utf8_len(units),
+        }
+    }
+
+    pub fn is_longer_than(&self, bytes: usize) -> bool {
+        match self {
+            // None takes more than three.
+            Input::Wide(units) if 3 * units.len() <= bytes => false,
+            _ => self.len() > bytes,
+        }
+    }
+
+    /// Bytes of memory that it takes.
+    pub fn weight(&self) -> usize {
+        match self {
+            Input::Text(bytes) | Input::Binary(bytes) => bytes.len(),
+            Input::Wide(units) => 2 * units.len(),
         }
     }
 
@@ -68,18 +168,41 @@ impl Input {
     }
 }
 
+/// What a ticketed read found, where that is more than a fresh value.
+#[derive(Debug)]
+pub struct Reading {
+    pub value: Option<Value>,
+    pub ticket: ticket::Ticket,
+    pub stale: bool,
+    pub times: Option<Times>,
+}
+
 #[derive(Debug)]
 pub enum Outcome {
     Miss,
     Hit(Value),
+    /// A hit, and what it takes to keep it in L1 (`l1::Stamp::units`).
+    Stamped(Value, Box<[u16]>),
     List(Vec<Value>),
+    /// Of each key, in order.
+    Many(Vec<Outcome>),
+    Keys(Page),
     Done,
+    /// The answer to a question: whether it is there, whether it was done.
+    Is(bool),
+    Read(Box<Reading>),
     Failed(Error),
 }
 
 pub struct Engine<B: Backend> {
     backend: Arc<B>,
     misses: MissMemory,
+    unacknowledged: Unacknowledged,
+    /// How long the set after a remembered miss may take.
+    patience: Duration,
+    /// The callers' clock as of the last batch: what background work judges expiry by, so that it never takes for
+    /// expired what lives by a clock that a test has set.
+    caller_clock: AtomicU64,
     compression: Compression,
     max_value: u32,
     stats: Arc<Stats>,
@@ -89,10 +212,27 @@ pub struct Engine<B: Backend> {
     /// Of a read as a whole, which takes several steps; `None` where nothing is waited for.
     deadline: Option<Duration>,
     reclaimer: Option<Reclaimer>,
+    l1: Option<L1>,
+    /// The other stores of this process at the same place; `None` in process memory, which knows its handles.
+    neighbours: Option<Arc<Neighbours>>,
+}
+
+/// What is kept in JavaScript.
+struct L1 {
+    slots: Arc<Slots>,
+    ttl_ms: Option<u64>,
+    /// The backend judges tags as it reads an entry, and not by `Backend::records` afterwards.
+    judges_in_reading: bool,
 }
 
 impl<B: Backend> Engine<B> {
-    pub fn new(backend: B, config: &Config, events: Events, runtime: &Handle) -> Result<Arc<Self>> {
+    pub fn new(
+        backend: B,
+        config: &Config,
+        events: Events,
+        runtime: &Handle,
+        slots: Option<Arc<Slots>>,
+    ) -> Result<Arc<Self>> {
         let mut compression = config.compression.resolve()?;
         if !B::WIRE {
             // Values in process memory stay raw unless compression was asked for.
@@ -101,9 +241,15 @@ impl<B: Backend> Engine<B> {
             }
             compression.threshold = config.compression.threshold.unwrap_or(MEMORY_THRESHOLD);
         }
+        let place = config.backend.place(&Keyspace::new(&config.prefix)?);
+        let neighbours = place.map(|place| Neighbours::at(place, slots.as_ref()));
         Ok(Arc::new_cyclic(|engine| Engine {
+            neighbours,
             backend: Arc::new(backend),
             misses: MissMemory::new(config.miss_memory),
+            unacknowledged: Unacknowledged::default(),
+            patience: PATIENCE.max(Duration::from_millis(config.miss_memory.ms) + Duration::from_secs(1)),
+            caller_clock: AtomicU64::new(0),
             compression,
             max_value: config.max_value_bytes,
             stats: Arc::default(),
@@ -112,11 +258,21 @@ impl<B: Backend> Engine<B> {
             corrupt_warned: Mutex::new(None),
             deadline: config.backend.command_ms().map(Duration::from_millis),
             reclaimer: B::WIRE.then(|| Reclaimer::start(engine.clone(), runtime)),
+            l1: slots.map(|slots| L1 {
+                slots,
+                ttl_ms: config.l1.and_then(|l1| l1.ttl_ms),
+                judges_in_reading: !B::WIRE,
+            }),
         }))
     }
 
     pub fn stats(&self) -> Snapshot {
         self.stats.snapshot()
+    }
+
+    /// The counters of the values kept in JavaScript, where some are.
+    pub fn slots(&self) -> Option<&Arc<Slots>> {
+        self.l1.as_ref().map(|l1| &l1.slots)
     }
 
     pub fn backend(&self) -> &B {
@@ -172,18 +328,20 @@ impl AnyEngine {
     /// Returns at once; connections are made in the background.
     pub fn open(config: Config, events: Events, runtime: &Handle) -> Result<Self> {
         let space = Keyspace::new(&config.prefix)?;
+        let slots = config.l1.map(|_| Slots::new(config.backend.tells()));
         Ok(match &config.backend {
             BackendConfig::Memory(memory) => {
-                let backend = MemoryBackend::open(&space, memory)?;
-                AnyEngine::Memory(Engine::new(backend, &config, events, runtime)?)
+                let backend = MemoryBackend::open(&space, memory, slots.as_ref())?;
+                AnyEngine::Memory(Engine::new(backend, &config, events, runtime, slots)?)
             }
             BackendConfig::Redis(redis) => {
-                let backend = RedisBackend::open(space, redis, events.clone(), runtime)?;
-                AnyEngine::Redis(Engine::new(backend, &config, events, runtime)?)
+                let backend = RedisBackend::open(space, redis, events.clone(), runtime, slots.clone())?;
+                AnyEngine::Redis(Engine::new(backend, &config, events, runtime, slots)?)
             }
             BackendConfig::Memcached(memcached) => {
-                let backend = MemcachedBackend::open(space, memcached, events.clone(), runtime)?;
-                AnyEngine::Memcached(Engine::new(backend, &config, events, runtime)?)
+                let backend =
+                    MemcachedBackend::open(space, memcached, events.clone(), runtime, slots.clone())?;
+                AnyEngine::Memcached(Engine::new(backend, &config, events, runtime, slots)?)
             }
         })
     }
@@ -191,6 +349,11 @@ impl AnyEngine {
     /// Whether a batch is answered at its first poll, so that it need not leave the calling thread.
     pub fn immediate(&self) -> bool {
         each!(self, engine => !engine.heavy())
+    }
+
+    /// Whether a small batch would be sent by the thread that brings it, so that it need not wake the runtime.
+    pub fn is_idle(&self) -> bool {
+        each!(self, engine => engine.backend().is_idle())
     }
 
     /// Runs a batch. `deliver(first, outcomes)` is called as parts of it finish, in any order, each operation once.
@@ -201,6 +364,10 @@ impl AnyEngine {
     /// Answers an operation without doing it, for want of room.
     pub fn turn_away(&self, op: &Op) -> Outcome {
         each!(self, engine => engine.turn_away(op))
+    }
+
+    pub fn slots(&self) -> Option<&Arc<Slots>> {
+        each!(self, engine => engine.slots())
     }
 
     pub fn stats(&self) -> Snapshot {

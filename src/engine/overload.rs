@@ -7,7 +7,7 @@ use crate::tags::Epoch;
 use std::time::Instant;
 
 /// What an operation takes beside its own bytes, with its task and its requests: about what was seen in an outage.
-const OVERHEAD: usize = 2048;
+pub const OVERHEAD: usize = 2048;
 
 impl Op {
     /// Bytes that it takes until it is answered.
@@ -15,16 +15,31 @@ impl Op {
         let names = |tags: &[String]| tags.iter().map(|tag| tag.len() + size_of::<String>()).sum::<usize>();
         OVERHEAD
             + match self {
-                Op::Get { key, .. } => key.len(),
+                Op::Get { key, .. } | Op::Has { key } | Op::Read { key, .. } => key.len(),
+                Op::Take { key } | Op::Expire { key } | Op::Keys { prefix: key, .. } => key.len(),
+                Op::Lock { key, owner, .. } | Op::Unlock { key, owner } => key.len() + owner.len(),
+                Op::Publish { channel, payload } => channel.len() + payload.len(),
+                Op::Subscribe { channel } | Op::Unsubscribe { channel } => channel.len(),
+                Op::GetMany { keys } => names(keys) + keys.len() * OVERHEAD / 8,
                 Op::GetTags { tags } => names(tags),
-                Op::Set { key, value, tags, .. } => key.len() + value.len() + names(tags),
+                Op::Set { key, value, tags, .. } => key.len() + value.weight() + names(tags),
                 Op::Clear { key, tags, .. } => key.as_ref().map_or(0, String::len) + names(tags),
             }
     }
 
-    /// Whether a cache may leave it undone. A clear never: what it is to remove would be served.
+    /// Whether a cache may leave it undone. A clear never: what it is to remove would be served. Nor an unlock: others
+    /// wait for it, and would ask until the lock ends by itself. Nor the beginning or end of a subscription, of which
+    /// there are few.
     pub fn may_be_refused(&self) -> bool {
-        !matches!(self, Op::Clear { .. } | Op::Set { ttl: None, .. })
+        !matches!(
+            self,
+            Op::Clear { .. }
+                | Op::Expire { .. }
+                | Op::Unlock { .. }
+                | Op::Subscribe { .. }
+                | Op::Unsubscribe { .. }
+                | Op::Set { ttl: None, .. }
+        )
     }
 }
 
@@ -37,7 +52,12 @@ impl<B: Backend> Engine<B> {
             "More work is waiting than fits in memory (64 MB); the server is too slow for it, or away. Ask for less at a time.",
         );
         self.stats.failed(&error);
-        if let Op::Get { key, remember: true } = op {
+        let missed = match op {
+            Op::Get { key, remember: true, .. } => std::slice::from_ref(key),
+            Op::GetMany { keys } => keys,
+            _ => &[],
+        };
+        for key in missed {
             self.misses.remember(key, Guard { epoch: Epoch::NONE, lease: None }, Instant::now());
         }
         Outcome::Failed(error)
@@ -59,8 +79,13 @@ mod tests {
             tags: vec!["t".into()],
             ttl,
             auto: true,
+            ticket: None,
+            times: None,
         };
         assert!(!Op::Clear { key: Some(key.clone()), tags: vec![], raise: Raise::All }.may_be_refused());
+        assert!(!Op::Expire { key: key.clone() }.may_be_refused());
+        assert!(!Op::Unlock { key: key.clone(), owner: "o".into() }.may_be_refused());
+        assert!(Op::Lock { key: key.clone(), owner: "o".into(), ms: 1 }.may_be_refused());
         assert!(!set(None).may_be_refused());
         assert!(set(Some(crate::ttl::Ttl::Ms(1))).may_be_refused());
         assert!(set(None).weight() > 1000 + OVERHEAD);

@@ -1,19 +1,19 @@
 //! Reading: entries and epoch in one batch, then the records of their tags, then judgement.
 
-use super::{Engine, Outcome};
-use crate::backend::{Backend, Found, Guard, Kept, Lease, ReadReply};
+use super::batch::How;
+use super::{Engine, L1, Outcome, Reading, TICKET_PATIENCE, ticket};
+use crate::backend::{Backend, Found, Guard, Kept, Lease, ReadReply, Seen};
 use crate::clock::UnixMs;
 use crate::codec::compression::decompress;
 use crate::codec::envelope::{self, Header};
 use crate::codec::text::Value;
 use crate::error::{Code, Error, Result};
-use crate::tags::{self, Epoch};
+use crate::l1::{Slots, Stamp, UNHEARD_MS};
+use crate::net::clock::timeout_at;
+use crate::tags::{self, Epoch, Validity};
+use crate::ttl::Times;
 use bytes::Bytes;
-use std::collections::{BTreeSet, HashMap, HashSet};
-use std::time::Instant;
-
-/// Entries read at a time for a list by tags.
-const LIST_CHUNK: usize = 64;
+use std::time::{Duration, Instant};
 
 /// What a read made of one key.
 pub(super) enum Judged {
@@ -29,9 +29,11 @@ pub(super) enum Judged {
 pub(super) struct Live {
     pub kept: Kept,
     pub tags: Tags,
-    /// `None` in process memory.
-    pub seen: Option<(Bytes, Option<Lease>)>,
+    pub seen: Seen,
     pub expires_at: UnixMs,
+    pub times: Option<Times>,
+    /// A miss for all who did not ask for it.
+    pub stale: bool,
 }
 
 pub(super) enum Tags {
@@ -49,17 +51,32 @@ impl Tags {
 }
 
 impl<B: Backend> Engine<B> {
-    pub(super) async fn gets(&self, keys: &[String], remember: bool, now: UnixMs) -> Vec<Outcome> {
-        let (epoch, judged) = match self.in_time(self.look(keys, remember, now)).await {
+    pub(super) async fn gets(&self, keys: &[String], how: How, now: UnixMs) -> Vec<Outcome> {
+        let remember = matches!(how, How::Value { remember: true, .. });
+        let l1 = self.l1.as_ref().filter(|_| how.stamps());
+        // Before anything is sent: what changes from now on makes the stamp worthless.
+        let mut stamps: Vec<Stamp> =
+            l1.map_or_else(Vec::new, |l1| keys.iter().map(|key| l1.slots.stamp(key)).collect());
+        let exact = self.backend.exact();
+        let lease = match how {
+            How::Ticket { .. } => Some(TICKET_PATIENCE),
+            _ => remember.then_some(self.patience),
+        };
+        let (epoch, judged) = match self.in_time(self.look(keys, lease, now, &mut stamps)).await {
             Ok(looked) => looked,
             Err(error) => (Epoch::NONE, keys.iter().map(|_| Judged::Failed(error.clone())).collect()),
         };
         let clock = Instant::now();
         let mut out = Vec::with_capacity(keys.len());
+        let mut stamps = stamps.into_iter();
         for (key, judged) in keys.iter().zip(judged) {
-            let (outcome, lease) = match judged {
-                Judged::Live(live) => (self.unpack(live), None),
-                Judged::Gone { lease, .. } => (Outcome::Miss, lease),
+            let stamp = stamps.next();
+            let (live, lease) = match judged {
+                Judged::Live(live) => {
+                    let lease = live.seen.lease();
+                    (Some(live), lease)
+                }
+                Judged::Gone { lease, .. } => (None, lease),
                 Judged::Failed(error) => {
                     self.stats.failed(&error);
                     // The caller takes it for a miss: its set is born invalid.
@@ -70,12 +87,30 @@ impl<B: Backend> Engine<B> {
                     continue;
                 }
             };
-            if matches!(outcome, Outcome::Hit(_)) {
+            let guard = Guard { epoch, lease };
+            let fresh = live.as_ref().is_some_and(|live| !live.stale);
+            let ends = live.as_ref().map_or(0, Live::fresh_until);
+            let outcome = match (how, live) {
+                (How::Presence, _) => Outcome::Is(fresh),
+                (How::Ticket { times, .. }, live) => self.ticketed(live, guard, times),
+                (How::Value { .. }, Some(live)) if fresh => self.unpack(live.kept),
+                (How::Value { .. }, _) => Outcome::Miss,
+            };
+            let outcome = match (outcome, l1, stamp) {
+                (Outcome::Hit(value), Some(l1), Some(stamp)) => l1.stamped(value, stamp, ends, now, exact),
+                (outcome, ..) => outcome,
+            };
+            let hit = match &outcome {
+                Outcome::Hit(_) | Outcome::Stamped(..) | Outcome::Is(true) => true,
+                Outcome::Read(reading) => fresh && reading.value.is_some(),
+                _ => false,
+            };
+            if hit {
                 self.stats.hits.add(1);
             } else {
                 self.stats.misses.add(1);
                 if remember {
-                    self.misses.remember(key, Guard { epoch, lease }, clock);
+                    self.misses.remember(key, guard, clock);
                 }
             }
             out.push(outcome);
@@ -83,21 +118,23 @@ impl<B: Backend> Engine<B> {
         out
     }
 
-    /// The live entries that carry any of the tags, each once.
-    pub(super) async fn get_tags(&self, wanted: &[String], now: UnixMs) -> Outcome {
-        match self.in_time(self.list(wanted, now)).await.and_then(|listed| listed) {
-            Ok(values) => Outcome::List(values),
-            Err(error) => {
-                self.stats.failed(&error);
-                Outcome::Failed(error)
-            }
+    fn ticketed(&self, live: Option<Live>, guard: Guard, wanted: bool) -> Outcome {
+        let reading = |value: Option<Value>, stale, times| {
+            Outcome::Read(Box::new(Reading { value, ticket: ticket::write(guard), stale, times }))
+        };
+        let Some(Live { kept, stale, times, .. }) = live else { return reading(None, false, None) };
+        match self.unpack(kept) {
+            Outcome::Hit(value) if !stale && !wanted => Outcome::Hit(value),
+            Outcome::Hit(value) => reading(Some(value), stale, times),
+            Outcome::Miss => reading(None, false, None),
+            failed => failed,
         }
     }
 
     /// Each step of a read has the backend's deadline; so has the whole.
-    async fn in_time<T>(&self, read: impl Future<Output = T>) -> Result<T> {
+    pub(super) async fn in_time<T>(&self, read: impl Future<Output = T>) -> Result<T> {
         let Some(deadline) = self.deadline else { return Ok(read.await) };
-        tokio::time::timeout(deadline, read).await.map_err(|_| {
+        timeout_at(tokio::time::Instant::now() + deadline, read).await.map_err(|_| {
             Error::timeout(format!(
                 "The server did not answer all of a read within {} ms (commandTimeout); raise it if the server is that far away.",
                 deadline.as_millis()
@@ -105,64 +142,46 @@ impl<B: Backend> Engine<B> {
         })
     }
 
-    async fn list(&self, wanted: &[String], now: UnixMs) -> Result<Vec<Value>> {
-        let mut seen = HashSet::new();
-        let mut values = Vec::new();
-        for tag in wanted.iter().collect::<BTreeSet<_>>() {
-            let mut cursor = Some(0);
-            let (mut live, mut dead) = (0, 0);
-            while let Some(at) = cursor {
-                let page = self.backend.members(tag, at, now).await?;
-                cursor = page.next;
-                let fresh: Vec<String> =
-                    page.keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
-                for keys in fresh.chunks(LIST_CHUNK) {
-                    for judged in self.look(keys, false, now).await.1 {
-                        match judged {
-                            Judged::Live(entry) if tag == crate::key::STAR || entry.tags.holds(tag) => {
-                                live += 1;
-                                if let Outcome::Hit(value) = self.unpack(entry) {
-                                    values.push(value);
-                                }
-                            }
-                            Judged::Live(_) | Judged::Gone { .. } => dead += 1,
-                            Judged::Failed(error) => return Err(error),
-                        }
-                    }
-                }
-            }
-            if dead > live
-                && let Some(reclaimer) = &self.reclaimer
-            {
-                reclaimer.sweep(tag);
-            }
-        }
-        Ok(values)
-    }
-
-    /// Reads and judges; the epoch is the one read with the entries.
-    pub(super) async fn look(&self, keys: &[String], lease: bool, now: UnixMs) -> (Epoch, Vec<Judged>) {
+    /// Reads and judges; the epoch is the one read with the entries. `stamps`: of the keys, or none.
+    pub(super) async fn look(
+        &self,
+        keys: &[String],
+        lease: Option<Duration>,
+        now: UnixMs,
+        stamps: &mut [Stamp],
+    ) -> (Epoch, Vec<Judged>) {
         match self.backend.read(keys, now, lease).await {
             Err(error) => (Epoch::NONE, keys.iter().map(|_| Judged::Failed(error.clone())).collect()),
             Ok(reply) => {
                 let epoch = reply.epoch;
-                (epoch, self.judge(keys, reply, now).await)
+                (epoch, self.judge(keys, reply, now, stamps).await)
             }
         }
     }
 
-    async fn judge(&self, keys: &[String], reply: ReadReply, now: UnixMs) -> Vec<Judged> {
+    async fn judge(
+        &self,
+        keys: &[String],
+        reply: ReadReply,
+        now: UnixMs,
+        stamps: &mut [Stamp],
+    ) -> Vec<Judged> {
         let mut opened: Vec<Opened> = Vec::with_capacity(keys.len());
         for (key, found) in keys.iter().zip(reply.found) {
             opened.push(match found {
                 Err(error) => Opened::Judged(Judged::Failed(error)),
                 Ok(Found::Absent(lease)) => Opened::Judged(Judged::Gone { lease, seen: None }),
-                Ok(Found::Live(entry)) => Opened::Judged(Judged::Live(Live {
-                    kept: entry.value.clone(),
-                    expires_at: entry.expires_at,
-                    tags: Tags::Memory(entry),
-                    seen: None,
-                })),
+                Ok(Found::Live(entry, stale)) => {
+                    self.stats.stale.add(stale.into());
+                    Opened::Judged(Judged::Live(Live {
+                        kept: entry.value.clone(),
+                        expires_at: entry.expires_at,
+                        times: entry.times,
+                        tags: Tags::Memory(entry.clone()),
+                        seen: Seen::Live(entry),
+                        stale,
+                    }))
+                }
                 Ok(Found::Wire(bytes, lease)) => self.open_envelope(key, bytes, lease, now),
             });
         }
@@ -174,21 +193,40 @@ impl<B: Backend> Engine<B> {
         }
         names.sort_unstable();
         names.dedup();
+        if let Some(slots) = self.slots() {
+            opened.iter().zip(stamps).for_each(|(one, stamp)| one.stamp(slots, stamp));
+        }
         let records = if names.is_empty() { Ok(Vec::new()) } else { self.backend.records(&names).await };
         let (records, unknown) = match records {
             Ok(records) => (records, None),
             Err(error) => (vec![None; names.len()], Some(error)),
         };
-        let records: HashMap<String, _> = names.into_iter().map(str::to_owned).zip(records).collect();
-        let verdict = |candidate: Candidate| {
+        let record =
+            |tag: &String| names.binary_search(&tag.as_str()).ok().and_then(|at| records.get(at)?.as_ref());
+        let validity = |header: &Header| {
+            let records = std::iter::once(reply.star.as_ref()).chain(header.tags.iter().map(record));
+            tags::judge(header.epoch, header.auto, header.times.as_ref(), now, records)
+        };
+        // All of them first: the names that the records go by are the entries' own.
+        let verdicts: Vec<_> = opened
+            .iter()
+            .map(|one| match one {
+                Opened::Sound(candidate) => validity(&candidate.header),
+                Opened::Judged(_) => Validity::Valid,
+            })
+            .collect();
+        let judged = |candidate: Candidate, verdict| {
             let Candidate { header, payload, bytes, lease } = candidate;
             if let (Some(error), false) = (&unknown, header.tags.is_empty()) {
                 return Judged::Failed(error.clone());
             }
-            let of_tags = header.tags.iter().map(|tag| records.get(tag).and_then(Option::as_ref));
-            if !tags::valid(header.epoch, header.auto, std::iter::once(reply.star.as_ref()).chain(of_tags)) {
-                self.stats.invalidated.add(1);
-                return Judged::Gone { lease, seen: Some(bytes) };
+            match verdict {
+                Validity::Valid => {}
+                Validity::Stale => self.stats.stale.add(1),
+                Validity::Invalid => {
+                    self.stats.invalidated.add(1);
+                    return Judged::Gone { lease, seen: Some(bytes) };
+                }
             }
             Judged::Live(Live {
                 kept: Kept::Packed {
@@ -198,15 +236,20 @@ impl<B: Backend> Engine<B> {
                     binary: header.binary,
                 },
                 tags: Tags::Wire(header.tags),
-                seen: Some((bytes, lease)),
+                seen: Seen::Wire(bytes, lease),
                 expires_at: header.expires_at,
+                times: header.times,
+                stale: verdict == Validity::Stale,
             })
         };
-        let judged = opened.into_iter().map(|one| match one {
-            Opened::Judged(judged) => judged,
-            Opened::Sound(candidate) => verdict(candidate),
-        });
-        judged.collect()
+        opened
+            .into_iter()
+            .zip(verdicts)
+            .map(|(one, verdict)| match one {
+                Opened::Judged(judged) => judged,
+                Opened::Sound(candidate) => judged(candidate, verdict),
+            })
+            .collect()
     }
 
     fn open_envelope(&self, key: &str, bytes: Bytes, lease: Option<Lease>, now: UnixMs) -> Opened {
@@ -227,8 +270,8 @@ impl<B: Backend> Engine<B> {
         }
     }
 
-    fn unpack(&self, live: Live) -> Outcome {
-        let value = match live.kept {
+    pub(super) fn unpack(&self, kept: Kept) -> Outcome {
+        let value = match kept {
             Kept::Plain(value) => Ok(value),
             Kept::Packed { codec, payload, raw_len, binary } => {
                 decompress(codec, payload, raw_len as usize).and_then(|raw| Value::from_payload(raw, binary))
@@ -249,6 +292,41 @@ impl<B: Backend> Engine<B> {
 enum Opened {
     Judged(Judged),
     Sound(Candidate),
+}
+
+impl Opened {
+    fn stamp(&self, slots: &Slots, stamp: &mut Stamp) {
+        match self {
+            Opened::Sound(candidate) => stamp.tags(slots, candidate.header.tags.iter().map(String::as_str)),
+            Opened::Judged(Judged::Live(Live { tags: Tags::Memory(entry), .. })) => {
+                stamp.tags(slots, entry.tags.iter().map(|tag| tag.as_ref()));
+            }
+            Opened::Judged(_) => {}
+        }
+    }
+}
+
+impl Live {
+    /// Until when a plain get is given it.
+    fn fresh_until(&self) -> UnixMs {
+        self.times.map_or(self.expires_at, |times| times.fresh_until.min(self.expires_at))
+    }
+}
+
+impl L1 {
+    /// A value with what it takes to keep it, unless it can no longer be kept. `exact`: when the read was sent, every
+    /// change by anyone was told.
+    fn stamped(&self, value: Value, stamp: Stamp, ends: UnixMs, now: UnixMs, exact: bool) -> Outcome {
+        // Process memory judges tags as it reads, before their counters were looked at: a worker thread may have
+        // cleared one in between.
+        if self.judges_in_reading && self.slots.tags_changed(&stamp) {
+            return Outcome::Hit(value);
+        }
+        let bound = self.ttl_ms.or((!exact).then_some(UNHEARD_MS));
+        let ends = bound.map_or(ends, |ms| ends.min(now.saturating_add(ms)));
+        let wide = matches!(value, Value::Utf16(_));
+        Outcome::Stamped(value, stamp.units(ends, wide))
+    }
 }
 
 /// A sound envelope whose tags are not judged yet.

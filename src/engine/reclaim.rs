@@ -6,10 +6,10 @@
 use super::Engine;
 use super::read::Judged;
 use crate::backend::{Backend, Dead};
-use crate::clock;
 use crate::ttl::NEVER;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Weak;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -142,10 +142,10 @@ impl<B: Backend> Engine<B> {
         let mut cursor = Some(0);
         let mut expiries = Vec::new();
         while let Some(at) = cursor {
-            let page = self.backend.members(tag, at, clock::now()).await.ok()?;
+            let page = self.backend.members(tag, at, self.caller_clock.load(Relaxed)).await.ok()?;
             cursor = page.next;
             for keys in page.keys.chunks(PAGE) {
-                let (_, judged) = self.look(keys, false, clock::now()).await;
+                let (_, judged) = self.look(keys, None, self.caller_clock.load(Relaxed), &mut []).await;
                 let mut dead = Vec::new();
                 for (key, judged) in keys.iter().zip(judged) {
                     let (seen, retagged) = match judged {
@@ -155,7 +155,7 @@ impl<B: Backend> Engine<B> {
                             expiries.push(live.expires_at);
                             continue;
                         }
-                        Judged::Live(live) => (live.seen, true),
+                        Judged::Live(live) => (live.seen.wire(), true),
                     };
                     dead.push(Dead { key: key.clone(), seen, retagged });
                 }
@@ -176,7 +176,7 @@ impl<B: Backend> Engine<B> {
         let half = expiries.len() / 2;
         let (_, median, _) = expiries.select_nth_unstable(half);
         let (least, most) = LOOK_AGAIN_MS;
-        Some(Duration::from_millis(median.saturating_sub(clock::now()).clamp(least, most)))
+        Some(Duration::from_millis(median.saturating_sub(self.caller_clock.load(Relaxed)).clamp(least, most)))
     }
 }
 

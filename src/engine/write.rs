@@ -6,7 +6,7 @@ use crate::backend::{Backend, Body, Clear, Guard, Kept, Write, Written};
 use crate::clock::UnixMs;
 use crate::codec::compression::compress;
 use crate::codec::envelope::{self, Codec, Header, MAX_TAGS};
-use crate::codec::text::Value;
+use crate::codec::text::{Value, utf8};
 use crate::error::{Code, Error, Result};
 use crate::key::STAR;
 use crate::tags::{Epoch, Raise};
@@ -20,12 +20,15 @@ impl<B: Backend> Engine<B> {
         let mut out: Vec<Option<Outcome>> = Vec::with_capacity(sets.len());
         let mut writes = Vec::with_capacity(sets.len());
         let mut guards = Vec::with_capacity(sets.len());
+        let ticketed = sets.iter().filter(|set| B::WIRE && set.ticket.is_some());
+        let counted = self.unacknowledged.begin(ticketed.map(|set| set.key.clone()).collect());
         for set in sets {
-            let guard = self.misses.take(&set.key, clock);
+            let ticketed = set.ticket.is_some();
+            let guard = set.ticket.or_else(|| self.misses.take(&set.key, clock));
             let key = set.key.clone();
             match self.prepare(set, guard, now) {
                 Ok(write) => {
-                    guards.push((key, guard));
+                    guards.push((key, guard, ticketed));
                     writes.push(write);
                     out.push(None);
                 }
@@ -36,12 +39,14 @@ impl<B: Backend> Engine<B> {
             }
         }
         let written = if writes.is_empty() { Vec::new() } else { self.backend.write(writes, now).await };
-        let mut wrote =
-            written.into_iter().zip(guards).map(|(written, (key, guard))| self.wrote(&key, guard, written));
+        drop(counted);
+        let mut wrote = written.into_iter().zip(guards).map(|(written, (key, guard, ticketed))| {
+            self.wrote((!ticketed).then_some(&*key), guard, written)
+        });
         let out =
             out.into_iter().map(|done| done.or_else(|| wrote.next()).unwrap_or(Outcome::Done)).collect();
         if let Some(reclaimer) = &self.reclaimer {
-            self.backend.crowded().iter().for_each(|tag| reclaimer.sweep_now(tag));
+            self.backend.crowded(now).iter().for_each(|tag| reclaimer.sweep_now(tag));
         }
         out
     }
@@ -85,7 +90,7 @@ impl<B: Backend> Engine<B> {
     }
 
     fn prepare(&self, set: SetOp, guard: Option<Guard>, now: UnixMs) -> Result<Write> {
-        let SetOp { key, value, mut tags, ttl, auto } = set;
+        let SetOp { key, value, mut tags, ttl, auto, ticket: _, times } = set;
         tags.retain(|tag| tag != STAR);
         tags.sort_unstable();
         tags.dedup();
@@ -97,6 +102,7 @@ impl<B: Backend> Engine<B> {
         }
         let (raw, binary) = match value {
             Input::Text(bytes) => (bytes, false),
+            Input::Wide(units) => (utf8(&units), false),
             Input::Binary(bytes) => (bytes, true),
         };
         // `split` kept longer ones away, and the cap is a u32.
@@ -113,6 +119,7 @@ impl<B: Backend> Engine<B> {
                 raw_len,
                 tags: tags.clone(),
                 key: self.backend.hashes(&key).then(|| key.clone()),
+                times,
             };
             let entry = envelope::encode(&header, &packed)?;
             self.stats.bytes_stored.add(entry.len() as u64);
@@ -126,29 +133,30 @@ impl<B: Backend> Engine<B> {
                 _ => Kept::Plain(Value::from_payload(Bytes::from(raw), binary)?),
             })
         };
-        Ok(Write { key, tags, auto, ttl, guard, body })
+        Ok(Write { key, tags, auto, ttl, times, guard, body })
     }
 
-    fn wrote(&self, key: &str, guard: Option<Guard>, written: Result<Written>) -> Outcome {
+    /// `remembered`: the key, where the guard came of the memory of misses.
+    fn wrote(&self, remembered: Option<&str>, guard: Option<Guard>, written: Result<Written>) -> Outcome {
         match written {
             Ok(Written::Stored(lease)) => {
                 self.stats.sets.add(1);
                 match guard {
                     None => self.stats.unguarded_sets.add(1),
                     Some(guard) => {
-                        if let Some(lease) = lease {
+                        if let (Some(lease), Some(key)) = (lease, remembered) {
                             self.misses.renew(key, guard, lease);
                         }
                     }
                 }
-                Outcome::Done
+                Outcome::Is(true)
             }
             Ok(Written::Stale) => {
                 // Refused for want of an epoch (the get before it failed), no clear was in the way.
                 if guard.is_none_or(|guard| guard.epoch != Epoch::NONE) {
                     self.stats.stale_sets.add(1);
                 }
-                Outcome::Done
+                Outcome::Is(false)
             }
             Err(error) => {
                 self.stats.failed(&error);

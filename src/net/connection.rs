@@ -2,9 +2,10 @@
 //! other, and one wake of the task takes all that is ready.
 
 use super::greeting::{Greeting, MAX_REPLY, endless};
+use super::lane::Lane;
 use super::link::Protocol;
 use super::outgoing::Outgoing;
-use super::request::{Inbox, Message, Pending, Request, Shared, gone};
+use super::request::{Asked, Inbox, Message, Pending, Request, Shared, gone};
 use crate::error::{Error, Result};
 use bytes::BytesMut;
 use std::collections::VecDeque;
@@ -42,10 +43,10 @@ pub(super) enum Ending {
 pub(super) struct Connection<P: Protocol> {
     greeted: Greeting<P>,
     shared: Arc<Shared>,
+    lane: Arc<Lane<P::Reply>>,
     outgoing: Outgoing,
-    in_flight: VecDeque<Pending<P::Reply>>,
     taken: Vec<Message<P::Reply>>,
-    /// Set for some earlier front of `in_flight`; moved on when it fires, so that requests cost no timer of their own.
+    /// Set for some earlier front of what is in flight; moved on when it fires, so that requests cost no timer of their own.
     watchdog: Pin<Box<Sleep>>,
     is_watching: bool,
     incarnation: u64,
@@ -54,12 +55,17 @@ pub(super) struct Connection<P: Protocol> {
 }
 
 impl<P: Protocol> Connection<P> {
-    pub(super) fn new(greeted: Greeting<P>, incarnation: u64, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        greeted: Greeting<P>,
+        incarnation: u64,
+        shared: Arc<Shared>,
+        lane: Arc<Lane<P::Reply>>,
+    ) -> Self {
         Connection {
             greeted,
             shared,
+            lane,
             outgoing: Outgoing::default(),
-            in_flight: VecDeque::new(),
             taken: Vec::with_capacity(TAKEN),
             watchdog: Box::pin(sleep_until(Instant::now())),
             is_watching: false,
@@ -77,23 +83,29 @@ impl<P: Protocol> Connection<P> {
         for request in std::mem::take(&mut inbox.waiting) {
             self.enqueue(request);
         }
+        self.lane.lock().open(&self.greeted.stream, self.incarnation);
         poll_fn(|cx| self.poll(cx, inbox)).await
     }
 
     /// Lets go of the socket, then of what was in flight: the stream is gone before anyone hears of it.
     pub(super) fn into_pending(self) -> VecDeque<Pending<P::Reply>> {
-        self.in_flight
+        self.lane.lock().close()
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox<P::Reply>) -> Poll<Ending> {
         loop {
-            let mut progress = self.take(cx, inbox);
-            match self.write(cx) {
-                Ok(wrote) => progress |= wrote,
+            // First of all: what comes while the server has hung up must not be written to it, but wait for the next
+            // connection.
+            let mut progress = match self.read(cx) {
+                Ok(read) => read,
+                Err(why) => return Poll::Ready(Ending::Lost(why)),
+            };
+            match self.take(cx, inbox) {
+                Ok(took) => progress |= took,
                 Err(why) => return Poll::Ready(Ending::Lost(why)),
             }
-            match self.read(cx) {
-                Ok(read) => progress |= read,
+            match self.write(cx) {
+                Ok(wrote) => progress |= wrote,
                 Err(why) => return Poll::Ready(Ending::Lost(why)),
             }
             // Tokio's budget makes one of them pend, and wakes this task again, if the peer never does.
@@ -101,16 +113,22 @@ impl<P: Protocol> Connection<P> {
                 break;
             }
         }
-        if inbox.is_over && self.in_flight.is_empty() && self.outgoing.is_empty() {
+        let is_written = self.outgoing.is_empty();
+        let mut lane = self.lane.lock();
+        if is_written {
+            lane.wrote(inbox.taken);
+        }
+        if inbox.is_over && lane.in_flight.is_empty() && is_written {
             return Poll::Ready(Ending::Drained);
         }
+        drop(lane);
         // After reading: a reply that has arrived is in time.
         self.watch(cx)
     }
 
-    fn take(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox<P::Reply>) -> bool {
+    fn take(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox<P::Reply>) -> Result<bool> {
         if inbox.is_over {
-            return false;
+            return Ok(false);
         }
         let mut taken = std::mem::take(&mut self.taken);
         let progress = match inbox.messages.poll_recv_many(cx, &mut taken, TAKEN) {
@@ -120,16 +138,25 @@ impl<P: Protocol> Connection<P> {
                 true
             }
             Poll::Ready(_) => {
+                let is_gone = self.lane.lock().is_silent() && self.greeted.stream.is_hung_up();
                 for message in taken.drain(..) {
-                    if let Some(request) = inbox.open(Some(message)) {
-                        self.enqueue(request);
+                    match inbox.open(Some(message)) {
+                        Some(Asked::Request(request)) if is_gone => inbox.waiting.push_back(request),
+                        Some(Asked::Request(request)) => self.enqueue(request),
+                        Some(Asked::Rest { incarnation, bytes }) if incarnation == self.incarnation => {
+                            self.outgoing.push(bytes);
+                        }
+                        _ => {}
                     }
+                }
+                if is_gone {
+                    return Err(self.lost("the server hung up"));
                 }
                 true
             }
         };
         self.taken = taken;
-        progress
+        Ok(progress)
     }
 
     fn enqueue(&mut self, request: Request<P::Reply>) {
@@ -144,7 +171,7 @@ impl<P: Protocol> Connection<P> {
         if pending.expects_none() {
             pending.answer();
         } else {
-            self.in_flight.push_back(pending);
+            self.lane.lock().in_flight.push_back(pending);
         }
     }
 
@@ -202,13 +229,18 @@ impl<P: Protocol> Connection<P> {
                 Ok(None) => return Ok(delivered),
                 Err(why) => return Err(self.lost(why.message)),
             };
-            let Some(front) = self.in_flight.front_mut() else {
+            let mut lane = self.lane.lock();
+            lane.heard();
+            let Some(front) = lane.in_flight.front_mut() else {
+                drop(lane);
                 return Err(self.lost("it sent a reply that nothing was waiting for"));
             };
             delivered = true;
             if front.take(reply) {
                 self.has_answered = true;
-                if let Some(answered) = self.in_flight.pop_front() {
+                let answered = lane.in_flight.pop_front();
+                drop(lane);
+                if let Some(answered) = answered {
                     answered.answer();
                 }
             }
@@ -216,23 +248,37 @@ impl<P: Protocol> Connection<P> {
     }
 
     fn watch(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
-        let Some(front) = self.in_flight.front() else { return Poll::Pending };
-        let deadline = front.deadline;
-        if !self.is_watching {
-            self.watchdog.as_mut().reset(deadline);
-            self.is_watching = true;
-        }
-        while self.watchdog.as_mut().poll(cx).is_ready() {
-            if deadline <= Instant::now() {
+        loop {
+            let mut lane = self.lane.lock();
+            let front = lane.in_flight.front().map(|first| first.deadline);
+            if !self.is_watching {
+                lane.watched(front.is_some());
+                let Some(deadline) = front else { return Poll::Pending };
+                self.watchdog.as_mut().reset(deadline);
+                self.is_watching = true;
+            }
+            drop(lane);
+            if self.watchdog.as_mut().poll(cx).is_pending() {
+                return Poll::Pending;
+            }
+            if front.is_some_and(|deadline| deadline <= Instant::now()) {
                 return Poll::Ready(Ending::Overdue(self.shared.overdue()));
             }
-            self.watchdog.as_mut().reset(deadline);
+            self.is_watching = false;
         }
-        Poll::Pending
     }
 
     fn lost(&self, why: impl std::fmt::Display) -> Error {
         Error::connection(format!("The connection to {} was lost: {why}.", self.shared.server))
+    }
+}
+
+/// The lane's handle on the socket goes with it, else the server would never see it closed.
+impl<P: Protocol> Drop for Connection<P> {
+    fn drop(&mut self) {
+        // The lock is given back first: whoever waits for one of these is woken by its end.
+        let pending = self.lane.lock().close();
+        drop(pending);
     }
 }
 
@@ -284,7 +330,9 @@ mod tests {
         let place = shared.place(1).unwrap();
         let pending = Pending::new(1, Instant::now() + Duration::from_secs(5), answer, place);
         messages.send(Message::Request(Request { bytes: vec![0], over: None, pending })).ok().unwrap();
-        (Connection::new(greeted, 1, shared), Inbox::new(receiver), awaited, far, messages)
+        let lane = Arc::new(Lane::new());
+        lane.lock().queue();
+        (Connection::new(greeted, 1, shared, lane), Inbox::new(receiver), awaited, far, messages)
     }
 
     #[tokio::test]
@@ -303,6 +351,21 @@ mod tests {
         assert!(connection.greeted.input.len() <= MAX_REPLY + 2 * READ_LARGEST);
         drop(connection);
         assert!(flood.await.unwrap() <= MAX_REPLY + 4 * READ_LARGEST);
+    }
+
+    #[tokio::test]
+    async fn the_rest_of_a_request_goes_before_what_follows_and_only_over_its_own_connection() {
+        let (mut connection, mut inbox, _awaited, mut far, messages) = asked();
+        for (incarnation, bytes) in [(1, vec![1, 2]), (7, vec![9]), (1, vec![3])] {
+            connection.lane.lock().queue();
+            messages.send(Message::Rest { incarnation, bytes }).ok().unwrap();
+        }
+        let mut written = [0; 4];
+        tokio::select! {
+            ending = connection.serve(&mut inbox) => panic!("{ending:?}"),
+            read = far.read_exact(&mut written) => { read.unwrap(); }
+        }
+        assert_eq!(written, [0, 1, 2, 3]);
     }
 
     #[tokio::test]

@@ -12,19 +12,22 @@
 pub use super::greeting::{Greeting, MAX_REPLY};
 pub use super::request::{MAX_BYTES, MAX_REQUESTS};
 
+use super::clock::{self, timeout_at};
+use super::lane::{Direct, Lane};
 use super::request::{Inbox, Message, Pending, Request, Shared};
 use super::supervisor::Supervisor;
 use crate::config::{Endpoint, Timeouts};
 use crate::error::{Error, Result};
 use crate::events::Events;
 use bytes::BytesMut;
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::{Instant, Timeout, timeout_at};
+use tokio::time::Instant;
 
 /// A server's language, without I/O: tested by feeding it bytes in any chunking.
 pub trait Protocol: Send + 'static {
@@ -60,6 +63,7 @@ pub trait Server: Send + Sync + 'static {
 pub struct Link<S: Server> {
     messages: mpsc::UnboundedSender<Message<Reply<S>>>,
     shared: Arc<Shared>,
+    lane: Arc<Lane<Reply<S>>>,
     ended: watch::Receiver<()>,
     runtime: Handle,
 }
@@ -83,6 +87,7 @@ impl<S: Server> Link<S> {
         let (messages, inbox) = mpsc::unbounded_channel();
         let (ending, ended) = watch::channel(());
         let shared = Arc::new(Shared::new(endpoint.to_string(), timeouts.command_ms.min(YEAR_MS)));
+        let lane = Arc::new(Lane::new());
         let supervisor = Supervisor {
             server,
             endpoint,
@@ -90,11 +95,12 @@ impl<S: Server> Link<S> {
             keepalive: Duration::from_millis(timeouts.keepalive_ms.min(YEAR_MS)),
             events,
             shared: shared.clone(),
+            lane: lane.clone(),
             inbox: Inbox::new(inbox),
             _ended: ending,
         };
         runtime.spawn(supervisor.run());
-        Link { messages, shared, ended, runtime: runtime.clone() }
+        Link { messages, shared, lane, ended, runtime: runtime.clone() }
     }
 
     /// Enqueues now; resolves with exactly `replies` replies, or fails within `commandTimeout`.
@@ -125,8 +131,16 @@ impl<S: Server> Link<S> {
     ) -> impl Future<Output = Result<Vec<Reply<S>>>> + Send + 'static + use<S> {
         let admitted = self.admit(bytes, replies, over);
         let shared = self.shared.clone();
+        let runtime = self.runtime.clone();
         async move {
-            match admitted?.await {
+            let (deadline, awaited) = admitted?;
+            let mut bounded = pin!(timeout_at(deadline + SLACK, awaited));
+            let answer = poll_fn(|context| {
+                // The timer belongs to the link's runtime, wherever the future is polled.
+                let _runtime = runtime.enter();
+                bounded.as_mut().poll(context)
+            });
+            match answer.await {
                 Ok(Ok(answer)) => answer,
                 Ok(Err(_)) => Err(ended(&shared)),
                 Err(_) => Err(shared.overdue()),
@@ -134,7 +148,7 @@ impl<S: Server> Link<S> {
         }
     }
 
-    fn admit(&self, bytes: Vec<u8>, replies: usize, over: Option<u64>) -> Result<Timeout<Awaited<S>>> {
+    fn admit(&self, bytes: Vec<u8>, replies: usize, over: Option<u64>) -> Result<(Instant, Awaited<S>)> {
         if self.shared.closed.load(Ordering::Acquire) {
             return Err(Error::closed());
         }
@@ -145,11 +159,28 @@ impl<S: Server> Link<S> {
         let deadline = Instant::now() + Duration::from_millis(self.shared.command_ms);
         let (answer, awaited) = oneshot::channel();
         let pending = Pending::new(replies, deadline, answer, place);
-        let request = Message::Request(Request { bytes, over, pending });
-        self.messages.send(request).map_err(|_| ended(&self.shared))?;
-        // The timer belongs to the link's runtime, wherever the future is polled.
-        let _runtime = self.runtime.enter();
-        Ok(timeout_at(deadline + SLACK, awaited))
+        // Under one lock, so that what is written here and what goes by way of the task keep their order; it wakes the task,
+        // and nobody else.
+        let mut lane = self.lane.lock();
+        let message = match lane.send(bytes, over, pending) {
+            Direct::Sent { unwatched: false } => None,
+            Direct::Sent { unwatched: true } => Some(Message::Watch),
+            Direct::Began { incarnation, rest } => Some(Message::Rest { incarnation, bytes: rest }),
+            Direct::Refused { bytes, pending } => Some(Message::Request(Request { bytes, over, pending })),
+        };
+        clock::sent(matches!(message, None | Some(Message::Watch)));
+        if let Some(message) = message {
+            if !matches!(message, Message::Watch) {
+                lane.queue();
+            }
+            self.messages.send(message).map_err(|_| ended(&self.shared))?;
+        }
+        Ok((deadline, awaited))
+    }
+
+    /// Whether a request would be written by the thread that sends it: nothing else is under way.
+    pub fn is_idle(&self) -> bool {
+        self.lane.lock().is_idle()
     }
 
     /// Number of the present connection, new at every connect; 0 while there is none.
@@ -171,6 +202,7 @@ impl<S: Server> Clone for Link<S> {
         Link {
             messages: self.messages.clone(),
             shared: self.shared.clone(),
+            lane: self.lane.clone(),
             ended: self.ended.clone(),
             runtime: self.runtime.clone(),
         }

@@ -2,12 +2,15 @@
 //! pipelined connection with deadlines and a bounded queue. One for both servers; knows neither's commands.
 //!
 //! Inside a link: `request` is what is asked and counts it, `supervisor` is the task that connects and keeps the circuit,
-//! `greeting` a connection before requests, `connection` one while it serves them, `outgoing` its unwritten bytes.
+//! `greeting` a connection before requests, `connection` one while it serves them, `outgoing` its unwritten bytes,
+//! `lane` what callers share with it. `clock`: bounds for work that a caller's thread may begin.
 
 pub mod backoff;
+pub mod clock;
 mod connection;
 pub mod dialer;
 mod greeting;
+mod lane;
 pub mod link;
 mod outgoing;
 mod request;

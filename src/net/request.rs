@@ -153,27 +153,50 @@ impl<R> Pending<R> {
 
 pub(super) enum Message<R> {
     Request(Request<R>),
+    /// What is left of a request that was begun on the connection of that number, and is in flight there.
+    Rest {
+        incarnation: u64,
+        bytes: Vec<u8>,
+    },
+    /// A request is in flight that no watchdog is set for.
+    Watch,
     /// Nothing follows.
     Close,
+}
+
+/// What a message asks of the connection.
+pub(super) enum Asked<R> {
+    Request(Request<R>),
+    Rest { incarnation: u64, bytes: Vec<u8> },
 }
 
 /// The task's end of the queue, and what waits there for a connection.
 pub(super) struct Inbox<R> {
     pub(super) messages: mpsc::UnboundedReceiver<Message<R>>,
     pub(super) waiting: VecDeque<Request<R>>,
+    /// Messages so far that bring bytes to write.
+    pub(super) taken: u64,
     /// No further request will come: closed, or every handle is gone.
     pub(super) is_over: bool,
 }
 
 impl<R> Inbox<R> {
     pub(super) fn new(messages: mpsc::UnboundedReceiver<Message<R>>) -> Self {
-        Inbox { messages, waiting: VecDeque::new(), is_over: false }
+        Inbox { messages, waiting: VecDeque::new(), taken: 0, is_over: false }
     }
 
-    /// The request in a message; `None` from the channel means that every handle is gone and all is read.
-    pub(super) fn open(&mut self, message: Option<Message<R>>) -> Option<Request<R>> {
+    /// What is in a message; `None` from the channel means that every handle is gone and all is read.
+    pub(super) fn open(&mut self, message: Option<Message<R>>) -> Option<Asked<R>> {
         match message {
-            Some(Message::Request(request)) => return Some(request),
+            Some(Message::Request(request)) => {
+                self.taken += 1;
+                return Some(Asked::Request(request));
+            }
+            Some(Message::Rest { incarnation, bytes }) => {
+                self.taken += 1;
+                return Some(Asked::Rest { incarnation, bytes });
+            }
+            Some(Message::Watch) => {}
             // What was sent before the close still comes out; then `None`.
             Some(Message::Close) => self.messages.close(),
             None => self.is_over = true,

@@ -4,8 +4,9 @@ use super::backoff::Backoff;
 use super::connection::{Connection, Ending};
 use super::dialer::dial;
 use super::greeting::Greeting;
+use super::lane::Lane;
 use super::link::{Protocol, Server};
-use super::request::{Inbox, Shared};
+use super::request::{Asked, Inbox, Shared};
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};
@@ -33,6 +34,7 @@ pub(super) struct Supervisor<S: Server> {
     pub(super) keepalive: Duration,
     pub(super) events: Events,
     pub(super) shared: Arc<Shared>,
+    pub(super) lane: Arc<Lane<<S::Protocol as Protocol>::Reply>>,
     pub(super) inbox: Inbox<<S::Protocol as Protocol>::Reply>,
     /// Dropped with the task: that is what `close` waits for.
     pub(super) _ended: watch::Sender<()>,
@@ -101,7 +103,7 @@ impl<S: Server> Supervisor<S> {
 
     /// One pause and one attempt; `None` when the inbox is over and nobody is left to connect for.
     async fn attempt(&mut self, backoff: &Backoff, started: &mut Instant) -> Option<Result<Served<S>>> {
-        let Supervisor { server, endpoint, connect, keepalive, shared, inbox, .. } = self;
+        let Supervisor { server, endpoint, connect, keepalive, shared, lane, inbox, .. } = self;
         let incarnation = INCARNATIONS.fetch_add(1, Ordering::Relaxed);
         let start = *started + backoff.pause();
         let connecting = pin!(async {
@@ -129,7 +131,7 @@ impl<S: Server> Supervisor<S> {
         let greeted = waiting_meanwhile(connecting, inbox, shared).await?;
         Some(greeted.map(|greeted| {
             shared.incarnation.store(incarnation, Ordering::Release);
-            Connection::new(greeted, incarnation, shared.clone())
+            Connection::new(greeted, incarnation, shared.clone(), lane.clone())
         }))
     }
 
@@ -182,7 +184,8 @@ async fn waiting_meanwhile<R, T>(
             biased;
             attempted = &mut attempt => return Some(attempted),
             message = inbox.messages.recv(), if !inbox.is_over => {
-                let Some(request) = inbox.open(message) else { continue };
+                // The connection that a rest belongs to is gone.
+                let Some(Asked::Request(request)) = inbox.open(message) else { continue };
                 match shared.circuit() {
                     None => inbox.wait(request, || shared.overdue()),
                     Some(why) => request.pending.fail(why),

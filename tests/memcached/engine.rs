@@ -32,12 +32,20 @@ async fn run(engine: &AnyEngine, ops: Vec<Op>) -> Vec<Outcome> {
 }
 
 fn get(key: &str) -> Op {
-    Op::Get { key: key.into(), remember: true }
+    Op::Get { key: key.into(), remember: true, stamp: false }
 }
 
 fn set(key: &str, value: &str, tags: &[&str], ttl: u64) -> Op {
     let tags = tags.iter().map(|tag| tag.to_string()).collect();
-    Op::Set { key: key.into(), value: Input::Text(value.into()), tags, ttl: Some(Ttl::Ms(ttl)), auto: true }
+    Op::Set {
+        key: key.into(),
+        value: Input::Text(value.into()),
+        tags,
+        ttl: Some(Ttl::Ms(ttl)),
+        auto: true,
+        ticket: None,
+        times: None,
+    }
 }
 
 fn text(outcome: &Outcome) -> Option<&str> {

@@ -131,7 +131,8 @@ async fn impossible_configurations_are_errors_at_once() {
     for config in
         [config(vec![]), twice, half, as_user(&server, "an n", "x"), as_user(&server, "ann", "x\r\ny")]
     {
-        let opened = MemcachedBackend::open(Keyspace::new("p").unwrap(), &config, events::silent(), &runtime);
+        let opened =
+            MemcachedBackend::open(Keyspace::new("p").unwrap(), &config, events::silent(), &runtime, None);
         assert_eq!(opened.err().map(|error| error.code), Some(Code::Config));
     }
 }

@@ -30,9 +30,10 @@ async fn entries_that_expired_are_told_and_pruned() {
         set_many(&store, (0..500).map(|i| format!("short{page}:{i}")), Ttl::Ms(1_500)).await;
     }
     set_many(&store, (0..100).map(|i| format!("long{i}")), MINUTE).await;
-    while !store.0.crowded().is_empty() {}
+    while !store.0.crowded(clock::now()).is_empty() {}
     assert_eq!(store.members("t").await.len(), 5_100);
-    until("the tag is told once its members have expired", async || store.0.crowded() == ["t"]).await;
+    until("the tag is told once its members have expired", async || store.0.crowded(clock::now()) == ["t"])
+        .await;
     until("they have all expired", async || store.members("t").await.len() == 100).await;
     let left: usize = bytes(&server).iter().sum();
     assert!(left <= 100 * 16 * 2 + 16 * 700, "{left} bytes for 100 members");
@@ -45,7 +46,7 @@ async fn setting_the_same_keys_again_and_again_is_told_and_compacted() {
     let mut told = 0;
     for _ in 0..100 {
         set_many(&store, (0..50).map(|i| format!("k{i}")), MINUTE).await;
-        for tag in store.0.crowded() {
+        for tag in store.0.crowded(clock::now()) {
             told += 1;
             assert_eq!(store.members(&tag).await.len(), 50);
         }

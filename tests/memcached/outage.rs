@@ -54,7 +54,7 @@ async fn a_dead_servers_keys_fail_alone_and_come_back_as_misses() {
     assert!(theirs.contains(&true) && theirs.contains(&false));
     servers[dead].kill();
     let began = Instant::now();
-    let reply = store.0.read(&keys, clock::now(), true).await.unwrap();
+    let reply = store.0.read(&keys, clock::now(), Some(crate::store::PATIENCE)).await.unwrap();
     assert!(began.elapsed() < Duration::from_millis(1100));
     for (found, theirs) in reply.found.iter().zip(&theirs) {
         match found {
@@ -66,7 +66,7 @@ async fn a_dead_servers_keys_fail_alone_and_come_back_as_misses() {
     assert!(reply.star.is_some());
     servers[dead].restart();
     until("its keys are misses", async || {
-        let reply = store.0.read(&keys, clock::now(), true).await.unwrap();
+        let reply = store.0.read(&keys, clock::now(), Some(crate::store::PATIENCE)).await.unwrap();
         reply.found.iter().zip(&theirs).all(|(found, theirs)| {
             matches!((found, theirs), (Ok(Found::Absent(Some(_))), true) | (Ok(Found::Wire(..)), false))
         })

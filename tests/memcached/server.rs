@@ -1,23 +1,36 @@
 //! A memcached of a test's own, on a free loopback port, and a plain client to look behind the backend's back.
 
 use cachalot::config::Endpoint;
+use std::fs::Permissions;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 pub struct Server {
     pub port: u16,
+    directory: PathBuf,
     args: Vec<String>,
     child: Child,
 }
 
+static STARTED: AtomicU32 = AtomicU32::new(0);
+
 impl Server {
     pub fn start(args: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let number = STARTED.fetch_add(1, Relaxed);
+        let directory =
+            std::env::temp_dir().join(format!("cachalot-memcached-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&directory).unwrap();
+        // The server may have become another user by the time it writes there.
+        std::fs::set_permissions(&directory, Permissions::from_mode(0o777)).unwrap();
         let args: Vec<String> = args.iter().map(|arg| arg.to_string()).collect();
-        let child = spawn(port, &args);
-        Server { port, args, child }
+        // It takes a free port by itself, which no other process can take in between.
+        let (child, port) = spawn(-1, &args, &directory);
+        Server { port, directory, args, child }
     }
 
     pub fn endpoint(&self) -> Endpoint {
@@ -32,7 +45,7 @@ impl Server {
     /// Empty, on the same port.
     pub fn restart(&mut self) {
         self.kill();
-        self.child = spawn(self.port, &self.args);
+        self.child = spawn(i32::from(self.port), &self.args, &self.directory).0;
     }
 
     pub fn raw(&self) -> Raw {
@@ -44,27 +57,35 @@ impl Drop for Server {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
-fn spawn(port: u16, args: &[String]) -> Child {
+/// The port is what it says itself, once it has it.
+fn spawn(port: i32, args: &[String], directory: &Path) -> (Child, u16) {
+    let told = directory.join("port");
+    let _ = std::fs::remove_file(&told);
     // As root it refuses to run without a user to become; anyone else's -u is ignored.
     let mut child = Command::new("memcached")
         .args(["-u", "nobody", "-l", "127.0.0.1", "-U", "0", "-p", &port.to_string()])
         .args(args)
+        .env("MEMCACHED_PORT_FILENAME", &told)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
         .expect("memcached (1.6 or later) is needed for these tests, for example: apt-get install memcached");
     let until = Instant::now() + Duration::from_secs(10);
-    while TcpStream::connect(("127.0.0.1", port)).is_err() {
+    loop {
+        let text = std::fs::read_to_string(&told).unwrap_or_default();
+        if let Some(port) = text.trim_end().strip_prefix("TCP INET: ") {
+            return (child, port.parse().unwrap());
+        }
         if let Some(status) = child.try_wait().unwrap() {
             panic!("memcached {args:?} ended with {status}");
         }
-        assert!(Instant::now() < until, "memcached {args:?} does not listen on port {port}");
+        assert!(Instant::now() < until, "memcached {args:?} does not say its port");
         std::thread::sleep(Duration::from_millis(5));
     }
-    child
 }
 
 /// Blocking, one command at a time.
@@ -94,7 +115,8 @@ impl Raw {
 
     /// Remaining seconds; -1 = for ever.
     pub fn life(&mut self, key: &str) -> Option<i64> {
-        self.line(&format!("mg {key} t u\r\n")).strip_prefix("HD t")?.parse().ok()
+        // A stub's answer has more words.
+        self.line(&format!("mg {key} t u\r\n")).strip_prefix("HD t")?.split(' ').next()?.parse().ok()
     }
 
     pub fn set(&mut self, key: &str, value: &str) {

@@ -8,11 +8,12 @@ use cachalot::config::{Endpoint, MemcachedConfig, Timeouts};
 use cachalot::error::Result;
 use cachalot::events;
 use cachalot::key::Keyspace;
-use cachalot::tags::{Epoch, Raise, valid};
+use cachalot::tags::{Epoch, Raise, Validity, judge};
 use cachalot::ttl::Ttl;
 use std::time::{Duration, Instant};
 
 pub const MINUTE: Ttl = Ttl::Ms(60_000);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 pub struct Store(pub MemcachedBackend);
 
@@ -34,7 +35,7 @@ pub fn open(servers: Vec<Endpoint>) -> Store {
 pub fn with(config: MemcachedConfig) -> Store {
     let space = Keyspace::new("p").unwrap();
     let runtime = tokio::runtime::Handle::current();
-    Store(MemcachedBackend::open(space, &config, events::silent(), &runtime).unwrap())
+    Store(MemcachedBackend::open(space, &config, events::silent(), &runtime, None).unwrap())
 }
 
 fn names(tags: &[&str]) -> Vec<String> {
@@ -51,6 +52,7 @@ pub fn entry(epoch: Epoch, tags: &[&str], payload: &[u8], ttl: Ttl) -> Vec<u8> {
         raw_len: payload.len() as u32,
         tags: names(tags),
         key: None,
+        times: None,
     };
     envelope::encode(&header, payload).unwrap()
 }
@@ -62,6 +64,7 @@ pub fn write(key: &str, tags: &[&str], payload: &[u8], guard: Option<Guard>) -> 
         tags: names(tags),
         auto: true,
         ttl: MINUTE,
+        times: None,
         guard,
         body: Body::Wire(entry(epoch, tags, payload, MINUTE)),
     }
@@ -69,18 +72,18 @@ pub fn write(key: &str, tags: &[&str], payload: &[u8], guard: Option<Guard>) -> 
 
 impl Store {
     pub async fn read(&self, key: &str, lease: bool) -> ReadReply {
-        self.0.read(&[key.to_owned()], clock::now(), lease).await.unwrap()
+        self.0.read(&[key.to_owned()], clock::now(), lease.then_some(PATIENCE)).await.unwrap()
     }
 
     /// The payload, if it is valid, and what guards a set after this read.
     pub async fn get(&self, key: &str) -> Result<(Option<String>, Guard)> {
-        let mut reply = self.0.read(&[key.to_owned()], clock::now(), true).await?;
+        let mut reply = self.0.read(&[key.to_owned()], clock::now(), Some(PATIENCE)).await?;
         let found = reply.found.remove(0)?;
         let guard = |lease| Guard { epoch: reply.epoch, lease };
         let (bytes, lease) = match found {
             Found::Wire(bytes, lease) => (bytes, lease),
             Found::Absent(lease) => return Ok((None, guard(lease))),
-            Found::Live(_) => panic!("not of this backend"),
+            Found::Live(..) => panic!("not of this backend"),
         };
         let Ok((header, payload)) = envelope::decode(&bytes, 1 << 24) else {
             return Ok((None, guard(lease)));
@@ -88,7 +91,7 @@ impl Store {
         let tags: Vec<&str> = header.tags.iter().map(String::as_str).collect();
         let records = self.0.records(&tags).await?;
         let all = std::iter::once(reply.star.as_ref()).chain(records.iter().map(Option::as_ref));
-        if !valid(header.epoch, header.auto, all) {
+        if judge(header.epoch, header.auto, None, 0, all) != Validity::Valid {
             return Ok((None, guard(lease)));
         }
         Ok((Some(String::from_utf8(payload.to_vec()).unwrap()), guard(lease)))

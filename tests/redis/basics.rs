@@ -136,7 +136,7 @@ async fn a_batch_is_answered_in_order() {
 async fn the_last_set_of_a_key_in_a_batch_wins_also_when_the_first_is_sent_twice() {
     let server = Server::start();
     let (store, other) = (Store::open(&server), Store::open(&server));
-    // Its fence and one tag's record are there already; the other tag's is not.
+    // One tag's record is there already; the other tag's is not.
     store.put("k", "seed", &["known"]).await;
     // Another process advances the epoch: this one's stamp is old, so a set with a new tag is sent again.
     other.clear_tags(&["unrelated"]).await;

@@ -2,8 +2,9 @@
 
 use crate::server::{Server, ask};
 use crate::store::{Store, by_tags, config, minutes, space, tagged};
-use cachalot::backend::Written;
+use cachalot::backend::{Backend, Written};
 use cachalot::config::RedisConfig;
+use cachalot::key::bucket;
 use cachalot::tags::Raise;
 use cachalot::ttl::Ttl;
 use rand::Rng;
@@ -35,11 +36,49 @@ async fn a_lost_fence_lets_nothing_in_that_it_would_have_kept_out() {
     store.put("k", "old", &[]).await;
     let miss = store.miss().await;
     store.clear_key("k").await;
-    ask::<()>(&mut raw, &["DEL", &space().fence("k")]);
+    ask::<()>(&mut raw, &["DEL", &space().fences()]);
     assert_eq!(store.set("k", "late", tagged(&[]).after(miss)).await.unwrap(), Written::Stale);
     let miss = store.miss().await;
     let fresh = store.set("k", "new", tagged(&[]).after(miss)).await.unwrap();
     assert_eq!(fresh, Written::Stored(None));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clear_of_one_key_refuses_no_set_of_another_bucket() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    let miss = store.miss().await;
+    store.clear_key("cleared").await;
+    for i in 0..200 {
+        let key = format!("k{i}");
+        let shares = bucket(&key) == bucket("cleared");
+        let written = store.set(&key, "v", tagged(&[]).after(miss)).await.unwrap();
+        assert_eq!(written == Written::Stored(None), !shares, "{key}");
+    }
+    assert_eq!(store.set("cleared", "late", tagged(&[]).after(miss)).await.unwrap(), Written::Stale);
+    // They end a day after the last clear, and one set that is older than that is enough to have them again.
+    assert!((86_000_000..=86_400_000).contains(&ask::<i64>(&mut raw, &["PTTL", &space().fences()])));
+    ask::<()>(&mut raw, &["PEXPIRE", &space().fences(), "1000"]);
+    store.clear_key("cleared").await;
+    assert!(ask::<i64>(&mut raw, &["PTTL", &space().fences()]) > 86_000_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_noise_in_one_fence_is_no_way_past_it() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    let field = String::from_utf8(bucket("k").to_vec()).unwrap();
+    for noise in ["", "x", "-1", "0x10", "1e15", "nan", " 1", "99999999999999999999"] {
+        let miss = store.miss().await;
+        store.clear_key("k").await;
+        ask::<()>(&mut raw, &["HSET", &space().fences(), &field, noise]);
+        assert_eq!(store.set("k", "late", tagged(&[]).after(miss)).await.unwrap(), Written::Stale);
+        let miss = store.miss().await;
+        let fresh = store.set("k", "new", tagged(&[]).after(miss)).await.unwrap();
+        assert_eq!(fresh, Written::Stored(None), "{noise:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -138,6 +177,56 @@ async fn records_outlive_their_entries_whatever_is_set_in_between() {
     assert!(ask::<i64>(&mut raw, &["PTTL", &space().record("u")]) <= 60_000);
     store.set("k", "v", tagged(&["u"]).ttl(minutes(60))).await.unwrap();
     assert!(ask::<i64>(&mut raw, &["PTTL", &space().record("u")]) > 119 * 60_000);
+    // One that was evicted and then made by another's clear is as short-lived; the next sets of the tag see to it.
+    ask::<()>(&mut raw, &["DEL", &space().record("u")]);
+    Store::open(&server).clear_tags(&["u"]).await;
+    for _ in 0..8 {
+        store.set("k", "v", tagged(&["u"]).ttl(minutes(60))).await.unwrap();
+    }
+    assert!(ask::<i64>(&mut raw, &["PTTL", &space().record("u")]) > 119 * 60_000);
+    // One that a short-lived set made anew is not taken for the long-lived one that was there.
+    ask::<()>(&mut raw, &["DEL", &space().record("u")]);
+    store.set("k", "v", tagged(&["u"]).ttl(minutes(1))).await.unwrap();
+    store.set("k", "v", tagged(&["u"]).ttl(minutes(60))).await.unwrap();
+    assert!(ask::<i64>(&mut raw, &["PTTL", &space().record("u")]) > 119 * 60_000);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sets_of_different_lives_in_one_batch_give_a_record_the_longest() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    let lives = [minutes(1), minutes(60), minutes(10)];
+    let writes = |tag: &'static str| {
+        lives.iter().map(|ttl| tagged(&[tag]).ttl(*ttl).write("k", "v")).collect::<Vec<_>>()
+    };
+    for round in 0..3 {
+        store.backend.write(writes("t"), 0).await;
+        assert!(ask::<i64>(&mut raw, &["PTTL", &space().record("t")]) > 119 * 60_000, "{round}");
+        assert!(ask::<i64>(&mut raw, &["PTTL", &space().index("t")]) > 59 * 60_000, "{round}");
+        assert!(ask::<i64>(&mut raw, &["PTTL", &space().entry("k")]) > 9 * 60_000, "{round}");
+        ask::<()>(&mut raw, &["DEL", &space().record("t"), &space().index("t")]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_type_in_the_place_of_one_entry_is_nothing_to_its_neighbours() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    for key in [space().entry("k1"), space().record("t2"), space().index("t3"), space().fences()] {
+        ask::<()>(&mut raw, &["DEL", &key]);
+        ask::<()>(&mut raw, &["RPUSH", &key, "x"]);
+        let tags = ["t0", "t1", "t2", "t3"];
+        let writes = (0..4).map(|i| tagged(&tags[i..=i]).write(&format!("k{i}"), "v")).collect();
+        for outcome in store.backend.write(writes, 0).await {
+            assert_eq!(outcome.unwrap(), Written::Stored(None), "{key}");
+        }
+        for (i, tag) in tags.iter().enumerate() {
+            assert_eq!(store.get(&format!("k{i}")).await.as_deref(), Some("v"), "{key}");
+            assert_eq!(ask::<i64>(&mut raw, &["ZCARD", &space().index(tag)]), 1, "{key}");
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,14 +238,16 @@ async fn numbers_stay_whole() {
     store.clear_tags(&["t", "*"]).await;
     store.clear_key("k").await;
     let epoch: String = ask(&mut raw, &["GET", &space().epoch()]);
-    let words: Vec<&str> = epoch.split(' ').collect();
+    let words: Vec<String> = epoch.split(' ').map(str::to_owned).collect();
     assert_eq!((words.len(), words[0].len()), (4, 16), "{epoch}");
-    for key in [space().epoch(), space().record("t"), space().fence("k")] {
-        let text: String = ask(&mut raw, &["GET", &key]);
-        for number in text.split(' ').skip(1) {
+    let record: String = ask(&mut raw, &["GET", &space().record("t")]);
+    let fences: Vec<String> = ask(&mut raw, &["HVALS", &space().fences()]);
+    assert_eq!(fences.len(), 2, "{fences:?}");
+    for text in [vec![epoch, record], fences].concat() {
+        for number in text.split(' ').filter(|word| *word != words[0]) {
             // Microseconds since 1970, to the last digit: not 1.7e+15.
-            assert_eq!(number.len(), 16, "{key}: {text}");
-            assert!(number.parse::<u64>().is_ok(), "{key}: {text}");
+            assert_eq!(number.len(), 16, "{text}");
+            assert!(number.parse::<u64>().is_ok(), "{text}");
         }
     }
     // As many clears as you like, each a step up.
@@ -207,7 +298,7 @@ async fn hostile_bytes_are_misses_and_are_replaced() {
                 let key = match at {
                     0 => space().epoch(),
                     1 => space().record("t"),
-                    2 => space().fence("k"),
+                    2 => space().fences(),
                     3 => space().index("t"),
                     _ => space().entry("k"),
                 };

@@ -196,7 +196,7 @@ async fn closing_lets_go_of_the_connection() {
     let other = Store::open(&server);
     store.put("k", "v", &["t"]).await;
     let keys = ["k".to_owned()];
-    let reads: Vec<_> = (0..50).map(|_| store.backend.read(&keys, 0, false)).collect();
+    let reads: Vec<_> = (0..50).map(|_| store.backend.read(&keys, 0, None)).collect();
     let (found, ()) = tokio::join!(biased; futures_util::future::join_all(reads), store.backend.close());
     for reply in found {
         assert!(matches!(reply.unwrap().found[0], Ok(Found::Wire(..))));

@@ -24,7 +24,7 @@ async fn members(store: &Store, tag: &str) -> Vec<String> {
 }
 
 async fn bytes(store: &Store, key: &str) -> Bytes {
-    match store.backend.read(&[key.to_owned()], 0, false).await.unwrap().found.remove(0).unwrap() {
+    match store.backend.read(&[key.to_owned()], 0, None).await.unwrap().found.remove(0).unwrap() {
         Found::Wire(bytes, _) => bytes,
         other => panic!("{other:?}"),
     }
@@ -147,13 +147,32 @@ async fn an_index_sheds_the_expired_and_dies_with_the_last() {
     for i in 0..110 {
         store.set(&format!("l{i}"), "v", tagged(&["t"]).ttl(minutes(1))).await.unwrap();
     }
-    assert_eq!(ask::<i64>(&mut raw, &["ZCARD", &space().index("t")]), 110);
+    // What the last sets were too few to be looked after for may be left.
+    let size: i64 = ask(&mut raw, &["ZCARD", &space().index("t")]);
+    assert!((110..=250).contains(&size), "{size}");
     let left: i64 = ask(&mut raw, &["PTTL", &space().index("t")]);
     assert!((60_000..=120_000).contains(&left), "{left}");
     store.set("ever", "v", tagged(&["t"]).ttl(Ttl::Forever)).await.unwrap();
     store.set("short", "v", tagged(&["t"]).ttl(minutes(1))).await.unwrap();
     assert_eq!(ask::<i64>(&mut raw, &["PTTL", &space().index("t")]), -1);
     assert_eq!(ask::<String>(&mut raw, &["ZSCORE", &space().index("t"), "ever"]), "inf");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_index_that_is_begun_again_does_not_live_for_ever() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    for round in 0..40 {
+        store.put("k", "v", &["t", "u"]).await;
+        for tag in ["t", "u"] {
+            let left: i64 = ask(&mut raw, &["PTTL", &space().index(tag)]);
+            assert!((300_000..=360_000).contains(&left), "{left} of {tag} in round {round}");
+        }
+        if round % 3 == 0 {
+            ask::<()>(&mut raw, &["DEL", &space().index("t")]);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,13 +183,13 @@ async fn an_index_that_outgrew_its_sweep_is_told_once() {
         (from..to).map(|i| tagged(&["t", "u"]).write(&format!("k{i}"), "v")).collect::<Vec<_>>()
     };
     store.backend.write(writes(0, 1_000), 0).await;
-    assert!(store.backend.crowded().is_empty());
-    store.backend.write(writes(1_000, 1_001), 0).await;
-    let mut told = store.backend.crowded();
+    assert!(store.backend.crowded(0).is_empty());
+    store.backend.write(writes(1_000, 1_008), 0).await;
+    let mut told = store.backend.crowded(0);
     told.sort();
     assert_eq!(told, ["t", "u"]);
-    store.backend.write(writes(1_001, 1_900), 0).await;
-    assert!(store.backend.crowded().is_empty());
+    store.backend.write(writes(1_008, 1_900), 0).await;
+    assert!(store.backend.crowded(0).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

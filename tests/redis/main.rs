@@ -4,6 +4,7 @@
 
 mod basics;
 mod bookkeeping;
+mod channels;
 mod failure;
 mod greeting;
 mod index;

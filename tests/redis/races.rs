@@ -27,7 +27,7 @@ async fn a_record_from_the_near_cache_is_never_older_than_an_acknowledged_clear(
     };
     for i in 0..2_000 {
         writer.clear_tags(&["t"]).await;
-        reader.backend.read(&["k".into()], 0, false).await.unwrap();
+        reader.backend.read(&["k".into()], 0, None).await.unwrap();
         let near = reader.backend.records(&["t"]).await.unwrap()[0].expect("the record is there");
         let text: String = ask(&mut raw, &["GET", &space().record("t")]);
         assert_eq!(near, Record::parse(text.as_bytes()).unwrap(), "clear {i}");

@@ -1,6 +1,7 @@
 //! A redis-server of one test's own: loopback, a free port, a directory of its own, ended with it.
 
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -13,6 +14,9 @@ pub struct Server {
     child: Option<Child>,
 }
 
+/// Ports tried for one server.
+const PORTS: usize = 5;
+
 static STARTED: AtomicU32 = AtomicU32::new(0);
 
 impl Server {
@@ -22,23 +26,34 @@ impl Server {
 
     /// Options as on the command line: `["--maxmemory", "8mb"]`.
     pub fn with(options: &[&str]) -> Self {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let number = STARTED.fetch_add(1, Relaxed);
         let directory = std::env::temp_dir().join(format!("cachalot-redis-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&directory).unwrap();
         let options = options.iter().map(|option| option.to_string()).collect();
-        let mut server = Server { port, directory, options, child: None };
-        server.resume();
-        server
+        let mut server = Server { port: 0, directory, options, child: None };
+        // A port that was free may be another process's a moment later.
+        for _ in 0..PORTS {
+            server.port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            if server.starts() {
+                return server;
+            }
+        }
+        panic!("redis-server did not start on any of {PORTS} ports");
     }
 
     pub fn socket(&self) -> String {
         self.directory.join("s").to_str().unwrap().to_owned()
     }
 
-    /// Starts it (again): same port, same directory.
+    /// Starts it again: same port, same directory.
     pub fn resume(&mut self) {
-        let child = Command::new("redis-server")
+        assert!(self.starts(), "redis-server did not come back on port {}", self.port);
+    }
+
+    /// False if it ended by itself. It listens on its socket once it has the port: whoever answers there is this one,
+    /// which whoever answers on the port need not be.
+    fn starts(&mut self) -> bool {
+        let mut child = Command::new("redis-server")
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .args(["--unixsocket", &self.socket()])
             .arg("--dir")
@@ -47,12 +62,16 @@ impl Server {
             .stdout(Stdio::null())
             .spawn()
             .expect("redis-server must be installed to run these tests (apt-get install redis-server)");
-        self.child = Some(child);
         let deadline = Instant::now() + Duration::from_secs(10);
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while UnixStream::connect(self.socket()).is_err() {
+            if child.try_wait().unwrap().is_some() {
+                return false;
+            }
             assert!(Instant::now() < deadline, "redis-server did not listen within 10 s");
             std::thread::sleep(Duration::from_millis(10));
         }
+        self.child = Some(child);
+        true
     }
 
     pub fn stop(&mut self) {

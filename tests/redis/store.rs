@@ -9,7 +9,7 @@ use cachalot::config::{Endpoint, RedisConfig};
 use cachalot::error::Result;
 use cachalot::events::Event;
 use cachalot::key::Keyspace;
-use cachalot::tags::{Epoch, Raise, valid};
+use cachalot::tags::{Epoch, Raise, Validity, judge};
 use cachalot::ttl::Ttl;
 use std::sync::{Arc, Mutex};
 
@@ -84,12 +84,14 @@ impl<'a> Set<'a> {
             raw_len: value.len() as u32,
             tags: tags.clone(),
             key: None,
+            times: None,
         };
         Write {
             key: key.to_owned(),
             tags,
             auto: self.auto,
             ttl: self.ttl,
+            times: None,
             guard: self.miss.map(|epoch| Guard { epoch, lease: None }),
             body: Body::Wire(encode(&header, value.as_bytes()).unwrap()),
         }
@@ -116,20 +118,20 @@ impl Store {
         let runtime = tokio::runtime::Handle::current();
         let listener = Arc::new(move |event| heard.lock().unwrap().push(event));
         let space = Keyspace::new(prefix).unwrap();
-        let backend = Arc::new(RedisBackend::open(space, &config, listener, &runtime).unwrap());
+        let backend = Arc::new(RedisBackend::open(space, &config, listener, &runtime, None).unwrap());
         Store { backend, events }
     }
 
     /// The live value, and the epoch that a miss would remember.
     pub async fn look(&self, key: &str) -> Result<(Option<String>, Epoch)> {
-        let mut reply = self.backend.read(&[key.to_owned()], clock::now(), false).await?;
+        let mut reply = self.backend.read(&[key.to_owned()], clock::now(), None).await?;
         let epoch = reply.epoch;
         let Found::Wire(bytes, _) = reply.found.remove(0)? else { return Ok((None, epoch)) };
         let Ok((header, payload)) = decode(&bytes, 1 << 20) else { return Ok((None, epoch)) };
         let tags: Vec<&str> = header.tags.iter().map(String::as_str).collect();
         let records = self.backend.records(&tags).await?;
         let all = records.iter().map(Option::as_ref).chain([reply.star.as_ref()]);
-        let live = valid(header.epoch, header.auto, all);
+        let live = judge(header.epoch, header.auto, None, 0, all) == Validity::Valid;
         Ok((live.then(|| String::from_utf8(payload.to_vec()).unwrap()), epoch))
     }
 

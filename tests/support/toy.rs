@@ -218,6 +218,7 @@ impl Client {
             Event::Connected { .. } => "connected",
             Event::Disconnected { .. } => "disconnected",
             Event::Warning { .. } => "warning",
+            Event::Message { .. } => "message",
         };
         self.events.lock().iter().map(kind).collect()
     }

@@ -111,6 +111,10 @@ impl Store {
         Err(error.queued())
     }
 
+    pub fn owe(&self, clear: Clear) {
+        self.keep(Left::of(clear));
+    }
+
     async fn attempt(&self, left: &mut Left) -> Result<()> {
         let mut blocked: HashMap<usize, Error> = HashMap::new();
         let concerned: BTreeSet<usize> = left

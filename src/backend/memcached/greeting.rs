@@ -3,7 +3,9 @@
 
 use super::protocol::{Meta, Outcome, Reply};
 use crate::error::{Code, Error, Result};
+use crate::l1::Slots;
 use crate::net::link::{Greeting, Server};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 /// `version`, padded to 24 bytes: a server that speaks the binary protocol alone waits for so many before it finds out
@@ -33,10 +35,18 @@ pub struct Greeter {
     closed: AtomicU32,
     /// It answered in the binary protocol, and has not answered in ASCII since.
     binary: AtomicBool,
+    /// What is kept in L1 goes with the connection.
+    l1: Option<Arc<Slots>>,
 }
 
 impl Greeter {
-    pub fn new(server: String, credentials: Option<String>, max_value: usize, probe: String) -> Self {
+    pub fn new(
+        server: String,
+        credentials: Option<String>,
+        max_value: usize,
+        probe: String,
+        l1: Option<Arc<Slots>>,
+    ) -> Self {
         Greeter {
             server,
             credentials,
@@ -44,6 +54,7 @@ impl Greeter {
             probe,
             closed: AtomicU32::new(0),
             binary: AtomicBool::new(false),
+            l1,
         }
     }
 
@@ -116,6 +127,12 @@ impl Greeter {
 
 impl Server for Greeter {
     type Protocol = Meta;
+
+    fn lost(&self) {
+        if let Some(slots) = &self.l1 {
+            slots.all_changed();
+        }
+    }
 
     fn protocol(&self) -> Meta {
         Meta::new(self.max_value)

@@ -4,13 +4,18 @@
 //! - `ring`: which server holds a key; `shard`: the bytes of an index. No I/O.
 //! - `greeting`: authentication, and the proof that the server has what is needed.
 //! - `store`, `batch`: the servers, one link each, and one request for each of them per batch.
-//! - `records`, `clear`, `write`, `index` (with `notes`): what takes more than one command to be safe.
+//! - `records`, `clear`, `write`, `exact`, `index` (with `notes`): what takes more than one command to be safe.
 //!
 //! Nothing here is atomic over two keys. Safety comes from generations, compare-and-swap and the order of steps
 //! (docs/tags.md); none of it asks a clock.
 
 mod batch;
+// Also in tests: a change that no longer fits it is seen at once.
+#[cfg(any(feature = "bench", test))]
+#[doc(hidden)]
+pub mod bench;
 mod clear;
+mod exact;
 mod greeting;
 mod index;
 mod notes;
@@ -21,21 +26,21 @@ mod shard;
 mod store;
 mod write;
 
-use super::{Backend, Clear, Dead, Found, Lease, Page, ReadReply, Write, Written};
+use super::{Backend, Clear, Dead, Found, Lease, Page, ReadReply, Seen, Write, Written};
 use crate::clock::UnixMs;
 use crate::config::MemcachedConfig;
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::events::Events;
 use crate::key::Keyspace;
+use crate::l1::Slots;
 use crate::tags::{Epoch, Record};
+use crate::ttl::Times;
 use batch::Want;
 use protocol::{Outcome, Reply};
 use records::{Held, held};
 use std::sync::Arc;
+use std::time::Duration;
 use store::{Counter, Store};
-
-/// Seconds a stub waits for its set: outlives the memory of misses (10 s by default).
-const STUB_SECONDS: u32 = 30;
 
 pub struct MemcachedBackend {
     store: Arc<Store>,
@@ -49,23 +54,36 @@ impl MemcachedBackend {
         config: &MemcachedConfig,
         events: Events,
         runtime: &tokio::runtime::Handle,
+        l1: Option<Arc<Slots>>,
     ) -> Result<Self> {
-        Ok(MemcachedBackend { store: Store::open(space, config, events, runtime)? })
+        Ok(MemcachedBackend { store: Store::open(space, config, events, runtime, l1)? })
     }
 
-    async fn read_all(&self, keys: &[String], lease: bool) -> ReadReply {
+    async fn read_all(&self, keys: &[String], lease: Option<Duration>) -> ReadReply {
         let store = &*self.store;
         let mut batch = store.batch();
         let epoch = batch.get(&store.epoch, Want::VALUE);
         let star = batch.get(&store.star, Want::VALUE);
-        let want = Want { vivify: lease.then_some(STUB_SECONDS), ..Want::VALUE };
-        let slots: Vec<_> = keys.iter().map(|key| batch.get(&store.entry(key), want)).collect();
+        let stub = lease.map(|lease| u32::try_from(lease.as_secs()).unwrap_or(u32::MAX).max(1));
+        let want = Want { vivify: stub, ttl: lease.is_some(), ..Want::VALUE };
+        let places: Vec<_> = keys.iter().map(|key| store.entry(key)).collect();
+        let slots: Vec<_> = places.iter().map(|place| batch.get(place, want)).collect();
         let mut replies = batch.send().await;
         let counter = store.epoch_from(&mut replies, epoch);
         let star = replies.take(star);
         let unjudged = counter.as_ref().err().or(star.as_ref().err()).cloned();
-        let found = slots.into_iter().map(|slot| {
-            let found = found(replies.take(slot)?)?;
+        let mut short = store.batch();
+        let found = slots.into_iter().zip(&places).map(|(slot, place)| {
+            let reply = replies.take(slot)?;
+            let left = reply.ttl.unwrap_or(-1);
+            let found = found(reply)?;
+            // A stub that another reader left, and that would go before this one's set comes. Should an entry have come
+            // into its place by then, it is given this life, and may miss early.
+            if let (Found::Absent(Some(_)), Some(stub)) = (&found, stub)
+                && (0..i64::from(stub) / 2).contains(&left)
+            {
+                short.get(place, Want { touch: Some(stub), ..Want::default() });
+            }
             match (&found, &unjudged) {
                 // Without the epoch and the record of `*` nothing is judged: an outage, not an invalid entry to be
                 // reclaimed.
@@ -74,9 +92,12 @@ impl MemcachedBackend {
             }
         });
         let found: Vec<_> = found.collect();
+        if !short.is_empty() {
+            store.runtime.spawn(short.send_now());
+        }
         let epoch = match counter.ok() {
             // The reader may set what it misses, for which it needs an epoch read before it asks its own source.
-            Some(was @ (Counter::Absent | Counter::Foreign(_))) if lease => {
+            Some(was @ (Counter::Absent | Counter::Foreign(_))) if lease.is_some() => {
                 store.read_epoch(Some(was)).await.ok()
             }
             other => other.map(|counter| counter.epoch()),
@@ -131,12 +152,16 @@ impl Backend for MemcachedBackend {
     const WIRE: bool = true;
     const COARSE_EXPIRY: bool = true;
 
+    fn is_idle(&self) -> bool {
+        self.store.nodes().iter().all(|node| node.link.is_idle())
+    }
+
     fn hashes(&self, key: &str) -> bool {
         let space = &self.store.space;
         space.memcached(&space.entry(key)).1
     }
 
-    async fn read(&self, keys: &[String], _now: UnixMs, lease: bool) -> Result<ReadReply> {
+    async fn read(&self, keys: &[String], _now: UnixMs, lease: Option<Duration>) -> Result<ReadReply> {
         self.store.within(self.read_all(keys, lease)).await
     }
 
@@ -152,6 +177,29 @@ impl Backend for MemcachedBackend {
         self.store.clear(clear).await
     }
 
+    async fn swap(&self, key: &str, seen: Seen, times: Option<Times>, now: UnixMs) -> Result<bool> {
+        self.store.within(self.store.swap_entry(key, &seen, times, now)).await.and_then(|result| result)
+    }
+
+    fn owe(&self, clear: Clear) {
+        self.store.owe(clear);
+    }
+
+    async fn lock(&self, key: &str, owner: &str, ms: u64, _now: UnixMs) -> Result<bool> {
+        self.store.within(self.store.lock(key, owner, ms)).await.and_then(|result| result)
+    }
+
+    async fn unlock(&self, key: &str, owner: &str, _now: UnixMs) -> Result<()> {
+        self.store.within(self.store.unlock(key, owner)).await.and_then(|result| result)
+    }
+
+    async fn keys(&self, _prefix: &str, _cursor: u64, _now: UnixMs) -> Result<Page> {
+        Err(Error::new(
+            Code::Unsupported,
+            "memcached cannot list its keys. Clear a namespace (the part of a key before a \":\") or a tag instead, read by tags, or use Redis where keys are to be listed.",
+        ))
+    }
+
     async fn members(&self, tag: &str, cursor: u64, now: UnixMs) -> Result<Page> {
         self.store.within(self.store.members(tag, cursor, now)).await.and_then(|result| result)
     }
@@ -160,8 +208,8 @@ impl Backend for MemcachedBackend {
         self.store.within(self.store.bury(tag, dead)).await.and_then(|result| result)
     }
 
-    fn crowded(&self) -> Vec<String> {
-        self.store.notes.lock().crowded(crate::clock::now())
+    fn crowded(&self, now: UnixMs) -> Vec<String> {
+        self.store.notes.lock().crowded(now)
     }
 
     async fn close(&self) {

@@ -44,6 +44,8 @@ struct Note {
 #[derive(Default)]
 pub struct Notes {
     tags: HashMap<Box<str>, Note>,
+    /// No tag is due before this; 0 = none is due at all. Every part of sets asks, and few have to look.
+    earliest: UnixMs,
     crowded: HashSet<Box<str>>,
     compacting: HashSet<(Box<str>, u32)>,
 }
@@ -52,10 +54,11 @@ impl Notes {
     /// Whether the shard must be compacted at once; the caller says `compacted` when that has ended.
     pub fn grew(&mut self, tag: &str, shard: u32, growth: &Growth, limit: usize) -> bool {
         let note = self.note(tag);
+        let base = note.base[shard as usize] as usize;
         if note.due == 0 && growth.expires_at != NEVER {
             note.due = growth.expires_at;
+            self.due(growth.expires_at);
         }
-        let base = note.base[shard as usize] as usize;
         if growth.size > base * 2 + SPARE_RECORDS * growth.record && self.crowded.len() < MAX_CROWDED {
             self.crowded.insert(tag.into());
         }
@@ -78,16 +81,24 @@ impl Notes {
         note.base[shard as usize] = bytes.min(u32::MAX as usize) as u32;
         if median != NEVER && (note.due == 0 || median < note.due) {
             note.due = median;
+            self.due(median);
         }
     }
 
     /// Tags to sweep, each told once until it has grown, or expired, again.
     pub fn crowded(&mut self, now: UnixMs) -> Vec<String> {
-        for (tag, note) in &mut self.tags {
-            if note.due != 0 && note.due <= now && self.crowded.len() < MAX_CROWDED {
-                note.due = 0;
-                self.crowded.insert(tag.clone());
+        if self.earliest != 0 && self.earliest <= now {
+            self.earliest = 0;
+            let mut left = NEVER;
+            for (tag, note) in self.tags.iter_mut().filter(|(_, note)| note.due != 0) {
+                if note.due <= now && self.crowded.len() < MAX_CROWDED {
+                    note.due = 0;
+                    self.crowded.insert(tag.clone());
+                } else {
+                    left = left.min(note.due);
+                }
             }
+            self.due(left);
         }
         let told: Vec<Box<str>> = self.crowded.iter().take(TOLD_AT_ONCE).cloned().collect();
         for tag in &told {
@@ -96,9 +107,16 @@ impl Notes {
         told.into_iter().map(String::from).collect()
     }
 
+    fn due(&mut self, at: UnixMs) {
+        if at != NEVER && (self.earliest == 0 || at < self.earliest) {
+            self.earliest = at;
+        }
+    }
+
     fn note(&mut self, tag: &str) -> &mut Note {
         if !self.tags.contains_key(tag) && self.tags.len() >= MAX_TAGS {
             self.tags.clear();
+            self.earliest = 0;
         }
         self.tags.entry(tag.into()).or_default()
     }
@@ -142,6 +160,19 @@ mod tests {
         notes.looked("t", 0, &members[2..]);
         assert!(notes.crowded(7_999).is_empty());
         assert_eq!(notes.crowded(8_000), ["t"]);
+    }
+
+    #[test]
+    fn the_earliest_of_many_tags_is_told_first_and_none_is_forgotten() {
+        let mut notes = Notes::default();
+        for (tag, expires_at) in [("c", 30), ("a", 10), ("ever", NEVER), ("b", 20)] {
+            notes.grew(tag, 0, &Growth { expires_at, ..growth(100) }, LIMIT);
+        }
+        let told: Vec<_> =
+            (0..40).flat_map(|now| notes.crowded(now).into_iter().map(move |tag| (now, tag))).collect();
+        assert_eq!(told, [(10, "a".into()), (20, "b".into()), (30, "c".into())]);
+        notes.looked("b", 0, &[Member { key: "k", expires_at: 35 }]);
+        assert_eq!((notes.crowded(34).len(), notes.crowded(35).len()), (0, 1));
     }
 
     #[test]

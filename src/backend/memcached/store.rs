@@ -11,14 +11,18 @@ use crate::config::MemcachedConfig;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};
 use crate::key::{Keyspace, STAR};
+use crate::l1::Slots;
+use crate::net::clock::timeout_at;
 use crate::net::link::Link;
 use crate::tags::Epoch;
+use futures_util::FutureExt;
 use parking_lot::Mutex;
 use std::future::Future;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 
 /// Longest value a reply may announce where the configured item limit is smaller: another process may have been told
 /// of a larger one.
@@ -77,6 +81,7 @@ impl Store {
         config: &MemcachedConfig,
         events: Events,
         runtime: &Handle,
+        l1: Option<Arc<Slots>>,
     ) -> Result<Arc<Self>> {
         let names: Vec<String> = config.servers.iter().map(|endpoint| endpoint.to_string()).collect();
         if names.is_empty() {
@@ -97,7 +102,8 @@ impl Store {
         Ok(Arc::new_cyclic(|me: &Weak<Store>| {
             let node = |(endpoint, name): (&crate::config::Endpoint, &String)| {
                 let max_value = config.max_item_bytes.max(MAX_VALUE);
-                let greeter = Greeter::new(name.clone(), credentials.clone(), max_value, probe.clone());
+                let greeter =
+                    Greeter::new(name.clone(), credentials.clone(), max_value, probe.clone(), l1.clone());
                 let events = replaying(me.clone(), events.clone());
                 let link = Link::open(Arc::new(greeter), endpoint.clone(), config.timeouts, events, runtime);
                 Node { name: name.clone(), link, waiting: Waiting::default() }
@@ -143,12 +149,12 @@ impl Store {
     }
 
     /// Runs something within the deadline of one operation.
-    pub async fn within<T>(&self, what: impl Future<Output = T>) -> Result<T> {
-        tokio::time::timeout(self.timeout, what).await.map_err(|_| {
-            Error::timeout(format!(
-                "memcached: not finished within commandTimeout ({} ms).",
-                self.timeout.as_millis()
-            ))
+    pub fn within<T>(&self, what: impl Future<Output = T>) -> impl Future<Output = Result<T>> {
+        let ms = self.timeout.as_millis();
+        timeout_at(Instant::now() + self.timeout, what).map(move |outcome| {
+            outcome.map_err(|_| {
+                Error::timeout(format!("memcached: not finished within commandTimeout ({ms} ms)."))
+            })
         })
     }
 

@@ -1,17 +1,21 @@
 //! Process memory: answered inside the call. Stores of one name are one store, also across worker threads.
 
 mod graves;
+mod locks;
 mod store;
 
-use super::{Backend, Clear, Dead, Found, Page, ReadReply, Write, Written};
+use super::{Backend, Clear, Dead, Found, Page, ReadReply, Seen, Write, Written};
 use crate::clock::UnixMs;
 use crate::config::MemoryConfig;
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::key::Keyspace;
+use crate::l1::Slots;
 use crate::tags::Record;
+use crate::ttl::Times;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Weak};
+use std::time::Duration;
 use store::Store;
 
 /// A lock and not a channel: an operation holds it for well under a microsecond, and the answer is needed in the call.
@@ -25,7 +29,15 @@ pub struct MemoryBackend {
 }
 
 impl MemoryBackend {
-    pub fn open(space: &Keyspace, config: &MemoryConfig) -> Result<Self> {
+    pub fn open(space: &Keyspace, config: &MemoryConfig, l1: Option<&Arc<Slots>>) -> Result<Self> {
+        let backend = Self::shared(space, config)?;
+        if let Some(slots) = l1 {
+            backend.store.lock().watch(slots);
+        }
+        Ok(backend)
+    }
+
+    fn shared(space: &Keyspace, config: &MemoryConfig) -> Result<Self> {
         let Some(name) = &config.name else {
             return Ok(MemoryBackend { store: Arc::new(Mutex::new(Store::new(config.max_bytes))) });
         };
@@ -58,13 +70,19 @@ impl Backend for MemoryBackend {
     const WIRE: bool = false;
     const COARSE_EXPIRY: bool = false;
 
+    fn exact(&self) -> bool {
+        true
+    }
+
     fn hashes(&self, _key: &str) -> bool {
         false
     }
 
-    async fn read(&self, keys: &[String], now: UnixMs, _lease: bool) -> Result<ReadReply> {
+    async fn read(&self, keys: &[String], now: UnixMs, _lease: Option<Duration>) -> Result<ReadReply> {
         let mut store = self.store.lock();
-        let found = keys.iter().map(|key| Ok(store.get(key, now).map_or(Found::Absent(None), Found::Live)));
+        let found = keys.iter().map(|key| {
+            Ok(store.get(key, now).map_or(Found::Absent(None), |(entry, stale)| Found::Live(entry, stale)))
+        });
         let found = found.collect();
         let reply = ReadReply { epoch: store.epoch(), star: Some(store.star()), found };
         store.maintain(now);
@@ -90,6 +108,32 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 
+    async fn swap(&self, key: &str, seen: Seen, times: Option<Times>, _now: UnixMs) -> Result<bool> {
+        let Seen::Live(seen) = seen else {
+            return Err(Error::new(Code::Internal, "An envelope was given to the memory store."));
+        };
+        Ok(self.store.lock().swap(key, &seen, times))
+    }
+
+    /// Nothing hinders a clear here.
+    fn owe(&self, clear: Clear) {
+        self.store.lock().clear(&clear);
+    }
+
+    async fn lock(&self, key: &str, owner: &str, ms: u64, now: UnixMs) -> Result<bool> {
+        self.store.lock().locks.lock(key, owner, now.saturating_add(ms), now)
+    }
+
+    async fn unlock(&self, key: &str, owner: &str, now: UnixMs) -> Result<()> {
+        self.store.lock().locks.unlock(key, owner, now);
+        Ok(())
+    }
+
+    /// All in one page: there is no place in the store from which one could go on.
+    async fn keys(&self, prefix: &str, _cursor: u64, now: UnixMs) -> Result<Page> {
+        Ok(Page { keys: self.store.lock().keys(prefix, now), next: None })
+    }
+
     async fn members(&self, tag: &str, _cursor: u64, now: UnixMs) -> Result<Page> {
         Ok(Page { keys: self.store.lock().members(tag, now), next: None })
     }
@@ -99,7 +143,7 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 
-    fn crowded(&self) -> Vec<String> {
+    fn crowded(&self, _now: UnixMs) -> Vec<String> {
         Vec::new()
     }
 

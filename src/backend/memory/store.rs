@@ -2,20 +2,22 @@
 //! expiry. Everything happens under one lock, so each operation is atomic; each does a bounded amount of work.
 
 use super::graves::Graves;
+use super::locks::Locks;
 use crate::backend::{Body, Clear, Kept, LiveEntry, Raise, Write, Written};
 use crate::clock::UnixMs;
 use crate::error::{Code, Error, Result};
 use crate::key::{FENCE_BUCKETS, STAR};
-use crate::tags::{Epoch, Record};
-use crate::ttl::NEVER;
+use crate::l1::Slots;
+use crate::tags::{Epoch, Record, Validity, judge};
+use crate::ttl::{NEVER, Times};
 use quick_cache::unsync::Cache;
 use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What an entry costs beside its key, value and tags: the slot, two shared headers, its place in the order of expiry.
-const ENTRY_OVERHEAD: u64 = 240;
+const ENTRY_OVERHEAD: u64 = 264;
 /// A membership in a tag's set.
 const MEMBER_OVERHEAD: u64 = 48;
 /// Records kept of tags without entries, so that a clear is known to sets still under way. Beyond it the oldest merge
@@ -76,6 +78,9 @@ pub struct Store {
     idle: VecDeque<Key>,
     expiries: BTreeSet<(UnixMs, Key)>,
     graves: Graves,
+    pub locks: Locks,
+    /// Of the handles that keep values in L1. Weak: they go with their handles.
+    watchers: Vec<Weak<Slots>>,
 }
 
 impl Store {
@@ -92,6 +97,25 @@ impl Store {
             idle: VecDeque::new(),
             expiries: BTreeSet::new(),
             graves: Graves::default(),
+            locks: Locks::default(),
+            watchers: Vec::new(),
+        }
+    }
+
+    /// From now on these counters are told of changes.
+    pub fn watch(&mut self, slots: &Arc<Slots>) {
+        self.watchers.retain(|watcher| watcher.strong_count() > 0);
+        self.watchers.push(Arc::downgrade(slots));
+    }
+
+    fn tell(&self, change: impl Fn(&Slots)) {
+        self.watchers.iter().filter_map(Weak::upgrade).for_each(|slots| change(&slots));
+    }
+
+    fn tell_key(&self, key: &str) {
+        if !self.watchers.is_empty() {
+            let slot = Slots::of_key(key.as_bytes());
+            self.tell(|slots| slots.key_changed(slot));
         }
     }
 
@@ -116,30 +140,36 @@ impl Store {
         (self.entries.len(), self.entries.weight(), members)
     }
 
-    pub fn get(&mut self, key: &str, now: UnixMs) -> Option<Arc<LiveEntry>> {
+    /// An entry that lives, and whether it is stale.
+    pub fn get(&mut self, key: &str, now: UnixMs) -> Option<(Arc<LiveEntry>, bool)> {
         let entry = self.entries.get(key)?;
-        if entry.expires_at > now && self.allows(entry.epoch, entry.auto, &entry.tags) {
-            return Some(entry.clone());
+        match self.judge(entry, now) {
+            Validity::Invalid => {
+                self.remove(key);
+                None
+            }
+            verdict => Some((entry.clone(), verdict == Validity::Stale)),
         }
-        self.remove(key);
-        None
     }
 
     pub fn set(&mut self, write: Write, now: UnixMs) -> Result<Written> {
         let Body::Live(value) = write.body else {
             return Err(Error::new(Code::Internal, "An envelope was given to the memory store."));
         };
+        self.tell_key(&write.key);
         let epoch = write.guard.map_or(self.epoch, |guard| guard.epoch);
         if epoch.generation != self.epoch.generation || self.fences[bucket(&write.key)] > epoch.n {
             return Ok(Written::Stale);
         }
         let tags: Box<[Key]> = write.tags.iter().map(|tag| self.tag_name(tag)).collect();
-        if !self.allows(epoch, write.auto, &tags) {
+        // One that is stale from the beginning is still better than none to who can do with it.
+        if self.validity(epoch, write.auto, write.times.as_ref(), &tags, now) == Validity::Invalid {
             return Ok(Written::Stale);
         }
         let key: Key = self.remove(&write.key).unwrap_or_else(|| write.key.as_str().into());
         let expires_at = write.ttl.expires_at(now);
-        let entry = Arc::new(LiveEntry { value, epoch, auto: write.auto, tags, expires_at });
+        let entry =
+            Arc::new(LiveEntry { value, epoch, auto: write.auto, tags, expires_at, times: write.times });
         let weight = Weight.weight(&key, &entry);
         if weight > self.max_bytes {
             return Err(Error::new(
@@ -158,11 +188,7 @@ impl Store {
         if expires_at != NEVER {
             self.expiries.insert((expires_at, key.clone()));
         }
-        let mut evicted = Vec::new();
-        self.entries.insert_with_lifecycle(key, entry, &mut evicted);
-        for (key, entry) in evicted {
-            self.unlink(&key, &entry);
-        }
+        self.insert(key, entry);
         Ok(Written::Stored(None))
     }
 
@@ -171,9 +197,12 @@ impl Store {
         let n = self.epoch.n;
         for key in &clear.keys {
             self.remove(key);
+            self.tell_key(key);
             self.fences[bucket(key)] = n;
         }
         for tag in &clear.tags {
+            let slot = Slots::of_tag(tag.as_bytes());
+            self.tell(|slots| slots.tag_changed(slot));
             if tag == STAR {
                 self.star = self.star.raised(clear.raise, n);
                 if clear.raise == Raise::All {
@@ -190,10 +219,51 @@ impl Store {
         }
     }
 
+    pub fn swap(&mut self, key: &str, seen: &Arc<LiveEntry>, times: Option<Times>) -> bool {
+        if !self.entries.peek(key).is_some_and(|entry| Arc::ptr_eq(entry, seen)) {
+            return false;
+        }
+        self.epoch.n += 1;
+        self.fences[bucket(key)] = self.epoch.n;
+        self.tell_key(key);
+        let Some(times) = times else {
+            self.remove(key);
+            return true;
+        };
+        // Of the same weight, under the same tags, until the same end.
+        if let Some((key, was)) = self.entries.remove(key) {
+            let entry = Arc::new(LiveEntry {
+                value: was.value.clone(),
+                epoch: was.epoch,
+                auto: was.auto,
+                tags: was.tags.clone(),
+                expires_at: was.expires_at,
+                times: Some(times),
+            });
+            self.insert(key, entry);
+        }
+        true
+    }
+
+    fn insert(&mut self, key: Key, entry: Arc<LiveEntry>) {
+        let mut evicted = Vec::new();
+        self.entries.insert_with_lifecycle(key, entry, &mut evicted);
+        for (key, entry) in evicted {
+            self.unlink(&key, &entry);
+        }
+    }
+
+    /// Keys of entries that have not expired.
+    pub fn keys(&self, prefix: &str, now: UnixMs) -> Vec<String> {
+        let alive =
+            self.entries.iter().filter(|(key, entry)| entry.expires_at > now && key.starts_with(prefix));
+        alive.map(|(key, _)| key.to_string()).collect()
+    }
+
     /// Keys of the live entries of a tag; for `*`, of all.
     pub fn members(&mut self, tag: &str, now: UnixMs) -> Vec<String> {
         if tag == STAR {
-            return self.entries.iter().map(|(key, _)| key.to_string()).collect();
+            return self.keys("", now);
         }
         for key in self.graves.take(tag) {
             self.exhume(&key, now);
@@ -231,7 +301,7 @@ impl Store {
     /// Looks again at an entry whose tag was cleared: removes it, or enters it into its tags' sets again.
     fn exhume(&mut self, key: &Key, now: UnixMs) {
         let Some(entry) = self.entries.peek(key).cloned() else { return };
-        if entry.expires_at <= now || !self.allows(entry.epoch, entry.auto, &entry.tags) {
+        if self.judge(&entry, now) == Validity::Invalid {
             self.remove(key);
             return;
         }
@@ -242,9 +312,24 @@ impl Store {
         }
     }
 
-    fn allows(&self, epoch: Epoch, auto: bool, tags: &[Key]) -> bool {
+    /// One that has expired is as good as invalid.
+    fn judge(&self, entry: &LiveEntry, now: UnixMs) -> Validity {
+        if entry.expires_at <= now {
+            return Validity::Invalid;
+        }
+        self.validity(entry.epoch, entry.auto, entry.times.as_ref(), &entry.tags, now)
+    }
+
+    fn validity(
+        &self,
+        epoch: Epoch,
+        auto: bool,
+        times: Option<&Times>,
+        tags: &[Key],
+        now: UnixMs,
+    ) -> Validity {
         let records = tags.iter().map(|tag| self.tags.get(tag).map(|tag| &tag.record));
-        crate::tags::valid(epoch, auto, std::iter::once(Some(&self.star)).chain(records))
+        judge(epoch, auto, times, now, std::iter::once(Some(&self.star)).chain(records))
     }
 
     /// The tag's shared name; makes its record if it has none, as of the last clear that it may have missed.

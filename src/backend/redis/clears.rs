@@ -7,7 +7,7 @@ use super::reply;
 use crate::backend::Clear;
 use crate::backend::pending::PendingClears;
 use crate::error::{Code, Error, Result};
-use crate::key::STAR;
+use crate::key::{STAR, bucket};
 use crate::tags::{Epoch, Raise};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -105,9 +105,13 @@ impl Core {
         if !error.code.is_outage() && !matches!(error.code, Code::Config | Code::Unsupported) {
             return Err(error);
         }
+        self.owe(clear);
+        Err(error.queued())
+    }
+
+    pub fn owe(&self, clear: Clear) {
         self.owed.add(clear);
         self.wake.notify_one();
-        Err(error.queued())
     }
 
     async fn clear_now(&self, clear: &Clear) -> Result<()> {
@@ -146,12 +150,12 @@ impl Core {
 
     fn put_clear(&self, pipeline: &mut Pipeline, chunk: &Chunk<'_>, how: Call) {
         let space = &self.space;
-        let keys = 1 + 2 * chunk.keys.len() + chunk.tags.len();
-        pipeline.call(&self.server.scripts.clear, how, keys, 4);
+        let keys = 2 + chunk.keys.len() + chunk.tags.len() + usize::from(chunk.star);
+        pipeline.call(&self.server.scripts.clear, how, keys, 4 + chunk.keys.len());
         pipeline.arg(space.epoch().as_bytes());
+        pipeline.arg(space.fences().as_bytes());
         for key in chunk.keys {
             pipeline.arg(space.entry(key).as_bytes());
-            pipeline.arg(space.fence(key).as_bytes());
         }
         for tag in &chunk.tags {
             let record = space.record(tag);
@@ -159,10 +163,16 @@ impl Core {
             self.server.near.invalidate(record.as_bytes());
             pipeline.arg(record.as_bytes());
         }
+        if chunk.star {
+            pipeline.arg(space.record(STAR).as_bytes());
+        }
         pipeline.arg(format!("{:016x}", Epoch::draw_generation()).as_bytes());
         pipeline.arg(if chunk.raise == Raise::All { b"all" } else { b"auto" });
         pipeline.arg(chunk.keys.len().to_string().as_bytes());
         pipeline.arg(if chunk.star { b"1" } else { b"0" });
+        for key in chunk.keys {
+            pipeline.arg(&bucket(key));
+        }
     }
 }
 

@@ -36,6 +36,17 @@ impl Pipeline {
         self.bytes.extend_from_slice(b"\r\n");
     }
 
+    /// An argument made of several pieces.
+    pub fn arg_of(&mut self, pieces: &[&[u8]]) {
+        let length = pieces.iter().map(|piece| piece.len()).sum();
+        self.bytes.reserve(length + 16);
+        self.line(b'$', length);
+        for piece in pieces {
+            self.bytes.extend_from_slice(piece);
+        }
+        self.bytes.extend_from_slice(b"\r\n");
+    }
+
     /// Opens a call of a script with this many keys and arguments, which must follow.
     pub fn call(&mut self, script: &Script, how: Call, keys: usize, args: usize) {
         self.begin(3 + keys + args);
@@ -49,13 +60,31 @@ impl Pipeline {
                 self.arg(script.text.as_bytes());
             }
         }
-        self.arg(keys.to_string().as_bytes());
+        self.number(keys as u64);
+    }
+
+    pub fn number(&mut self, number: u64) {
+        decimal(number, |digits| self.arg(digits));
     }
 
     fn line(&mut self, kind: u8, number: usize) {
         self.bytes.push(kind);
-        self.bytes.extend_from_slice(number.to_string().as_bytes());
+        decimal(number as u64, |digits| self.bytes.extend_from_slice(digits));
         self.bytes.extend_from_slice(b"\r\n");
+    }
+}
+
+/// Gives the digits of a number, without an allocation: a set has a dozen of them.
+pub(super) fn decimal<T>(mut number: u64, with: impl FnOnce(&[u8]) -> T) -> T {
+    let mut digits = [0; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (number % 10) as u8;
+        number /= 10;
+        if number == 0 {
+            return with(&digits[at..]);
+        }
     }
 }
 
@@ -69,6 +98,21 @@ pub(super) enum Call {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_written_to_the_last_digit() {
+        for number in [0, 9, 10, 99, 1_700_000_000_000_000, u64::MAX] {
+            assert_eq!(decimal(number, <[u8]>::to_vec), number.to_string().as_bytes());
+        }
+    }
+
+    #[test]
+    fn pieces_are_one_argument() {
+        let mut pipeline = Pipeline::default();
+        pipeline.begin(1);
+        pipeline.arg_of(&[b"p:", "é".as_bytes(), b""]);
+        assert_eq!(pipeline.bytes, "*1\r\n$4\r\np:é\r\n".as_bytes());
+    }
 
     #[test]
     fn parts_are_counted_in_bytes() {

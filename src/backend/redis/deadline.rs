@@ -1,9 +1,11 @@
 //! One deadline over the several requests of one call.
 
 use crate::error::{Error, Result};
+use crate::net::clock::timeout_at;
+use futures_util::FutureExt;
 use std::future::Future;
 use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 #[derive(Clone, Copy)]
 pub(super) struct Deadline {
@@ -16,12 +18,12 @@ impl Deadline {
         Deadline { at: Instant::now() + Duration::from_millis(ms), ms }
     }
 
-    pub async fn bound<T>(self, work: impl Future<Output = Result<T>>) -> Result<T> {
-        match timeout_at(self.at, work).await {
-            Ok(outcome) => outcome,
-            Err(_) => {
+    /// No `async fn`, which would keep its argument twice.
+    pub fn bound<T>(self, work: impl Future<Output = Result<T>>) -> impl Future<Output = Result<T>> {
+        timeout_at(self.at, work).map(move |outcome| {
+            outcome.unwrap_or_else(|_| {
                 Err(Error::timeout(format!("Redis did not answer within {} ms (commandTimeout).", self.ms)))
-            }
-        }
+            })
+        })
     }
 }

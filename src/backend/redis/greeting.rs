@@ -1,14 +1,16 @@
 //! How a fresh stream becomes a usable connection: protocol version, credentials, database, name, tracking, scripts.
 
+use super::channels::Channels;
 use super::command::{Call, Pipeline};
 use super::near::Near;
-use super::protocol::Resp;
+use super::protocol::{Reply, Resp};
 use super::reply;
 use super::scripts::Scripts;
 use crate::config::RedisConfig;
 use crate::error::{Code, Error, Result};
 use crate::events::{Event, Events};
-use crate::key::Keyspace;
+use crate::key::{Keyspace, STAR};
+use crate::l1::Slots;
 use crate::net::link::{Greeting, Server};
 use crate::tags::Epoch;
 use parking_lot::Mutex;
@@ -22,6 +24,7 @@ const OLDEST_MAJOR: u32 = 6;
 pub struct RedisServer {
     pub(super) near: Arc<Near>,
     pub(super) scripts: Scripts,
+    pub(super) channels: Arc<Channels>,
     config: RedisConfig,
     space: Keyspace,
     events: Events,
@@ -41,10 +44,11 @@ struct Hello {
 }
 
 impl RedisServer {
-    pub(super) fn new(space: Keyspace, config: RedisConfig, events: Events) -> Self {
+    pub(super) fn new(space: Keyspace, config: RedisConfig, events: Events, l1: Option<Arc<Slots>>) -> Self {
         RedisServer {
-            near: Arc::new(Near::new(space.record_prefix())),
+            near: Arc::new(Near::new(&space, l1)),
             scripts: Scripts::new(),
+            channels: Arc::new(Channels::new(space.channel_prefix(), events.clone())),
             config,
             space,
             events,
@@ -79,8 +83,10 @@ impl RedisServer {
             return Ok(());
         }
         let mut pipeline = Pipeline::default();
-        pipeline.call(&self.scripts.clear, Call::Text, 1, 4);
+        pipeline.call(&self.scripts.clear, Call::Text, 3, 4);
         pipeline.arg(self.space.epoch().as_bytes());
+        pipeline.arg(self.space.fences().as_bytes());
+        pipeline.arg(self.space.record(STAR).as_bytes());
         pipeline.arg(format!("{:016x}", Epoch::draw_generation()).as_bytes());
         pipeline.arg(b"all");
         pipeline.arg(b"0");
@@ -207,14 +213,16 @@ impl RedisServer {
             pipeline.push(&[b"CLIENT", b"SETNAME", name.as_bytes()]);
         }
         if track {
-            let prefix = self.space.record_prefix();
-            pipeline.push(&[b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"PREFIX", prefix.as_bytes()]);
+            let mut parts: Vec<&[u8]> = vec![b"CLIENT", b"TRACKING", b"ON", b"BCAST"];
+            parts.extend(self.near.prefixes().into_iter().flat_map(|prefix| [&b"PREFIX"[..], prefix]));
+            pipeline.push(&parts);
         }
         for script in self.scripts.all() {
             pipeline.push(&[b"SCRIPT", b"LOAD", script.text.as_bytes()]);
         }
-        pipeline.call(&self.scripts.begin, Call::Text, 1, 1);
+        pipeline.call(&self.scripts.begin, Call::Text, 2, 1);
         pipeline.arg(self.space.epoch().as_bytes());
+        pipeline.arg(self.space.fences().as_bytes());
         pipeline.arg(format!("{:016x}", Epoch::draw_generation()).as_bytes());
 
         let mut replies = ask(greeting, pipeline).await?.into_iter();
@@ -278,21 +286,25 @@ async fn ask(greeting: &mut Greeting<Resp>, pipeline: Pipeline) -> Result<Vec<Va
             pipeline.replies
         )));
     }
-    Ok(replies)
+    Ok(replies.into_iter().map(Reply::into_value).collect())
 }
 
 impl Server for RedisServer {
     type Protocol = Resp;
 
     fn protocol(&self) -> Resp {
-        Resp::new(self.near.clone())
+        Resp::new(self.near.clone(), self.channels.clone())
     }
 
     async fn greet(&self, greeting: &mut Greeting<Resp>) -> Result<()> {
         self.lost();
         let hello = self.hello(greeting).await?;
         self.check(&hello)?;
-        self.prepare(greeting, &hello).await
+        self.prepare(greeting, &hello).await?;
+        if let Some(pipeline) = self.channels.renewal(hello.resp3) {
+            self.channels.renewed(&ask(greeting, pipeline).await?);
+        }
+        Ok(())
     }
 
     fn lost(&self) {

@@ -34,17 +34,15 @@ struct Sizes {
 }
 
 impl Crowds {
-    pub fn stored(&self, tags: &[String], sizes: &[i64]) {
-        if sizes.iter().all(|size| *size <= SMALL) {
+    pub fn stored(&self, tag: &str, size: i64) {
+        if size <= SMALL {
             return;
         }
         let mut inner = self.inner.lock();
-        for (tag, size) in tags.iter().zip(sizes) {
-            let known = inner.known.get(tag).copied().unwrap_or(0);
-            if *size > SMALL && *size > 2 * known {
-                inner.know(tag, *size);
-                inner.crowded.insert(tag.clone());
-            }
+        let known = inner.known.get(tag).copied().unwrap_or(0);
+        if size > 2 * known {
+            inner.know(tag, size);
+            inner.crowded.insert(tag.to_owned());
         }
     }
 
@@ -76,34 +74,41 @@ impl Core {
     /// The cursor is the server's own: what stays a member from the first page to the last is given, whatever is
     /// added or removed meanwhile.
     pub async fn members(&self, tag: &str, cursor: u64) -> Result<Page> {
+        if tag == STAR {
+            return self.keys("", cursor).await;
+        }
+        let (index, at) = (self.space.index(tag), cursor.to_string());
+        let pipeline = Pipeline::one(&[b"ZSCAN", index.as_bytes(), at.as_bytes(), b"COUNT", PAGE]);
+        let Some((listed, next)) = self.scanned(pipeline).await? else { return Ok(Page::default()) };
+        // A member is followed by its score.
+        let keys = listed.iter().step_by(2).filter_map(reply::text).map(str::to_owned).collect();
+        Ok(Page { keys, next })
+    }
+
+    /// Keys of entries that begin with this text; those of others are looked through on the way.
+    pub async fn keys(&self, prefix: &str, cursor: u64) -> Result<Page> {
+        let (pattern, at) = (literal(&self.space.entry(prefix)) + "*", cursor.to_string());
+        let pipeline = Pipeline::one(&[b"SCAN", at.as_bytes(), b"MATCH", pattern.as_bytes(), b"COUNT", SCAN]);
+        let Some((listed, next)) = self.scanned(pipeline).await? else { return Ok(Page::default()) };
+        let entries = self.space.entry_prefix();
+        let names = listed.iter().filter_map(reply::text);
+        let keys = names.filter_map(|name| name.strip_prefix(&entries)).map(str::to_owned).collect();
+        Ok(Page { keys, next })
+    }
+
+    /// What a scan lists, and where it goes on; `None` where a foreign type is in the index's place.
+    async fn scanned(&self, scan: Pipeline) -> Result<Option<(Vec<Value>, Option<u64>)>> {
         let deadline = self.deadline();
         self.settled(deadline).await?;
-        let at = cursor.to_string();
-        let whole = tag == STAR;
-        let pipeline = if whole {
-            let pattern = literal(&self.space.entry_prefix()) + "*";
-            Pipeline::one(&[b"SCAN", at.as_bytes(), b"MATCH", pattern.as_bytes(), b"COUNT", SCAN])
-        } else {
-            Pipeline::one(&[b"ZSCAN", self.space.index(tag).as_bytes(), at.as_bytes(), b"COUNT", PAGE])
-        };
-        let reply = reply::only(deadline.bound(self.send(pipeline)).await?);
+        let reply = reply::only(deadline.bound(self.send(scan)).await?);
         if matches!(&reply, Value::ServerError(error) if error.code() == "WRONGTYPE") {
-            return Ok(Page::default());
+            return Ok(None);
         }
         let mut fields = reply::array(reply)?.into_iter();
         let next =
             fields.next().as_ref().and_then(reply::text).and_then(|text| text.parse().ok()).unwrap_or(0);
         let listed = reply::array(fields.next().unwrap_or(Value::Array(Vec::new())))?;
-        let prefix = self.space.entry_prefix();
-        let keys = listed
-            .iter()
-            // A member of an index is followed by its score.
-            .step_by(if whole { 1 } else { 2 })
-            .filter_map(reply::text)
-            .filter_map(|name| if whole { name.strip_prefix(&prefix) } else { Some(name) })
-            .map(str::to_owned)
-            .collect();
-        Ok(Page { keys, next: (next != 0).then_some(next) })
+        Ok(Some((listed, (next != 0).then_some(next))))
     }
 
     pub async fn bury(&self, tag: &str, dead: Vec<Dead>) -> Result<()> {
@@ -160,17 +165,16 @@ mod tests {
     #[test]
     fn an_index_is_told_once_each_time_it_doubles() {
         let crowds = Crowds::default();
-        let tags = ["t".to_owned()];
         let mut told = Vec::new();
         for size in 1..=4_000 {
-            crowds.stored(&tags, &[size]);
+            crowds.stored("t", size);
             told.extend(crowds.take().iter().map(|_| size));
         }
         assert_eq!(told, [1_001, 2_003]);
         crowds.swept("t", 1_200);
-        crowds.stored(&tags, &[2_400]);
+        crowds.stored("t", 2_400);
         assert!(crowds.take().is_empty());
-        crowds.stored(&tags, &[2_401]);
+        crowds.stored("t", 2_401);
         assert_eq!(crowds.take(), ["t"]);
     }
 

@@ -1,38 +1,52 @@
 //! Redis and Valkey. One pipelined connection, on which the server also tells of changed tag records; the steps that
 //! must be atomic are scripts (scripts/*.lua). Text forms of the bookkeeping: docs/tags.md.
 //!
-//! - `command`, `reply`, `protocol`, `scripts`: the server's language, without I/O.
-//! - `near`: tag records held beside the connection.
-//! - `greeting`: what is said first on a new connection.
-//! - `clears`, `writes`, `index`: what a batch becomes. `upkeep`: what runs behind.
+//! - `command`, `reply`, `protocol`, `strings`, `scripts`: the server's language, without I/O.
+//! - `near`: tag records held beside the connection. `notes`: how long records and indexes live.
+//! - `greeting`: what is said first on a new connection. `channels`: messages between processes.
+//! - `clears`, `writes` (in `groups`), `exact`, `index`: what a batch becomes. `upkeep`: what runs behind.
 
+// Also in tests: a change that no longer fits it is seen at once.
+#[cfg(any(feature = "bench", test))]
+#[doc(hidden)]
+pub mod bench;
+mod channels;
 mod clears;
 mod command;
 mod deadline;
+mod exact;
 mod greeting;
+mod groups;
 mod index;
 mod near;
+mod notes;
 mod protocol;
 mod reply;
 mod scripts;
+mod strings;
 mod upkeep;
 mod writes;
 
-use super::{Backend, Clear, Dead, Found, Page, ReadReply, Write, Written};
+use super::{Backend, Clear, Dead, Found, Page, ReadReply, Seen, Write, Written};
 use crate::clock::UnixMs;
 use crate::config::RedisConfig;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};
 use crate::key::Keyspace;
+use crate::l1::Slots;
 use crate::net::link::Link;
 use crate::tags::Record;
+use crate::ttl::Times;
 use bytes::Bytes;
 use command::Pipeline;
 use deadline::Deadline;
+use futures_util::FutureExt;
 use greeting::RedisServer;
+use protocol::Reply;
 use redis::Value;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
@@ -46,11 +60,34 @@ struct Core {
     link: Link<RedisServer>,
     server: Arc<RedisServer>,
     space: Keyspace,
+    names: Names,
     owed: clears::Owed,
     crowds: index::Crowds,
+    notes: notes::Notes,
     /// Tells upkeep that a connection is there, or that clears are owed.
     wake: Arc<Notify>,
     command_ms: u64,
+}
+
+/// What the server's names begin with, or are.
+struct Names {
+    epoch: String,
+    fences: String,
+    record: String,
+    index: String,
+    entry: String,
+}
+
+impl Names {
+    fn of(space: &Keyspace) -> Self {
+        Names {
+            epoch: space.epoch(),
+            fences: space.fences(),
+            record: space.record_prefix(),
+            index: space.index_prefix(),
+            entry: space.entry_prefix(),
+        }
+    }
 }
 
 impl RedisBackend {
@@ -62,6 +99,7 @@ impl RedisBackend {
         config: &RedisConfig,
         events: Events,
         runtime: &tokio::runtime::Handle,
+        l1: Option<Arc<Slots>>,
     ) -> Result<Self> {
         if let Some(name) = &config.connection_name
             && (name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()))
@@ -80,15 +118,17 @@ impl RedisBackend {
                 events(event);
             }
         };
-        let server = Arc::new(RedisServer::new(space.clone(), config.clone(), events));
+        let server = Arc::new(RedisServer::new(space.clone(), config.clone(), events, l1));
         let link =
             Link::open(server.clone(), config.endpoint.clone(), config.timeouts, Arc::new(listener), runtime);
         let core = Arc::new(Core {
             link,
             server,
+            names: Names::of(&space),
             space,
             owed: clears::Owed::default(),
             crowds: index::Crowds::default(),
+            notes: notes::Notes::new(),
             wake: wake.clone(),
             command_ms: config.timeouts.command_ms,
         });
@@ -117,12 +157,31 @@ impl Core {
 
     /// Enqueued when called, not when polled.
     fn send(&self, pipeline: Pipeline) -> impl Future<Output = Result<Vec<Value>>> + Send + 'static {
-        self.link.send(pipeline.bytes, pipeline.replies)
+        let replies = self.link.send(pipeline.bytes, pipeline.replies);
+        replies.map(|replies| Ok(replies?.into_iter().map(Reply::into_value).collect()))
+    }
+
+    /// For a pipeline of one MGET of so many keys.
+    async fn strings(&self, mget: Pipeline, keys: usize, deadline: Deadline) -> Result<Vec<Option<Bytes>>> {
+        let mut replies = deadline.bound(self.link.send(mget.bytes, mget.replies)).await?;
+        let strings = match replies.pop() {
+            Some(Reply::Strings(strings)) => strings,
+            Some(Reply::Other(value)) => reply::array(value)?.into_iter().map(reply::string).collect(),
+            None => Vec::new(),
+        };
+        if strings.len() != keys {
+            return Err(Error::connection(format!(
+                "Redis answered MGET with {} values, {keys} were expected; is a proxy in between?",
+                strings.len()
+            )));
+        }
+        Ok(strings)
     }
 
     async fn read(&self, keys: &[String]) -> Result<ReadReply> {
         let deadline = self.deadline();
         self.settled(deadline).await?;
+        let asked = self.hearing();
         let mut pipeline = Pipeline::default();
         pipeline.begin(2 + keys.len());
         pipeline.arg(b"MGET");
@@ -130,18 +189,16 @@ impl Core {
         for key in keys {
             pipeline.arg(self.space.entry(key).as_bytes());
         }
-        let reply = reply::only(deadline.bound(self.send(pipeline)).await?);
-        let mut items = self.as_many(reply, keys.len() + 1)?.into_iter();
-        let (epoch, star) = match items.next() {
-            Some(Value::BulkString(raw)) => reply::epoch_and_star(&raw),
-            _ => (crate::tags::Epoch::NONE, None),
+        let strings = self.strings(pipeline, keys.len() + 1, deadline).await?;
+        asked.answered();
+        let mut strings = strings.into_iter();
+        let (epoch, star) = match strings.next().flatten() {
+            Some(raw) => reply::epoch_and_star(&raw),
+            None => (crate::tags::Epoch::NONE, None),
         };
         self.server.saw(epoch);
-        let found = items
-            .map(|item| match item {
-                Value::BulkString(bytes) => Ok(Found::Wire(Bytes::from(bytes), None)),
-                _ => Ok(Found::Absent(None)),
-            })
+        let found = strings
+            .map(|string| Ok(string.map_or(Found::Absent(None), |bytes| Found::Wire(bytes, None))))
             .collect();
         Ok(ReadReply { epoch, star, found })
     }
@@ -160,31 +217,13 @@ impl Core {
         for (at, _) in &looked.missing {
             pipeline.arg(self.space.record(tags[*at]).as_bytes());
         }
-        let reply = reply::only(deadline.bound(self.send(pipeline)).await?);
-        let found: Vec<_> = self
-            .as_many(reply, looked.missing.len())?
-            .iter()
-            .map(|item| match item {
-                Value::BulkString(raw) => Record::parse(raw),
-                _ => None,
-            })
-            .collect();
+        let strings = self.strings(pipeline, looked.missing.len(), deadline).await?;
+        let found: Vec<_> = strings.iter().map(|raw| Record::parse(raw.as_ref()?)).collect();
         near.keep(tags, &looked.missing, &found);
         for ((at, _), record) in looked.missing.iter().zip(found) {
             looked.records[*at] = record;
         }
         Ok(looked.records)
-    }
-
-    fn as_many(&self, reply: Value, expected: usize) -> Result<Vec<Value>> {
-        let items = reply::array(reply)?;
-        if items.len() != expected {
-            return Err(Error::connection(format!(
-                "Redis answered MGET with {} values, {expected} were expected; is a proxy in between?",
-                items.len()
-            )));
-        }
-        Ok(items)
     }
 }
 
@@ -192,11 +231,19 @@ impl Backend for RedisBackend {
     const WIRE: bool = true;
     const COARSE_EXPIRY: bool = false;
 
+    fn exact(&self) -> bool {
+        self.core.server.near.tracked()
+    }
+
     fn hashes(&self, _key: &str) -> bool {
         false
     }
 
-    async fn read(&self, keys: &[String], _now: UnixMs, _lease: bool) -> Result<ReadReply> {
+    fn is_idle(&self) -> bool {
+        self.core.link.is_idle()
+    }
+
+    async fn read(&self, keys: &[String], _now: UnixMs, _lease: Option<Duration>) -> Result<ReadReply> {
         self.core.read(keys).await
     }
 
@@ -212,6 +259,38 @@ impl Backend for RedisBackend {
         self.core.clear(clear).await
     }
 
+    async fn swap(&self, key: &str, seen: Seen, times: Option<Times>, _now: UnixMs) -> Result<bool> {
+        self.core.swap(key, &seen, times).await
+    }
+
+    fn owe(&self, clear: Clear) {
+        self.core.owe(clear);
+    }
+
+    async fn lock(&self, key: &str, owner: &str, ms: u64, _now: UnixMs) -> Result<bool> {
+        self.core.lock(key, owner, Some(ms)).await
+    }
+
+    async fn unlock(&self, key: &str, owner: &str, _now: UnixMs) -> Result<()> {
+        self.core.lock(key, owner, None).await.map(|_| ())
+    }
+
+    async fn keys(&self, prefix: &str, cursor: u64, _now: UnixMs) -> Result<Page> {
+        self.core.keys(prefix, cursor).await
+    }
+
+    async fn publish(&self, channel: &str, payload: &str) -> Result<()> {
+        self.core.publish(channel, payload).await
+    }
+
+    async fn subscribe(&self, channel: &str) -> Result<()> {
+        self.core.subscribe(channel).await
+    }
+
+    async fn unsubscribe(&self, channel: &str) -> Result<()> {
+        self.core.unsubscribe(channel).await
+    }
+
     async fn members(&self, tag: &str, cursor: u64, _now: UnixMs) -> Result<Page> {
         self.core.members(tag, cursor).await
     }
@@ -220,7 +299,7 @@ impl Backend for RedisBackend {
         self.core.bury(tag, dead).await
     }
 
-    fn crowded(&self) -> Vec<String> {
+    fn crowded(&self, _now: UnixMs) -> Vec<String> {
         self.core.crowds.take()
     }
 

@@ -5,9 +5,12 @@
 //! only if no push came for its shard since its read was sent; the push may have been about the very change that the
 //! read just missed.
 
+use crate::key::Keyspace;
+use crate::l1::Slots;
 use crate::tags::Record;
+use foldhash::HashMap;
 use parking_lot::Mutex;
-use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -52,6 +55,8 @@ pub(super) struct Near {
     prefix: Vec<u8>,
     tracked: AtomicBool,
     shards: [Mutex<Shard>; SHARDS],
+    /// What is told of entries, too: the counters, and what the server's name of an entry begins with.
+    l1: Option<(Arc<Slots>, Vec<u8>)>,
 }
 
 /// Tags to read, by their place in what was asked for, each with its shard's count of pushes when it was looked up.
@@ -63,12 +68,27 @@ pub(super) struct Looked {
 }
 
 impl Near {
-    pub fn new(record_prefix: String) -> Self {
+    pub fn new(space: &Keyspace, l1: Option<Arc<Slots>>) -> Self {
         Near {
-            prefix: record_prefix.into_bytes(),
+            prefix: space.record_prefix().into_bytes(),
             tracked: AtomicBool::new(false),
             shards: Default::default(),
+            l1: l1.map(|slots| (slots, space.entry_prefix().into_bytes())),
         }
+    }
+
+    /// What the server is to tell of.
+    pub fn prefixes(&self) -> Vec<&[u8]> {
+        let entries = self.l1.as_ref().map(|(_, prefix)| prefix.as_slice());
+        std::iter::once(self.prefix.as_slice()).chain(entries).collect()
+    }
+
+    pub fn slots(&self) -> Option<&Arc<Slots>> {
+        self.l1.as_ref().map(|(slots, _)| slots)
+    }
+
+    pub fn tracked(&self) -> bool {
+        self.tracked.load(SeqCst)
     }
 
     fn shard(&self, tag: &[u8]) -> &Mutex<Shard> {
@@ -93,16 +113,32 @@ impl Near {
             shard.young.clear();
             shard.old.clear();
         }
+        if let Some((slots, _)) = &self.l1 {
+            slots.all_changed();
+        }
     }
 
-    /// A push about the record of this store key.
+    /// A push about the record, or the entry, of this store key.
     pub fn invalidate(&self, key: &[u8]) {
-        let Some(tag) = key.strip_prefix(&self.prefix[..]) else { return };
+        let Some(tag) = key.strip_prefix(&self.prefix[..]) else {
+            if let Some((slots, prefix)) = &self.l1
+                && let Some(key) = key.strip_prefix(&prefix[..])
+            {
+                slots.key_changed(Slots::of_key(key));
+            }
+            return;
+        };
         let mut shard = self.shard(tag).lock();
         shard.pushes += 1;
-        if let Ok(tag) = std::str::from_utf8(tag) {
-            shard.young.remove(tag);
-            shard.old.remove(tag);
+        if let Ok(name) = std::str::from_utf8(tag) {
+            shard.young.remove(name);
+            shard.old.remove(name);
+        }
+        drop(shard);
+        // After the record is gone: a reader, which may be on another thread, takes the counter before it looks here. So
+        // it has the old counter, or no record.
+        if let Some((slots, _)) = &self.l1 {
+            slots.tag_changed(Slots::of_tag(tag));
         }
     }
 
@@ -150,7 +186,7 @@ mod tests {
     const R: Record = Record { generation: 1, all: 2, auto: 3 };
 
     fn near() -> Near {
-        let near = Near::new("p!t:".into());
+        let near = Near::new(&Keyspace::new("p").unwrap(), None);
         near.track();
         near
     }
@@ -187,6 +223,34 @@ mod tests {
             }),
             "read over the connection before"
         );
+    }
+
+    #[test]
+    fn a_push_is_counted_for_what_is_kept_in_javascript() {
+        let slots = Slots::new(true);
+        let near = Near::new(&Keyspace::new("p").unwrap(), Some(slots.clone()));
+        assert_eq!(near.prefixes(), [&b"p!t:"[..], b"p:"]);
+        // Its key, its tag, all.
+        let moved = |what: &dyn Fn()| {
+            let of = |key: &str| {
+                let mut stamp = slots.stamp(key);
+                stamp.tags(&slots, (key == "tagged").then_some("t").into_iter());
+                stamp.units(0, false)[..2].to_vec()
+            };
+            let before = [of("k"), of("tagged"), of("other")];
+            what();
+            let after = [of("k"), of("tagged"), of("other")];
+            [0, 1, 2].map(|at| before[at] != after[at])
+        };
+        assert_eq!(moved(&|| near.invalidate(b"p:k")), [true, false, false]);
+        assert_eq!(moved(&|| near.invalidate(b"p!t:t")), [false, true, false]);
+        assert_eq!(moved(&|| near.invalidate(b"p!t:*")), [true, true, true]);
+        for foreign in [&b"p2:k"[..], b"p!e", b"p!l:k", b"x", b""] {
+            assert_eq!(moved(&|| near.invalidate(foreign)), [false, false, false]);
+        }
+        assert_eq!(moved(&|| near.drop_all()), [true, true, true]);
+        assert_eq!(moved(&|| near.untrack()), [true, true, true]);
+        assert_eq!(Near::new(&Keyspace::new("p").unwrap(), None).prefixes(), [&b"p!t:"[..]]);
     }
 
     #[test]

@@ -1,28 +1,56 @@
-//! RESP2 and RESP3 replies, without I/O. Pushes never become replies: those that name tag records go to the near cache
-//! here, in the order of the stream, which is what makes it exact.
+//! RESP2 and RESP3 replies, without I/O. Pushes become no replies: those that name tag records go to the near cache here,
+//! in the order of the stream, which is what makes it exact; messages go to the channels. The exception is a push that
+//! confirms a subscription or its end, each made for one channel: it is the command's reply.
 
+use super::channels::Channels;
 use super::near::Near;
+use super::strings::{self, Found};
 use crate::error::{Error, Result};
 use crate::net::link::Protocol;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use redis::{PushKind, Value, ValueCodec};
 use std::sync::Arc;
 use tokio_util::codec::Decoder;
 
+/// More than this of an array that is not whole yet goes to the crate's parser, which takes it element by element: the
+/// bytes that wait unparsed are bounded.
+const WAITING: usize = 1024 * 1024;
+
+#[derive(Debug, PartialEq)]
+pub enum Reply {
+    /// An array of strings and nils: slices of what was read.
+    Strings(Vec<Option<Bytes>>),
+    Other(Value),
+}
+
+impl Reply {
+    pub(super) fn into_value(self) -> Value {
+        match self {
+            Reply::Other(value) => value,
+            Reply::Strings(strings) => {
+                let item = |string: Option<Bytes>| {
+                    string.map_or(Value::Nil, |bytes| Value::BulkString(bytes.into()))
+                };
+                Value::Array(strings.into_iter().map(item).collect())
+            }
+        }
+    }
+}
+
 pub struct Resp {
     codec: ValueCodec,
+    /// The codec has begun a reply, and keeps what it has of it.
+    is_midway: bool,
     near: Arc<Near>,
+    channels: Arc<Channels>,
 }
 
 impl Resp {
-    pub(super) fn new(near: Arc<Near>) -> Self {
-        Resp { codec: ValueCodec::default(), near }
+    pub(super) fn new(near: Arc<Near>, channels: Arc<Channels>) -> Self {
+        Resp { codec: ValueCodec::default(), is_midway: false, near, channels }
     }
 
-    fn pushed(&self, kind: PushKind, data: Vec<Value>) {
-        if kind != PushKind::Invalidate {
-            return;
-        }
+    fn invalidated(&self, data: Vec<Value>) {
         match data.into_iter().next() {
             Some(Value::Array(keys)) => {
                 for key in keys {
@@ -38,18 +66,33 @@ impl Resp {
 }
 
 impl Protocol for Resp {
-    type Reply = Value;
+    type Reply = Reply;
 
-    fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Value>> {
+    fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Reply>> {
         loop {
+            if !self.is_midway {
+                match strings::take(buffer) {
+                    Found::Whole(strings) => return Ok(Some(Reply::Strings(strings))),
+                    Found::Part if buffer.len() <= WAITING => return Ok(None),
+                    Found::Part | Found::Other => {}
+                }
+            }
             // Why it does not parse stays unsaid: the parser's text quotes the bytes, which may be a user's data.
             let reply = self.codec.decode(buffer).map_err(|_| {
                 Error::connection("The server's bytes are no Redis protocol; is it the right port?")
             })?;
+            self.is_midway = reply.is_none();
             match reply {
-                Some(Value::Push { kind, data }) => self.pushed(kind, data),
-                Some(Value::Attribute { data, .. }) => return Ok(Some(*data)),
-                other => return Ok(other),
+                Some(Value::Push { kind, data }) => match kind {
+                    PushKind::Invalidate => self.invalidated(data),
+                    PushKind::Message => self.channels.heard(data),
+                    PushKind::Subscribe | PushKind::Unsubscribe => {
+                        return Ok(Some(Reply::Other(Value::Okay)));
+                    }
+                    _ => {}
+                },
+                Some(Value::Attribute { data, .. }) => return Ok(Some(Reply::Other(*data))),
+                other => return Ok(other.map(Reply::Other)),
             }
         }
     }
@@ -64,7 +107,7 @@ mod tests {
     const R: Record = Record { generation: 1, all: 2, auto: 3 };
 
     fn near_with(tags: &[&str]) -> Arc<Near> {
-        let near = Arc::new(Near::new("p!t:".into()));
+        let near = Arc::new(Near::new(&crate::key::Keyspace::new("p").unwrap(), None));
         near.track();
         let looked = near.look(tags);
         let found: Vec<_> = tags.iter().map(|_| Some(R)).collect();
@@ -76,6 +119,10 @@ mod tests {
         near.look(&[tag]).missing.is_empty()
     }
 
+    fn resp(near: Arc<Near>) -> Resp {
+        Resp::new(near, Arc::new(Channels::new("p!c:".into(), crate::events::silent())))
+    }
+
     const STREAM: &[u8] =
         b"+OK\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$5\r\np!t:a\r\n*2\r\n$1\r\nx\r\n_\r\n:7\r\n-ERR no\r\n";
 
@@ -83,7 +130,7 @@ mod tests {
         #[test]
         fn any_chunking_gives_the_same_replies(cuts in proptest::collection::vec(0..STREAM.len(), 0..6)) {
             let near = near_with(&["a", "b"]);
-            let mut resp = Resp::new(near.clone());
+            let mut resp = resp(near.clone());
             let mut cuts = cuts;
             cuts.extend([0, STREAM.len()]);
             cuts.sort_unstable();
@@ -93,7 +140,7 @@ mod tests {
                 while let Some(reply) = resp.next(&mut buffer).unwrap() {
                     // A push is handled by the time the reply after it is out.
                     prop_assert_eq!(held(&near, "a"), got.is_empty());
-                    got.push(reply);
+                    got.push(reply.into_value());
                 }
             }
             prop_assert_eq!(got.len(), 4);
@@ -106,7 +153,7 @@ mod tests {
 
         #[test]
         fn noise_never_panics(noise in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let mut resp = Resp::new(near_with(&[]));
+            let mut resp = resp(near_with(&[]));
             let mut buffer = BytesMut::from(&noise[..]);
             while let Ok(Some(_)) = resp.next(&mut buffer) {}
         }
@@ -121,7 +168,7 @@ mod tests {
             "*-5\r\n",
             ">-1\r\n",
         ] {
-            let mut resp = Resp::new(near_with(&[]));
+            let mut resp = resp(near_with(&[]));
             let _ = resp.next(&mut BytesMut::from(hostile.as_bytes()));
         }
     }
@@ -129,9 +176,23 @@ mod tests {
     #[test]
     fn a_flush_drops_every_record() {
         let near = near_with(&["a", "b"]);
-        let mut resp = Resp::new(near.clone());
+        let mut resp = resp(near.clone());
         let reply = resp.next(&mut BytesMut::from(&b">2\r\n$10\r\ninvalidate\r\n_\r\n+OK\r\n"[..])).unwrap();
-        assert_eq!(reply, Some(Value::Okay));
+        assert_eq!(reply.map(Reply::into_value), Some(Value::Okay));
         assert!(!held(&near, "a") && !held(&near, "b"));
+    }
+
+    #[test]
+    fn a_confirmed_subscription_is_a_reply_and_a_message_is_none() {
+        let mut resp = resp(near_with(&[]));
+        let mut buffer = BytesMut::from(
+            &b">3\r\n$9\r\nsubscribe\r\n$5\r\np!c:a\r\n:1\r\n>3\r\n$7\r\nmessage\r\n$5\r\np!c:a\r\n$1\r\nx\r\n:7\r\n\
+               >3\r\n$11\r\nunsubscribe\r\n$5\r\np!c:a\r\n:0\r\n"[..],
+        );
+        let mut replies = Vec::new();
+        while let Some(reply) = resp.next(&mut buffer).unwrap() {
+            replies.push(reply.into_value());
+        }
+        assert_eq!(replies, [Value::Okay, Value::Int(7), Value::Okay]);
     }
 }

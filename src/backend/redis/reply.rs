@@ -2,6 +2,7 @@
 
 use crate::error::{Code, Error, Result};
 use crate::tags::{Epoch, Record};
+use bytes::Bytes;
 use redis::{ServerError, Value};
 
 /// Errors by which a server says that it cannot serve now, or is not the one to ask: the same to a caller as no server.
@@ -86,6 +87,14 @@ pub(super) fn integer(value: &Value) -> Result<i64> {
     }
 }
 
+/// A string of an array; anything else in its place counts as absent.
+pub(super) fn string(value: Value) -> Option<Bytes> {
+    match value {
+        Value::BulkString(bytes) => Some(bytes.into()),
+        _ => None,
+    }
+}
+
 /// The only reply of a request that asked for one.
 pub(super) fn only(replies: Vec<Value>) -> Value {
     replies.into_iter().next_back().unwrap_or(Value::Nil)
@@ -118,8 +127,11 @@ pub(super) fn epoch_and_star(raw: &[u8]) -> (Epoch, Option<Record>) {
 
 /// The epoch in a script's answer: its generation and number as texts.
 pub(super) fn epoch(generation: Option<&Value>, n: Option<&Value>) -> Option<Epoch> {
-    let generation = u64::from_str_radix(text(generation?)?, 16).ok()?;
-    Some(Epoch { generation, n: text(n?)?.parse().ok()? })
+    epoch_of(text(generation?)?, text(n?)?)
+}
+
+pub(super) fn epoch_of(generation: &str, n: &str) -> Option<Epoch> {
+    Some(Epoch { generation: u64::from_str_radix(generation, 16).ok()?, n: n.parse().ok()? })
 }
 
 #[cfg(test)]

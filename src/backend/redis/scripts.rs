@@ -19,24 +19,31 @@ pub(super) struct Scripts {
     pub set: Script,
     pub clear: Script,
     pub bury: Script,
+    pub swap: Script,
+    pub lock: Script,
+}
+
+/// The files of a script, in the order in which they make its text.
+macro_rules! script {
+    ($($name:literal),+) => {
+        Script::of(concat!($(include_str!(concat!("scripts/", $name, ".lua"))),+))
+    };
 }
 
 impl Scripts {
     pub fn new() -> Self {
         Scripts {
-            begin: Script::of(concat!(include_str!("scripts/epoch.lua"), include_str!("scripts/begin.lua"))),
-            set: Script::of(concat!(include_str!("scripts/epoch.lua"), include_str!("scripts/set.lua"))),
-            clear: Script::of(concat!(
-                include_str!("scripts/at_maxmemory.lua"),
-                include_str!("scripts/epoch.lua"),
-                include_str!("scripts/clear.lua")
-            )),
-            bury: Script::of(include_str!("scripts/bury.lua")),
+            begin: script!("epoch", "fences", "begin"),
+            set: script!("epoch", "fences", "set"),
+            clear: script!("at_maxmemory", "epoch", "fences", "clear"),
+            bury: script!("bury"),
+            swap: script!("at_maxmemory", "epoch", "fences", "swap"),
+            lock: script!("lock"),
         }
     }
 
     /// Those worth loading at every connect.
-    pub fn all(&self) -> [&Script; 3] {
-        [&self.set, &self.clear, &self.bury]
+    pub fn all(&self) -> [&Script; 4] {
+        [&self.set, &self.clear, &self.bury, &self.swap]
     }
 }

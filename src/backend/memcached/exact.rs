@@ -1,0 +1,99 @@
+//! What changes exactly one thing: a version of an entry, or a lock.
+
+use super::batch::{Put, Version, Want, seconds};
+use super::clear::refused;
+use super::protocol::Outcome;
+use super::store::{Place, Store};
+use crate::backend::Seen;
+use crate::clock::UnixMs;
+use crate::codec::envelope::retime;
+use crate::error::{Code, Error, Result};
+use crate::ttl::{Times, Ttl};
+
+/// Turns of a lock that expires or changes hands under us each time.
+const MAX_TURNS: usize = 4;
+
+impl Store {
+    pub async fn swap_entry(
+        &self,
+        key: &str,
+        seen: &Seen,
+        times: Option<Times>,
+        now: UnixMs,
+    ) -> Result<bool> {
+        let Seen::Wire(bytes, Some(lease)) = seen else {
+            return Err(Error::new(Code::Internal, "An entry without a version was given to memcached."));
+        };
+        let place = self.entry(key);
+        let version = Version { cas: lease.cas, link: lease.link };
+        let mut batch = self.batch();
+        let slot = match times {
+            None => batch.delete_version(&place, version),
+            Some(times) => {
+                let (entry, expires_at) = retime(bytes, times)?;
+                // A line of its own: the sets under way were leased on another, and are refused.
+                let flags = rand::random::<u32>().max(1);
+                let put = Put { flags, life: seconds(Ttl::until(expires_at, now)) };
+                batch.replace(&place, version, &entry, put)
+            }
+        };
+        let reply = batch.send().await.take(slot)?;
+        match reply.outcome {
+            Outcome::Done => Ok(true),
+            Outcome::Exists | Outcome::NotFound => Ok(false),
+            _ => Err(refused(&reply)),
+        }
+    }
+
+    /// On the server of the key itself, whose connection keeps the order of what a batch asks of both.
+    fn lock_of(&self, key: &str) -> Place {
+        Place { key: self.space.memcached(&self.space.lock(key)).0, server: self.entry(key).server }
+    }
+
+    pub async fn lock(&self, key: &str, owner: &str, ms: u64) -> Result<bool> {
+        let place = self.lock_of(key);
+        let put = Put { flags: 0, life: seconds(Ttl::Ms(ms)) };
+        for _ in 0..MAX_TURNS {
+            let mut batch = self.batch();
+            let add = batch.add(&place, owner.as_bytes(), put);
+            let look = batch.get(&place, Want::VALUE);
+            let mut replies = batch.send().await;
+            let added = replies.take(add)?;
+            match added.outcome {
+                Outcome::Done => return Ok(true),
+                Outcome::NotStored => {}
+                _ => return Err(refused(&added)),
+            }
+            let held = replies.take(look)?;
+            // It expired in between.
+            let Some(version) = Version::of(&held) else { continue };
+            if held.value.as_deref() != Some(owner.as_bytes()) {
+                return Ok(false);
+            }
+            let mut batch = self.batch();
+            let slot = batch.replace(&place, version, owner.as_bytes(), put);
+            let extended = batch.send().await.take(slot)?;
+            match extended.outcome {
+                Outcome::Done => return Ok(true),
+                Outcome::Exists | Outcome::NotFound => {}
+                _ => return Err(refused(&extended)),
+            }
+        }
+        Ok(false)
+    }
+
+    pub async fn unlock(&self, key: &str, owner: &str) -> Result<()> {
+        let place = self.lock_of(key);
+        let mut batch = self.batch();
+        let look = batch.get(&place, Want::VALUE);
+        let held = batch.send().await.take(look)?;
+        let Some(version) = Version::of(&held) else { return Ok(()) };
+        if held.value.as_deref() == Some(owner.as_bytes()) {
+            let mut batch = self.batch();
+            let slot = batch.delete_version(&place, version);
+            // Extended, expired or another's since: left alone.
+            batch.send().await.take(slot)?;
+        }
+        Ok(())
+    }
+}

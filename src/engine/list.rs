@@ -1,0 +1,84 @@
+//! Lists: the entries of tags, and the keys of a prefix.
+
+use super::read::Judged;
+use super::{Engine, Outcome};
+use crate::backend::{Backend, Page};
+use crate::clock::UnixMs;
+use crate::codec::text::Value;
+use crate::error::{Code, Error, Result};
+use std::collections::{BTreeSet, HashSet};
+
+/// Entries read at a time for a list by tags.
+const LIST_CHUNK: usize = 64;
+
+/// Beyond it a number of JavaScript is not exact.
+const MAX_CURSOR: u64 = 1 << 53;
+
+impl<B: Backend> Engine<B> {
+    /// The live entries that carry any of the tags, each once.
+    pub(super) async fn get_tags(&self, wanted: &[String], now: UnixMs) -> Outcome {
+        match self.in_time(self.list(wanted, now)).await.and_then(|listed| listed) {
+            Ok(values) => Outcome::List(values),
+            Err(error) => {
+                self.stats.failed(&error);
+                Outcome::Failed(error)
+            }
+        }
+    }
+
+    async fn list(&self, wanted: &[String], now: UnixMs) -> Result<Vec<Value>> {
+        let mut seen = HashSet::new();
+        let mut values = Vec::new();
+        for tag in wanted.iter().collect::<BTreeSet<_>>() {
+            let mut cursor = Some(0);
+            let (mut live, mut dead) = (0, 0);
+            while let Some(at) = cursor {
+                let page = self.backend.members(tag, at, now).await?;
+                cursor = page.next;
+                let fresh: Vec<String> =
+                    page.keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
+                for keys in fresh.chunks(LIST_CHUNK) {
+                    for judged in self.look(keys, None, now, &mut []).await.1 {
+                        match judged {
+                            Judged::Live(entry) if tag == crate::key::STAR || entry.tags.holds(tag) => {
+                                live += 1;
+                                if !entry.stale
+                                    && let Outcome::Hit(value) = self.unpack(entry.kept)
+                                {
+                                    values.push(value);
+                                }
+                            }
+                            Judged::Live(_) | Judged::Gone { .. } => dead += 1,
+                            Judged::Failed(error) => return Err(error),
+                        }
+                    }
+                }
+            }
+            if dead > live
+                && let Some(reclaimer) = &self.reclaimer
+            {
+                reclaimer.sweep(tag);
+            }
+        }
+        Ok(values)
+    }
+
+    /// One page of the keys that begin with this text. What has ended may be among them, and a key more than once.
+    pub(super) async fn keys(&self, prefix: &str, cursor: u64, now: UnixMs) -> Outcome {
+        match self.backend.keys(prefix, cursor, now).await {
+            Ok(Page { next: Some(MAX_CURSOR..), .. }) => {
+                let error = Error::new(
+                    Code::Unsupported,
+                    "The server numbers its pages of keys beyond 2^53; listing keys is for a standalone server.",
+                );
+                self.stats.failed(&error);
+                Outcome::Failed(error)
+            }
+            Ok(page) => Outcome::Keys(page),
+            Err(error) => {
+                self.stats.failed(&error);
+                Outcome::Failed(error)
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What callers and the connection's task share: the requests in flight, and, while nothing else is under way, the socket
+//! itself. A request for an idle connection is then written by the caller's own thread, and the task's thread is woken by
+//! nothing but the reply.
+
+use super::dialer::Stream;
+use super::request::Pending;
+use parking_lot::{Mutex, MutexGuard};
+use socket2::{SockRef, Socket};
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// After a silence of this length a request goes by way of the task, which looks whether the server hung up meanwhile
+/// (idle connections are closed by servers, and a frozen process wakes up to that): it then waits for the next connection.
+const SILENCE: Duration = Duration::from_secs(1);
+
+/// A connection that is broken answers with an error. Elsewhere than on Linux the socket itself was told so.
+const NO_SIGNAL: i32 = if cfg!(target_os = "linux") { 0x4000 } else { 0 };
+
+/// The longest request that goes this way: what the socket's buffer takes at once, in the usual case.
+const MOST: usize = 4 * 1024;
+
+pub(super) struct Lane<R> {
+    state: Mutex<State<R>>,
+}
+
+pub(super) struct State<R> {
+    /// Another handle on the connection's socket; `None` = no connection is up, or its bytes need more than writing.
+    socket: Option<Socket>,
+    incarnation: u64,
+    pub(super) in_flight: VecDeque<Pending<R>>,
+    /// Requests that went by way of the task, and how many of them it has written to their end. While they differ,
+    /// whatever comes must go behind them.
+    queued: u64,
+    written: u64,
+    /// When the connection was last seen to work.
+    heard: Instant,
+    /// The task's watchdog will go off before any deadline of what is added now.
+    watched: bool,
+}
+
+/// What became of a request that asked to be written at once.
+pub(super) enum Direct<R> {
+    /// Written. `unwatched`: the task must be woken to set its watchdog.
+    Sent { unwatched: bool },
+    /// Part of it: the rest must be written next, by the task.
+    Began { incarnation: u64, rest: Vec<u8> },
+    /// Nothing was sent: it goes by way of the task.
+    Refused { bytes: Vec<u8>, pending: Pending<R> },
+}
+
+impl<R> Lane<R> {
+    pub fn new() -> Self {
+        let state = State {
+            socket: None,
+            incarnation: 0,
+            in_flight: VecDeque::new(),
+            queued: 0,
+            written: 0,
+            heard: Instant::now(),
+            watched: false,
+        };
+        Lane { state: Mutex::new(state) }
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, State<R>> {
+        self.state.lock()
+    }
+}
+
+impl<R> State<R> {
+    /// A connection serves from now on.
+    pub fn open(&mut self, stream: &Stream, incarnation: u64) {
+        self.socket = another_handle(stream).ok();
+        self.incarnation = incarnation;
+        self.heard = Instant::now();
+        self.watched = false;
+    }
+
+    /// It does no longer. What was in flight is its caller's to fail.
+    pub fn close(&mut self) -> VecDeque<Pending<R>> {
+        self.socket = None;
+        std::mem::take(&mut self.in_flight)
+    }
+
+    pub fn is_idle(&self) -> bool {
+        self.socket.is_some() && self.in_flight.is_empty() && self.queued == self.written && !self.is_silent()
+    }
+
+    pub fn is_silent(&self) -> bool {
+        self.heard.elapsed() >= SILENCE
+    }
+
+    pub fn heard(&mut self) {
+        self.heard = Instant::now();
+    }
+
+    /// Must be called in the order in which the requests are sent to the task, under the same lock.
+    pub fn queue(&mut self) {
+        self.queued += 1;
+    }
+
+    /// The task has written all of the first so many requests.
+    pub fn wrote(&mut self, requests: u64) {
+        self.written = requests;
+    }
+
+    pub fn watched(&mut self, is_watched: bool) {
+        self.watched = is_watched;
+    }
+
+    pub fn send(&mut self, bytes: Vec<u8>, over: Option<u64>, pending: Pending<R>) -> Direct<R> {
+        let fits = bytes.len() <= MOST && over.is_none_or(|incarnation| incarnation == self.incarnation);
+        if !fits || pending.expects_none() || !self.is_idle() {
+            return Direct::Refused { bytes, pending };
+        }
+        let Some(socket) = &self.socket else { return Direct::Refused { bytes, pending } };
+        match socket.send_with_flags(&bytes, NO_SIGNAL) {
+            // The task cannot take the reply before the lock is given back.
+            Ok(sent) if sent == bytes.len() => {
+                self.in_flight.push_back(pending);
+                Direct::Sent { unwatched: !std::mem::replace(&mut self.watched, true) }
+            }
+            Ok(sent) if sent > 0 => {
+                self.in_flight.push_back(pending);
+                Direct::Began { incarnation: self.incarnation, rest: bytes[sent..].to_vec() }
+            }
+            // Full, or broken: the task finds out which.
+            Ok(_) | Err(_) => Direct::Refused { bytes, pending },
+        }
+    }
+}
+
+fn another_handle(stream: &Stream) -> std::io::Result<Socket> {
+    match stream {
+        Stream::Tcp(stream) => SockRef::from(stream).try_clone(),
+        #[cfg(unix)]
+        Stream::Unix(stream) => SockRef::from(stream).try_clone(),
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use super::*;
+    use crate::net::request::Shared;
+    use std::sync::Arc;
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::oneshot;
+
+    #[tokio::test]
+    async fn a_full_socket_takes_part_of_a_request_or_none_of_it() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (_far, _) = listener.accept().await.unwrap();
+        let shared = Arc::new(Shared::new("toy".into(), 5_000));
+        let lane = Lane::<()>::new();
+        let mut state = lane.lock();
+        state.open(&Stream::Tcp(near), 1);
+        loop {
+            let (answer, _awaited) = oneshot::channel();
+            let deadline = tokio::time::Instant::now();
+            let pending = Pending::new(1, deadline, answer, shared.place(1).unwrap());
+            match state.send(vec![7; MOST], None, pending) {
+                // As if it were answered, so that the next may go this way.
+                Direct::Sent { .. } => assert_eq!(std::mem::take(&mut state.in_flight).len(), 1),
+                Direct::Began { incarnation: 1, rest } => {
+                    assert!((1..MOST).contains(&rest.len()));
+                    assert_eq!(state.in_flight.len(), 1);
+                    break;
+                }
+                Direct::Began { .. } => panic!("another connection's"),
+                Direct::Refused { bytes, .. } => {
+                    assert_eq!((bytes.len(), state.in_flight.len()), (MOST, 0));
+                    break;
+                }
+            }
+        }
+    }
+}
