@@ -1,7 +1,15 @@
 import { defineConfig } from 'tsdown';
 
 export default defineConfig({
-  entry: ['js/{index,medusa/index,medusa/redis,medusa/memcached,medusa/memory}.ts'],
+  entry: [
+    'js/index.ts',
+    'js/adonis/index.ts',
+    'js/bentocache/index.ts',
+    'js/glasswork/index.ts',
+    'js/keyv/index.ts',
+    'js/medusa/{index,redis,memcached,memory}.ts',
+    'js/medusa/cache/{index,redis,memcached,memory}.ts',
+  ],
   format: ['esm', 'cjs'],
   platform: 'node',
   target: 'node20',

@@ -16,6 +16,8 @@ export type ErrorCode =
   | 'CACHALOT_SERVER'
   | 'CACHALOT_UNSUPPORTED'
   | 'CACHALOT_CLOSED'
+  | 'CACHALOT_FACTORY'
+  | 'CACHALOT_FACTORY_TIMEOUT'
   | 'CACHALOT_INTERNAL';
 
 export interface ErrorDetails {
@@ -126,6 +128,22 @@ export class ClosedError extends CachalotError {
   }
 }
 
+/** A factory gave up by its context's `fail()`. */
+export class FactoryError extends CachalotError {
+  static override readonly code = 'CACHALOT_FACTORY';
+  constructor(message: string, details?: ErrorDetails) {
+    super('CACHALOT_FACTORY', message, details);
+  }
+}
+
+/** A factory took longer than `hardTimeout`; its `signal` was aborted. */
+export class FactoryTimeoutError extends CachalotError {
+  static override readonly code = 'CACHALOT_FACTORY_TIMEOUT';
+  constructor(message: string, details?: ErrorDetails) {
+    super('CACHALOT_FACTORY_TIMEOUT', message, details);
+  }
+}
+
 /** A defect of Cachalot's own; please report it. */
 export class InternalError extends CachalotError {
   static override readonly code = 'CACHALOT_INTERNAL';
@@ -144,6 +162,8 @@ const CLASSES = [
   ServerError,
   UnsupportedError,
   ClosedError,
+  FactoryError,
+  FactoryTimeoutError,
   InternalError,
 ];
 
@@ -164,4 +184,15 @@ export function errorOf(crossed: unknown): CachalotError {
   const text = typeof message === 'string' ? message : String(crossed);
   const Class = CLASSES.find((candidate) => candidate.code === code);
   return Class ? new Class(text, { queued: queued === true }) : new InternalError(text, { cause: crossed });
+}
+
+const OUTAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'CACHALOT_CONNECTION',
+  'CACHALOT_TIMEOUT',
+  'CACHALOT_BUSY',
+]);
+
+/** The server is away or too slow. */
+export function isOutage(error: unknown): boolean {
+  return error instanceof CachalotError && OUTAGE.has(error.code);
 }

@@ -1,4 +1,19 @@
 /** Cachalot: a cache with tags over Redis, Valkey, memcached or process memory. */
+export { Cache, createCache } from './cache/cache.js';
+export type { Factory, FactoryContext } from './cache/flight.js';
+export type { CacheOptions, ComputeOptions } from './cache/options.js';
+export type { Serializer } from './cache/serializer.js';
+export type { CacheEventName, CacheEvents, CacheStats, Quantiles } from './cache/telemetry.js';
+export type {
+  DeleteManyOptions,
+  GetOptions,
+  GetOrSetOptions,
+  JsonStorable,
+  SetForeverOptions,
+  SetOptions,
+  Storable,
+  TagsOptions,
+} from './cache/types.js';
 export {
   type MemcachedStoreOptions,
   type MemoryStoreOptions,
@@ -8,6 +23,7 @@ export {
   redis,
   type StoreSpec,
 } from './config.js';
+export type { Duration } from './duration.js';
 export {
   BusyError,
   CachalotError,
@@ -17,12 +33,15 @@ export {
   CorruptError,
   type ErrorCode,
   type ErrorDetails,
+  FactoryError,
+  FactoryTimeoutError,
   InternalError,
   ServerError,
   TimeoutError,
   TooLargeError,
   UnsupportedError,
 } from './errors.js';
+export type { L1Options } from './l1/settings.js';
 export type { Stats, StoreEvent } from './native.js';
 export type { MemcachedOptions, MemjsOptions } from './options/memcached.js';
 export type { RedisConnectionOptions, RedisOptions } from './options/redis.js';

@@ -1,56 +1,34 @@
 /** One open store: collects a turn's operations and hands them to the core in one call. */
 import native from '#native';
-import { ClosedError, ConfigError, errorOf } from './errors.js';
-import { Batch } from './native/batch.js';
-import { Flight, Kind } from './native/flight.js';
+import { ClosedError, errorOf, isOutage } from './errors.js';
+import type { L1Settings } from './l1/settings.js';
+import { type Answer, Tier } from './l1/tier.js';
+import { Batch, type Extra, type Times } from './native/batch.js';
+import {
+  checkChannel,
+  checkCursor,
+  checkExtra,
+  checkLifetime,
+  checkOwner,
+  checkTags,
+  checkText,
+  checkValue,
+  lockTime,
+} from './native/check.js';
+import { corruptions, type Message, type Stats, type StoreEvent, telling } from './native/events.js';
+import { Flight, type KeyPage, Kind, type Reading, reading } from './native/flight.js';
+import { closedByItself, closeHandle, closeWhenCollected, countersOf } from './native/handle.js';
+import { type Listener, Messages } from './native/messages.js';
 import { MAX_OPERATIONS, receiver, type Sink } from './native/receiver.js';
 import type { NativeConfig } from './options/native-config.js';
 
+export type { Extra, KeyPage, Reading, Stats, StoreEvent, Times };
+
+/** As it was at first: a test's fake timers may replace it, and nothing would ever be sent. */
+const { nextTick } = process;
+
 /** Units of text and values after which a turn's operations go at once: the first are then on their way while the rest is collected. */
 const FLUSH_AT = 64 * 1024;
-
-/** Tags of one call, in units: far more than a clear has names, far less than V8's longest string. */
-const MAX_TAG_UNITS = 16 * 1024 * 1024;
-
-/** At most one event about text that is not JSON in this time. */
-const CORRUPT_EVERY_MS = 60_000;
-
-/** What a person may want to know while nothing is returned: once per change of state, not once per call. */
-export type StoreEvent =
-  /** A connection is ready (again). */
-  | { type: 'connected'; server: string }
-  /** A connection was lost or could not be made. */
-  | { type: 'disconnected'; server: string; code: string; message: string }
-  /** Anything else worth a line. */
-  | { type: 'warning'; code: string; message: string };
-
-/** Counters of one store since it was opened. */
-export type Stats = {
-  hits: number;
-  misses: number;
-  sets: number;
-  /** Sets that a clear since their miss made too old: nothing was stored. */
-  staleSets: number;
-  /** Sets that no miss guarded: only as fresh as their caller. */
-  unguardedSets: number;
-  clears: number;
-  /** Entries found past their expiry. */
-  expired: number;
-  /** Entries found with a tag cleared since. */
-  invalidated: number;
-  /** Stored bytes that did not decode, each a miss. */
-  corrupt: number;
-  /** Errors that say the server is away or too slow. */
-  outages: number;
-  /** Any other error. */
-  errors: number;
-  /** Entries removed by background reclaiming. */
-  reclaimed: number;
-  /** Bytes of values given to set. */
-  bytesIn: number;
-  /** Bytes kept of them, after compression and with their envelope. */
-  bytesStored: number;
-};
 
 export interface ClearTarget {
   key?: string;
@@ -65,7 +43,10 @@ export class NativeStore {
   private readonly receiver = receiver();
   private readonly sink: Sink;
   private readonly batch = new Batch();
+  private readonly messages = new Messages();
   private readonly corrupt: (why: unknown) => void;
+  /** What is kept in this process, if that was asked for. The faces look there first; the methods here ask the store. */
+  readonly tier: Tier | undefined;
   private flight: Flight;
   private scheduled = false;
   private closing: Promise<void> | undefined;
@@ -75,34 +56,100 @@ export class NativeStore {
    * Returns at once; connections are made in the background.
    * @throws ConfigError on a configuration that the core does not take
    */
-  constructor(config: NativeConfig, onEvent?: (event: StoreEvent) => void) {
+  constructor(config: NativeConfig, onEvent?: (event: StoreEvent) => void, l1?: L1Settings) {
     const tell = telling(onEvent);
-    this.sink = { event: (event) => tell(event as StoreEvent) };
+    this.sink = { event: (event) => this.heard(event as StoreEvent | Message, tell) };
     this.corrupt = corruptions(tell);
     this.flight = new Flight(this.corrupt);
     try {
-      this.handle = native.open(JSON.stringify(config));
+      this.handle = native.open(
+        JSON.stringify(l1 === undefined ? config : { ...config, l1: { ttlMs: l1.ttlMs } }),
+      );
     } catch (error) {
       throw errorOf(error);
     }
+    this.tier = l1 && new Tier(countersOf(this.handle), l1);
     this.receiver.hear(this.handle, this.sink);
-    collected.register(this, this.handle, this);
+    closeWhenCollected(this, this.handle);
   }
 
   /** @returns the value, parsed from JSON (bytes as they are); `undefined` = a miss */
-  async get(key: string): Promise<unknown> {
-    checkText('key', key);
-    this.open();
-    this.batch.get(key, true);
-    return this.add(Kind.Json);
+  get(key: string): Promise<unknown> {
+    const refused = this.refused(key);
+    if (refused !== undefined) {
+      return refused;
+    }
+    const { tier } = this;
+    this.batch.get(key, true, tier !== undefined);
+    return tier === undefined
+      ? this.add(Kind.Json)
+      : this.add(Kind.Stamped).then((answer) => tier.parsed(key, answer as Answer, this.corrupt));
   }
 
-  /** @returns the value as it was given to `set`; `undefined` = a miss */
-  async getText(key: string): Promise<string | Uint8Array | undefined> {
+  /**
+   * @param remember whether a set may follow a miss
+   * @returns the value as it was given to `set`; `undefined` = a miss
+   */
+  getText(key: string, remember = true): Promise<string | Uint8Array | undefined> {
+    const refused = this.refused(key);
+    if (refused !== undefined) {
+      return refused;
+    }
+    const { tier } = this;
+    this.batch.get(key, remember, tier !== undefined);
+    return tier === undefined
+      ? (this.add(Kind.Raw) as Promise<string | Uint8Array | undefined>)
+      : this.add(Kind.Stamped).then((answer) => tier.received(key, answer as Answer));
+  }
+
+  /**
+   * A read whose caller carries the guard of the set that may follow: nothing is remembered here.
+   * @param times whether those of a fresh value are wanted too
+   */
+  read(key: string, times = false): Promise<Reading> {
+    const refused = this.refused(key);
+    if (refused !== undefined) {
+      return refused;
+    }
+    const { tier } = this;
+    if (tier === undefined || times) {
+      this.batch.read(key, times, false);
+      return this.add(Kind.Reading) as Promise<Reading>;
+    }
+    this.batch.read(key, false, true);
+    return this.add(Kind.Stamped).then((given) => {
+      const answer = given as Answer | Parameters<typeof reading>;
+      // More fields than a value and its stamp: there was nothing fresh.
+      return Array.isArray(answer) && answer.length > 2
+        ? reading(...(answer as Parameters<typeof reading>))
+        : reading(tier.received(key, answer as Answer) ?? null);
+    });
+  }
+
+  /** Whether `get` would hit. Guards no set. */
+  async has(key: string): Promise<boolean> {
     checkText('key', key);
     this.open();
-    this.batch.get(key, true);
-    return this.add(Kind.Raw) as Promise<string | Uint8Array | undefined>;
+    this.batch.has(key);
+    return this.add(Kind.Done) as Promise<boolean>;
+  }
+
+  /**
+   * Some hundred keys at once: one operation, one promise.
+   * @param json whether values are parsed; else they are as they were given to `set`
+   * @returns of each key, in order, its value; `undefined` = a miss; a `CachalotError` = this key's failure
+   */
+  getMany(keys: readonly string[], json: boolean): Promise<unknown[]> {
+    try {
+      for (const key of keys) {
+        checkText('key', key);
+      }
+      this.open();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.batch.getMany(keys);
+    return this.add(json ? Kind.Many : Kind.ManyRaw) as Promise<unknown[]>;
   }
 
   /** @returns the live values that carry any of the tags */
@@ -117,6 +164,7 @@ export class NativeStore {
    * @param value JSON text, or bytes; bytes are read when the turn ends
    * @param ttlMs milliseconds, `Infinity` = for ever, 0 = store nothing and leave no older value
    * @param auto whether clears that raise `auto` reach it
+   * @returns false if a clear since its miss made it too old: nothing was stored
    */
   async set(
     key: string,
@@ -124,19 +172,26 @@ export class NativeStore {
     ttlMs: number,
     tags: readonly string[],
     auto: boolean,
-  ): Promise<void> {
+    extra?: Extra,
+  ): Promise<boolean> {
     checkText('key', key);
     checkTags(tags);
     checkValue(value);
-    if (!(ttlMs >= 0)) {
-      throw new ConfigError(
-        `ttl: expected a number of milliseconds of 0 or more, or Infinity, got ${ttlMs}.`,
-      );
-    }
+    checkExtra(extra);
+    checkLifetime(ttlMs);
     this.open();
-    // Rounded up: half a millisecond is a lifetime, 0 is none. Beyond 2^53 whole numbers end, and so does patience.
-    this.batch.set(key, value, ttlMs > Number.MAX_SAFE_INTEGER ? Infinity : Math.ceil(ttlMs), tags, auto);
-    await this.add(Kind.Done);
+    this.batch.set(key, value, ttlMs, tags, auto, extra);
+    // A lifetime of 0 is a clear, which answers nothing: done as asked.
+    return (await this.changing(key, false, this.add(Kind.Done))) !== false;
+  }
+
+  /** @returns whether it was there: asked and cleared in one batch, in this order */
+  async remove(key: string): Promise<boolean> {
+    const asked = this.has(key);
+    const cleared = this.clear({ key });
+    // What was there is of no use if it is there still.
+    const [there] = await Promise.all([asked.catch(() => false), cleared]);
+    return there;
   }
 
   /** The key whatever else is asked; then the tags (`*` is every entry's). Finished when the server acknowledged it. */
@@ -148,18 +203,153 @@ export class NativeStore {
     checkTags(tags);
     this.open();
     this.batch.clear(target.key, tags, target.raise ?? 'all');
+    await this.changing(target.key, tags.length > 0, this.add(Kind.Done));
+  }
+
+  /**
+   * Gets a fresh value and deletes it: of many callers, in any process, exactly one has it. In an outage it rejects;
+   * whether the last entry asked for was deleted is then unknown only if the connection was lost meanwhile.
+   * @returns the value as it was given to `set`; `undefined` = a miss
+   */
+  async take(key: string): Promise<string | Uint8Array | undefined> {
+    checkText('key', key);
+    this.open();
+    this.batch.take(key);
+    return this.changing(key, false, this.add(Kind.Raw)) as Promise<string | Uint8Array | undefined>;
+  }
+
+  /**
+   * Makes an entry that has times stale from now on; any other is deleted. Sets under way with older data are refused.
+   * Rejects with `queued` in an outage: it is then a deletion, made before the first read after it.
+   */
+  async expire(key: string): Promise<void> {
+    checkText('key', key);
+    this.open();
+    this.batch.expire(key);
+    await this.changing(key, false, this.add(Kind.Done));
+  }
+
+  /**
+   * A page of the keys that begin with `prefix`. On memory all are one page; on Redis a page may be empty and not the last.
+   * @param cursor 0 = the first page, then `next` of the page before
+   * @throws CachalotError `CACHALOT_UNSUPPORTED` on memcached
+   */
+  async keys(prefix: string, cursor: number): Promise<KeyPage> {
+    checkText('prefix', prefix);
+    checkCursor(cursor);
+    this.open();
+    this.batch.keys(prefix, cursor);
+    return this.add(Kind.Keys) as Promise<KeyPage>;
+  }
+
+  /**
+   * Takes a key's lock, or extends it if `owner` has it. It ends after `ms` (on memcached up to two seconds later).
+   * What is asked of the key in the same turn after it is done after it.
+   * @returns false: another has it
+   */
+  async lock(key: string, owner: string, ms: number): Promise<boolean> {
+    checkText('key', key);
+    checkOwner(owner);
+    const whole = lockTime(ms);
+    this.open();
+    this.batch.lock(key, owner, whole);
+    return this.add(Kind.Done) as Promise<boolean>;
+  }
+
+  /** Gives a lock back; another owner's is left alone. */
+  async unlock(key: string, owner: string): Promise<void> {
+    checkText('key', key);
+    checkOwner(owner);
+    this.open();
+    this.batch.unlock(key, owner);
     await this.add(Kind.Done);
+  }
+
+  /**
+   * Sends text to all who subscribed to the channel, in every process with a store of this prefix. Nothing is kept for
+   * those who are away.
+   * @throws CachalotError `CACHALOT_UNSUPPORTED` on other stores than Redis
+   */
+  async publish(channel: string, text: string): Promise<void> {
+    checkChannel(channel);
+    checkText('text', text);
+    this.open();
+    this.batch.publish(channel, text);
+    await this.add(Kind.Done);
+  }
+
+  /**
+   * Calls `listener` with what is published, from when it resolves until `unsubscribe` or `close`, over every connection
+   * that the store will have; what is published between two of them is missed. An idle process ends all the same.
+   * Rejects in an outage: the subscription is kept, and made with the next connection.
+   * @throws CachalotError `CACHALOT_UNSUPPORTED` on other stores than Redis, and without RESP3 (`tracking: false`)
+   */
+  async subscribe(channel: string, listener: Listener): Promise<void> {
+    checkChannel(channel);
+    this.open();
+    this.messages.add(channel, listener);
+    this.batch.subscribe(channel);
+    try {
+      await this.add(Kind.Done);
+    } catch (error) {
+      if (!isOutage(error)) {
+        this.messages.delete(channel, listener);
+      }
+      throw error;
+    }
+  }
+
+  /** All listeners of the channel. */
+  async unsubscribe(channel: string): Promise<void> {
+    checkChannel(channel);
+    this.open();
+    if (this.messages.deleteAll(channel)) {
+      this.batch.unsubscribe(channel);
+      await this.add(Kind.Done);
+    }
   }
 
   /** After `close()`: as they stood when it was called. */
   stats(): Stats {
-    return this.lastStats ?? (JSON.parse(native.stats(this.handle)) as Stats);
+    if (this.lastStats !== undefined) {
+      return this.lastStats;
+    }
+    const { entries, bytes } = this.tier?.size ?? { entries: 0, bytes: 0 };
+    const l1 = { l1Hits: this.tier?.hits ?? 0, l1Entries: entries, l1Bytes: bytes };
+    return { ...(JSON.parse(native.stats(this.handle)) as Stats), ...l1 };
   }
 
   /** Finishes what is under way, then lets go of connections. Every later call rejects with `CACHALOT_CLOSED`. */
   close(): Promise<void> {
     this.closing ??= this.letGo();
     return this.closing;
+  }
+
+  /** A write, whose answer is `done`. @param tags whether it clears by tags */
+  private changing<T>(key: string | undefined, tags: boolean, done: Promise<T>): Promise<T> {
+    return this.tier === undefined ? done : this.tier.during(key, tags, done);
+  }
+
+  private heard(event: StoreEvent | Message, tell: (event: StoreEvent) => void): void {
+    if (event.type === 'message') {
+      this.messages.hear(event.channel, event.payload);
+    } else {
+      tell(event);
+    }
+  }
+
+  /**
+   * Why a key cannot be asked for now. The most frequent calls are no async functions: to resolve one of those with the
+   * promise of an answer costs another promise and three turns of the microtask queue.
+   */
+  private refused(key: string): Promise<never> | undefined {
+    try {
+      checkText('key', key);
+      this.open();
+      return undefined;
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   private open(): void {
@@ -175,7 +365,7 @@ export class NativeStore {
       this.flush();
     } else if (!this.scheduled) {
       this.scheduled = true;
-      process.nextTick(flushed, this);
+      nextTick(flushed, this);
     }
     return promise;
   }
@@ -222,8 +412,9 @@ export class NativeStore {
 
   private async letGo(): Promise<void> {
     this.flush();
-    collected.unregister(this);
+    closedByItself(this);
     this.lastStats = this.stats();
+    this.tier?.close();
     try {
       await closeHandle(this.handle);
     } finally {
@@ -234,89 +425,4 @@ export class NativeStore {
 
 function flushed(store: NativeStore): void {
   store.turnEnded();
-}
-
-function closeHandle(handle: number): Promise<unknown> {
-  const flight = new Flight(() => {});
-  const closed = flight.add(Kind.Done);
-  const id = receiver().board(flight);
-  try {
-    native.close(handle, id);
-  } catch (error) {
-    receiver().leave(id);
-    flight.fail(error);
-  }
-  return closed;
-}
-
-/** Stores that were dropped without `close()`: their connections go with them. */
-const collected = new FinalizationRegistry<number>((handle) => {
-  receiver().forget(handle);
-  // Nobody waits for it, and it may have been closed by the end of the environment.
-  closeHandle(handle).catch(() => {});
-});
-
-function telling(onEvent: ((event: StoreEvent) => void) | undefined): (event: StoreEvent) => void {
-  return (event) => {
-    try {
-      onEvent?.(event);
-    } catch (error) {
-      // A listener's defect must not cost the answers that travel with the event, nor end the process.
-      process.emitWarning(`A listener of a store's events threw: ${error}`, 'CachalotWarning');
-    }
-  };
-}
-
-function corruptions(tell: (event: StoreEvent) => void): (why: unknown) => void {
-  let quietUntil = 0;
-  return (why) => {
-    const now = performance.now();
-    if (now >= quietUntil) {
-      quietUntil = now + CORRUPT_EVERY_MS;
-      const message = `A stored value is not JSON (${why}). It counts as a miss; the next set replaces it.`;
-      tell({ type: 'warning', code: 'CACHALOT_CORRUPT', message });
-    }
-  };
-}
-
-function checkText(name: string, text: unknown): void {
-  if (typeof text !== 'string') {
-    throw new ConfigError(`${name}: expected a string, got ${text === null ? 'null' : typeof text}.`);
-  }
-  if (!text.isWellFormed()) {
-    throw new ConfigError(
-      `${name}: expected well-formed text, got one with half a surrogate pair; use toWellFormed().`,
-    );
-  }
-}
-
-function checkTags(tags: readonly string[]): void {
-  if (!Array.isArray(tags)) {
-    throw new ConfigError(`tags: expected an array of strings, got ${tags === null ? 'null' : typeof tags}.`);
-  }
-  let units = 0;
-  for (let index = 0; index < tags.length; index++) {
-    const tag: unknown = tags[index];
-    // The name is made only for the error: this is every call's way.
-    if (typeof tag !== 'string' || !tag.isWellFormed()) {
-      checkText(`tags[${index}]`, tag);
-    }
-    units += (tag as string).length;
-  }
-  if (units > MAX_TAG_UNITS) {
-    throw new ConfigError(
-      `tags: expected at most ${MAX_TAG_UNITS} characters in one call, got ${units}; make several calls.`,
-    );
-  }
-}
-
-function checkValue(value: unknown): void {
-  if (typeof value === 'string') {
-    checkText('value', value);
-  } else if (Object.prototype.toString.call(value) !== '[object Uint8Array]') {
-    // Not `instanceof`: test runners give each file a realm of its own.
-    throw new ConfigError(
-      `value: expected a string or a Uint8Array, got ${value === null ? 'null' : typeof value}.`,
-    );
-  }
 }

@@ -1,5 +1,6 @@
 /** Medusa's Caching Module: provider classes, and the loaders that a hand-written module provider needs beside them. */
 
+export type { L1Options } from '../l1/settings.js';
 export type {
   CacheLogger,
   ClearRequest,

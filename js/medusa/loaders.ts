@@ -2,10 +2,11 @@
  * What Medusa runs at boot, also in `db:migrate` and `exec`, where no cache server may be up: a loader checks the
  * options, leaves them for the provider, and tells of the connection without waiting for it. Only wrong options fail.
  */
+
+import { FaceLog, lossOf } from '../face-log.js';
 import { NativeStore } from '../native.js';
 import type { CacheLogger } from '../types.js';
 import { type Face, memcachedFace, memoryFace, redisFace, type Settings } from './options.js';
-import { lossOf, ProviderLog } from './provider-log.js';
 import { isCachingModules, loggerOf, type RegistrationContainer, register } from './registration.js';
 
 /** What Medusa passes to a loader, as far as it matters here. */
@@ -34,7 +35,7 @@ function load(face: Face, { container, logger, options, moduleOptions }: LoaderA
   const none = moduleOptions === undefined && isCachingModules(options);
   const settings = face.settings(none ? undefined : options);
   register(container, face, settings);
-  const told = new ProviderLog(loggerOf({ logger }), face.identifier);
+  const told = new FaceLog(loggerOf({ logger }), face.identifier);
   if (settings.store.servers.length === 0) {
     told.line('info', 'Caching in process memory');
   } else {
@@ -49,7 +50,7 @@ const CONNECT_MS = 2000;
  * Opens the store for as long as it takes to know whether the servers answer. Medusa makes the provider on first use,
  * which may be never: this connection is not kept for it. Nothing here keeps the process alive.
  */
-function probe({ store }: Settings, log: ProviderLog): void {
+function probe({ store }: Settings, log: FaceLog): void {
   log.line('info', `Connecting to ${store.servers.join(', ')} …`);
   const heard = new Set<string>();
   const opened = new NativeStore(store.native, (event) => {

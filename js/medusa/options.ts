@@ -1,5 +1,6 @@
 /** The providers' own options: the names people already have in their medusa-config, checked and made into a store. */
 import { ConfigError } from '../errors.js';
+import { type L1Options, l1InSeconds, secondsToMs, withL1 } from '../l1/settings.js';
 import { agree, type Notes, object, type Place, seconds } from '../options/check.js';
 import { DEFAULT_SERVERS, memcachedServers } from '../options/endpoint.js';
 import { memcachedNotes, redisNotes } from '../options/foreign-names.js';
@@ -15,6 +16,8 @@ export interface RedisProviderOptions extends RedisOptions {
   redisUrl: string;
   /** Lifetime of a `set` that names none, in seconds. @default 3600 */
   ttl?: number | undefined;
+  /** Keeps values in this process too; its `ttl` is in seconds. `true` = with the defaults. @default false */
+  l1?: boolean | L1Options<number> | undefined;
 }
 
 export interface MemcachedProviderOptions extends MemcachedOptions {
@@ -26,11 +29,15 @@ export interface MemcachedProviderOptions extends MemcachedOptions {
   keyPrefix?: string | undefined;
   /** Lifetime of a `set` that names none, in seconds. @default 3600 */
   defaultTtl?: number | undefined;
+  /** Keeps values in this process too; its `ttl` is in seconds. `true` = with the defaults. @default false */
+  l1?: boolean | L1Options<number> | undefined;
 }
 
 export interface MemoryProviderOptions extends MemoryOptions {
   /** Lifetime of a `set` that names none, in seconds. @default 3600 */
   ttl?: number | undefined;
+  /** Keeps values in this process too; its `ttl` is in seconds. `true` = with the defaults. @default false */
+  l1?: boolean | L1Options<number> | undefined;
 }
 
 /** What a provider works with. */
@@ -51,7 +58,7 @@ export interface Face {
 const DEFAULT_TTL = 3600;
 
 const checkRedis = object<RedisProviderOptions, { redisUrl: RedisAddress }>(
-  { ...redisShape, redisUrl, ttl: seconds },
+  { ...redisShape, redisUrl, ttl: seconds, l1: l1InSeconds },
   redisNotes,
 );
 
@@ -59,9 +66,9 @@ export const redisFace: Face = {
   identifier: 'cachalot-redis',
   settings(given) {
     const at = place(this);
-    const { redisUrl: address, ttl = DEFAULT_TTL, ...rest } = checkRedis(given ?? {}, at);
+    const { redisUrl: address, ttl = DEFAULT_TTL, l1, ...rest } = checkRedis(given ?? {}, at);
     const endpoint = address ?? redisUrl(undefined, { ...at, path: 'redisUrl' });
-    return { store: redisSpec(at.face, 'redisUrl', endpoint, rest), ttl };
+    return { store: withL1(redisSpec(at.face, 'redisUrl', endpoint, rest), l1, secondsToMs), ttl };
   },
 };
 
@@ -80,6 +87,7 @@ const checkMemcached = object<MemcachedProviderOptions, { serverUrls: NativeEndp
     cachePrefix: prefix,
     keyPrefix: prefix,
     defaultTtl: seconds,
+    l1: l1InSeconds,
   },
   renamed,
 );
@@ -88,7 +96,7 @@ export const memcachedFace: Face = {
   identifier: 'cachalot-memcached',
   settings(given) {
     const at = place(this);
-    const { serverUrls, cachePrefix, keyPrefix, defaultTtl, ...rest } = checkMemcached(given ?? {}, at);
+    const { serverUrls, cachePrefix, keyPrefix, defaultTtl, l1, ...rest } = checkMemcached(given ?? {}, at);
     const name = agree(at.face, [
       ['cachePrefix', cachePrefix],
       ['keyPrefix', keyPrefix],
@@ -97,21 +105,19 @@ export const memcachedFace: Face = {
       ['defaultTtl', defaultTtl],
       ['options.expires', rest.options?.expires],
     ]);
-    return {
-      store: memcachedSpec(at.face, serverUrls ?? DEFAULT_SERVERS, name ?? 'medusa', rest),
-      ttl: ttl ?? DEFAULT_TTL,
-    };
+    const spec = memcachedSpec(at.face, serverUrls ?? DEFAULT_SERVERS, name ?? 'medusa', rest);
+    return { store: withL1(spec, l1, secondsToMs), ttl: ttl ?? DEFAULT_TTL };
   },
 };
 
-const checkMemory = object<MemoryProviderOptions>({ ...memoryShape, ttl: seconds });
+const checkMemory = object<MemoryProviderOptions>({ ...memoryShape, ttl: seconds, l1: l1InSeconds });
 
 export const memoryFace: Face = {
   identifier: 'cachalot-memory',
   settings(given) {
     const at = place(this);
-    const { ttl = DEFAULT_TTL, ...rest } = checkMemory(given ?? {}, at);
-    return { store: memorySpec(at.face, rest), ttl };
+    const { ttl = DEFAULT_TTL, l1, ...rest } = checkMemory(given ?? {}, at);
+    return { store: withL1(memorySpec(at.face, rest), l1, secondsToMs), ttl };
   },
 };
 

@@ -1,21 +1,15 @@
 /** What the providers of all backends do: Medusa's contract over one store. */
+
+import { entryTags, lifetime, optionalKey, raised, requiredKey, serialized, tagList } from '../arguments.js';
 import { CachalotError, TooLargeError } from '../errors.js';
-import { NativeStore, type Stats } from '../native.js';
+import { FaceLog } from '../face-log.js';
+import type { NativeStore, Stats } from '../native.js';
+import { openStore } from '../open.js';
+import { OutageLog } from '../outage-log.js';
+import { tolerate } from '../tolerance.js';
 import type { ClearRequest, GetRequest, MedusaCachingProvider, SetRequest } from '../types.js';
-import { entryTags, lifetime, optionalKey, raised, requiredKey, serialized, tagList } from './arguments.js';
 import type { Face } from './options.js';
-import { OutageLog } from './outage-log.js';
-import { ProviderLog } from './provider-log.js';
 import { loggerOf, settingsFor } from './registration.js';
-
-/** The server is away or too slow. */
-const OUTAGE = new Set(['CACHALOT_CONNECTION', 'CACHALOT_TIMEOUT', 'CACHALOT_BUSY']);
-
-/** The caller's to mend. Arguments are checked before the store is asked, so its `CACHALOT_CONFIG` is the connection's. */
-const REFUSED = new Set(['CACHALOT_TOO_LARGE', 'CACHALOT_CLOSED']);
-
-/** The server is there, but not for us: wrong credentials, no such database, too old. The link has told of it. */
-const UNUSABLE = new Set(['CACHALOT_CONFIG', 'CACHALOT_UNSUPPORTED']);
 
 export abstract class CachingProvider implements MedusaCachingProvider {
   // Not #private: a service may be handed out behind a Proxy, through which #fields cannot be reached.
@@ -33,8 +27,8 @@ export abstract class CachingProvider implements MedusaCachingProvider {
     const settings = settingsFor(face, dependencies, options);
     this.face = face.identifier;
     this.ttl = settings.ttl;
-    this.log = new OutageLog(new ProviderLog(loggerOf(dependencies), face.identifier));
-    this.store = new NativeStore(settings.store.native, (event) => this.log.event(event));
+    this.log = new OutageLog(new FaceLog(loggerOf(dependencies), face.identifier));
+    this.store = openStore(settings.store, (event) => this.log.event(event));
   }
 
   /**
@@ -45,6 +39,11 @@ export abstract class CachingProvider implements MedusaCachingProvider {
    */
   // biome-ignore lint/suspicious/noExplicitAny: Medusa's contract says any, and callers rely on it.
   async get(request: GetRequest): Promise<any> {
+    // Before the key is checked: what is kept was asked for before.
+    const kept = this.store.tier?.value(request?.key as string);
+    if (kept !== undefined) {
+      return kept;
+    }
     const key = optionalKey(this.face, request?.key);
     const tags = key === undefined ? tagList(this.face, request?.tags) : [];
     try {
@@ -54,7 +53,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
       }
       return tags.length === 0 ? null : await this.store.getByTags(tags);
     } catch (error) {
-      this.tolerate('get', error);
+      tolerate(this.log, 'get', error);
       return null;
     }
   }
@@ -84,7 +83,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
     try {
       await this.store.set(key, data, ttl, tags, auto);
     } catch (error) {
-      this.tolerate('set', error);
+      tolerate(this.log, 'set', error);
     }
   }
 
@@ -124,19 +123,5 @@ export abstract class CachingProvider implements MedusaCachingProvider {
   close(): Promise<void> {
     this.closing ??= this.store.close();
     return this.closing;
-  }
-
-  /** A cache may miss; what the caller must mend is thrown on. */
-  private tolerate(what: 'get' | 'set', thrown: unknown): void {
-    const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-    const code = error instanceof CachalotError ? error.code : undefined;
-    if (code === undefined || REFUSED.has(code)) {
-      throw thrown;
-    }
-    if (OUTAGE.has(code) || UNUSABLE.has(code)) {
-      this.log.outage(error);
-    } else {
-      this.log.failed(what, error);
-    }
   }
 }

@@ -4,8 +4,27 @@ const GET = 1;
 const GET_TAGS = 2;
 const SET = 3;
 const CLEAR = 4;
-const FIRST_FLAG = 1 << 8;
-const SECOND_FLAG = 2 << 8;
+const TAKE = 5;
+const EXPIRE = 6;
+const KEYS = 7;
+const LOCK = 8;
+const UNLOCK = 9;
+const PUBLISH = 10;
+const SUBSCRIBE = 11;
+const UNSUBSCRIBE = 12;
+const GET_MANY = 13;
+
+const REMEMBER = 1 << 8;
+const TICKET = 2 << 8;
+const PRESENCE = 4 << 8;
+const TIMES = 8 << 8;
+const STAMP = 16 << 8;
+const AUTO = 1 << 8;
+const BINARY = 2 << 8;
+const TIMED = 4 << 8;
+const TICKETED = 8 << 8;
+const KEYED = 1 << 8;
+const RAISE_AUTO = 2 << 8;
 
 const TWO_32 = 2 ** 32;
 /** All ones, in both words of a lifetime: for ever. */
@@ -13,6 +32,23 @@ const ALL_ONES = TWO_32 - 1;
 
 /** Room for 64 gets; grows by doubling and is kept. */
 const FIRST_WORDS = 256;
+
+/** How old an entry is, and what it took to make. One that has times is kept while it is stale, for `read`. */
+export interface Times {
+  /** Milliseconds since 1970. */
+  created: number;
+  /** Milliseconds since 1970 from which on it is stale; `Infinity` = fresh as long as it lives. */
+  freshUntil: number;
+  /** Milliseconds that its making took. */
+  cost: number;
+}
+
+/** What a set may bring along. */
+export interface Extra {
+  /** Of the `read` that the value answers: the set is refused if a clear came since. */
+  ticket?: string | undefined;
+  times?: Times | undefined;
+}
 
 export class Batch {
   words = new Uint32Array(FIRST_WORDS);
@@ -24,10 +60,29 @@ export class Batch {
   /** Units of text and values. */
   weight = 0;
 
-  get(key: string, remember: boolean): void {
+  /** @param stamp whether a hit is to be kept in L1 */
+  get(key: string, remember: boolean, stamp: boolean): void {
     this.reserve(2);
-    this.word(remember ? GET | FIRST_FLAG : GET);
+    this.word(GET | (remember ? REMEMBER : 0) | (stamp ? STAMP : 0));
     this.part(key);
+  }
+
+  read(key: string, times: boolean, stamp: boolean): void {
+    this.reserve(2);
+    this.word(GET | TICKET | (times ? TIMES : 0) | (stamp ? STAMP : 0));
+    this.part(key);
+  }
+
+  has(key: string): void {
+    this.reserve(2);
+    this.word(GET | PRESENCE);
+    this.part(key);
+  }
+
+  getMany(keys: readonly string[]): void {
+    this.reserve(2 + keys.length);
+    this.word(GET_MANY);
+    this.parts(keys);
   }
 
   getByTags(tags: readonly string[]): void {
@@ -36,15 +91,31 @@ export class Batch {
     this.parts(tags);
   }
 
-  /** `ttlMs`: a whole number, or Infinity. */
-  set(key: string, value: string | Uint8Array, ttlMs: number, tags: readonly string[], auto: boolean): void {
-    this.reserve(5 + tags.length);
+  set(
+    key: string,
+    value: string | Uint8Array,
+    ttlMs: number,
+    tags: readonly string[],
+    auto: boolean,
+    extra?: Extra,
+  ): void {
+    this.reserve(10 + tags.length);
+    const times = extra?.times;
+    const ticket = extra?.ticket;
     const binary = typeof value !== 'string';
-    this.word(SET | (auto ? FIRST_FLAG : 0) | (binary ? SECOND_FLAG : 0));
+    const extras = (times === undefined ? 0 : TIMED) | (ticket === undefined ? 0 : TICKETED);
+    this.word(SET | (auto ? AUTO : 0) | (binary ? BINARY : 0) | extras);
     this.part(key);
-    const ever = ttlMs === Number.POSITIVE_INFINITY;
-    this.word(ever ? ALL_ONES : ttlMs % TWO_32);
-    this.word(ever ? ALL_ONES : Math.floor(ttlMs / TWO_32));
+    if (ticket !== undefined) {
+      this.text += ticket;
+      this.weight += ticket.length;
+    }
+    this.long(ttlMs);
+    if (times !== undefined) {
+      this.long(times.created);
+      this.long(times.freshUntil);
+      this.word(Math.min(Math.ceil(times.cost), ALL_ONES));
+    }
     this.parts(tags);
     this.values.push(value);
     this.weight += value.length;
@@ -52,11 +123,65 @@ export class Batch {
 
   clear(key: string | undefined, tags: readonly string[], raise: 'all' | 'auto'): void {
     this.reserve(3 + tags.length);
-    this.word(CLEAR | (key === undefined ? 0 : FIRST_FLAG) | (raise === 'auto' ? SECOND_FLAG : 0));
+    this.word(CLEAR | (key === undefined ? 0 : KEYED) | (raise === 'auto' ? RAISE_AUTO : 0));
     if (key !== undefined) {
       this.part(key);
     }
     this.parts(tags);
+  }
+
+  take(key: string): void {
+    this.reserve(2);
+    this.word(TAKE);
+    this.part(key);
+  }
+
+  expire(key: string): void {
+    this.reserve(2);
+    this.word(EXPIRE);
+    this.part(key);
+  }
+
+  keys(prefix: string, cursor: number): void {
+    this.reserve(4);
+    this.word(KEYS);
+    this.part(prefix);
+    this.long(cursor);
+  }
+
+  /** `ms`: a whole number below 2^32. */
+  lock(key: string, owner: string, ms: number): void {
+    this.reserve(4);
+    this.word(LOCK);
+    this.part(key);
+    this.part(owner);
+    this.word(ms);
+  }
+
+  unlock(key: string, owner: string): void {
+    this.reserve(3);
+    this.word(UNLOCK);
+    this.part(key);
+    this.part(owner);
+  }
+
+  publish(channel: string, payload: string): void {
+    this.reserve(3);
+    this.word(PUBLISH);
+    this.part(channel);
+    this.part(payload);
+  }
+
+  subscribe(channel: string): void {
+    this.reserve(2);
+    this.word(SUBSCRIBE);
+    this.part(channel);
+  }
+
+  unsubscribe(channel: string): void {
+    this.reserve(2);
+    this.word(UNSUBSCRIBE);
+    this.part(channel);
   }
 
   /** Empties it; the words are kept. */
@@ -78,6 +203,15 @@ export class Batch {
     this.word(text.length);
     this.text += text;
     this.weight += text.length;
+  }
+
+  /** All ones: for ever. */
+  private long(ms: number): void {
+    // Rounded up: half a millisecond is a lifetime, 0 is none. Beyond 2^53 whole numbers end, and so does patience.
+    const ever = ms > Number.MAX_SAFE_INTEGER;
+    const long = Math.ceil(ms);
+    this.word(ever ? ALL_ONES : long % TWO_32);
+    this.word(ever ? ALL_ONES : Math.floor(long / TWO_32));
   }
 
   private word(word: number): void {

@@ -1,5 +1,6 @@
 /** A batch on its way: what to do with each of its answers. */
 import { errorOf } from '../errors.js';
+import type { Times } from './batch.js';
 
 /** How an answer is read. */
 export enum Kind {
@@ -7,10 +8,38 @@ export enum Kind {
   Json,
   /** Text and bytes as they are. */
   Raw,
+  /** Of each key, as `Json`; a `CachalotError` in the place of one that failed. */
+  Many,
+  /** The same as `Raw`. */
+  ManyRaw,
   /** A list, each as `Json`. */
   List,
-  /** No value. */
+  /** No value, or a boolean. */
   Done,
+  /** A value as it is, and what a set after it needs. */
+  Reading,
+  /** A page of keys. */
+  Keys,
+  /** As it came: a value, one with its stamp for L1, or what `reading` takes. */
+  Stamped,
+}
+
+/** What `read` found. */
+export interface Reading {
+  /** As it was given to `set`. */
+  value?: string | Uint8Array;
+  /** For the set that follows; beside a fresh value only if its times were asked for. */
+  ticket?: string;
+  /** Past its `freshUntil`, or cleared with `raise: 'auto'`, and kept for those who can do with it. */
+  stale: boolean;
+  times?: Times;
+}
+
+export interface KeyPage {
+  /** What has ended may be among them, and a key more than once. */
+  keys: string[];
+  /** Where to go on; `undefined` = the end. */
+  next: number | undefined;
 }
 
 export type Resolve = (value: unknown) => void;
@@ -53,13 +82,18 @@ export class Flight {
       return;
     }
     this.settled++;
-    if (typeof answer === 'string') {
-      resolve(this.kinds[index] === Kind.Json ? this.parse(answer) : answer);
+    const kind = this.kinds[index];
+    if (kind === Kind.Reading && isValue(answer)) {
+      resolve(reading(answer));
+    } else if (typeof answer === 'string') {
+      resolve(kind === Kind.Json ? this.parse(answer) : answer);
     } else if (answer === null || answer === undefined || ArrayBuffer.isView(answer)) {
       // Not `instanceof Uint8Array`: test runners give each file a realm of its own.
       resolve(answer ?? undefined);
+    } else if (typeof answer === 'boolean') {
+      resolve(answer);
     } else if (Array.isArray(answer)) {
-      resolve(this.list(answer));
+      resolve(this.array(kind, answer));
     } else {
       this.rejects[index]?.(errorOf(answer));
     }
@@ -70,6 +104,37 @@ export class Flight {
     for (let index = 0; index < this.rejects.length; index++) {
       this.rejects[index]?.(errorOf(error));
     }
+  }
+
+  private array(kind: Kind | undefined, answer: unknown[]): unknown {
+    switch (kind) {
+      case Kind.Reading:
+        return reading(...(answer as Parameters<typeof reading>));
+      case Kind.Stamped:
+        return answer;
+      case Kind.Many:
+        return this.many(answer, true);
+      case Kind.ManyRaw:
+        return this.many(answer, false);
+      case Kind.Keys: {
+        const [next, ...keys] = answer;
+        return { keys, next: next ?? undefined };
+      }
+      default:
+        return this.list(answer);
+    }
+  }
+
+  private many(answers: unknown[], json: boolean): unknown[] {
+    for (let at = 0; at < answers.length; at++) {
+      const answer = answers[at];
+      if (typeof answer === 'string') {
+        answers[at] = json ? this.parse(answer) : answer;
+      } else if (!ArrayBuffer.isView(answer)) {
+        answers[at] = answer === null ? undefined : errorOf(answer);
+      }
+    }
+    return answers;
   }
 
   private list(values: unknown[]): unknown[] {
@@ -92,6 +157,32 @@ export class Flight {
       return undefined;
     }
   }
+}
+
+function isValue(answer: unknown): answer is string | Uint8Array {
+  return typeof answer === 'string' || ArrayBuffer.isView(answer);
+}
+
+/** A fresh value alone, or the fields in the order in which src/binding gives them. */
+export function reading(
+  value: string | Uint8Array | null,
+  ticket: string | null = null,
+  stale = false,
+  created?: number,
+  freshUntil?: number,
+  cost?: number,
+): Reading {
+  const reading: Reading = { stale };
+  if (value !== null) {
+    reading.value = value;
+  }
+  if (ticket !== null) {
+    reading.ticket = ticket;
+  }
+  if (created !== undefined && freshUntil !== undefined && cost !== undefined) {
+    reading.times = { created, freshUntil, cost };
+  }
+  return reading;
 }
 
 let lastResolve: Resolve;

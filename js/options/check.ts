@@ -191,5 +191,5 @@ function numeric(value: unknown): string {
 }
 
 function sentence(advice: string): string {
-  return advice === '' ? '' : ` ${advice}.`;
+  return advice === '' ? '' : ` ${advice}${/[.?!]$/.test(advice) ? '' : '.'}`;
 }

@@ -100,6 +100,37 @@ export const memjsNotes: Notes = (name, at) => {
   return why === undefined ? undefined : meaningless(at, 'memjs', why);
 };
 
+/** Options of memcached 2.2 (the npm client) that Cachalot has no use for, and why. */
+const MEMCACHED_CLIENT: Readonly<Record<string, string>> = {
+  maxKeySize: 'keys that the server cannot hold are hashed',
+  keyCompression: 'keys that the server cannot hold are hashed',
+  maxExpiration: 'any lifetime is kept exactly',
+  poolSize: 'one pipelined connection a server is used',
+  idle: 'the connection is kept',
+  algorithm: 'servers are chosen by rendezvous hashing, always the same way',
+  compatibility: 'servers are chosen by rendezvous hashing, always the same way',
+  maxQueueSize: 'the queue is always on and bounded',
+  debug: 'what happens is told to the logger that Medusa gives',
+  ...Object.fromEntries(
+    ['retries', 'factor', 'minTimeout', 'maxTimeout', 'randomize', 'reconnect', 'retry'].map((name) => [
+      name,
+      'Cachalot reconnects with jittered backoff',
+    ]),
+  ),
+  ...Object.fromEntries(
+    ['failures', 'failuresTimeout', 'remove', 'failOverServers', 'redundancy'].map((name) => [
+      name,
+      "a dead server's keys are misses and never move to another one, which would bring back old values",
+    ]),
+  ),
+};
+
+/** For names inside the older Cache Module's `options`. */
+export const memcachedClientNotes: Notes = (name, at) => {
+  const why = Object.hasOwn(MEMCACHED_CLIENT, name) ? MEMCACHED_CLIENT[name] : undefined;
+  return why === undefined ? undefined : meaningless(at, 'memcached', why);
+};
+
 /** For names beside `serverUrls`. */
 export const memcachedNotes: Notes = (name, at) => {
   return name === 'tls' ? noTlsYet(at) : undefined;

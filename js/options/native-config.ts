@@ -1,4 +1,5 @@
 /** What the core is opened with: the JSON form of src/config.rs. */
+import type { L1Settings } from '../l1/settings.js';
 
 export interface NativeConfig {
   prefix: string;
@@ -6,6 +7,7 @@ export interface NativeConfig {
   compression?: NativeCompression;
   maxValueBytes?: number;
   missMemory?: { ms?: number; max?: number };
+  l1?: { ttlMs?: number };
 }
 
 export interface NativeRedis {
@@ -56,6 +58,8 @@ export interface StoreSpec {
   readonly servers: readonly string[];
   /** Holds credentials: never to be logged. */
   readonly native: NativeConfig;
+  /** Values are kept in this process too. */
+  readonly l1?: L1Settings;
 }
 
 /** Without the names that are `undefined`, so that the core's defaults hold. */

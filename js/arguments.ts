@@ -1,7 +1,7 @@
-/** Checks of what the providers are called with. Each error says what was expected, what came and what to do. */
-import { ConfigError, TooLargeError } from '../errors.js';
-import { describe } from '../options/check.js';
-import type { InvalidationOptions } from '../types.js';
+/** Checks of what the faces are called with. Each error says what was expected, what came and what to do. */
+import { ConfigError, TooLargeError } from './errors.js';
+import { describe } from './options/check.js';
+import type { InvalidationOptions } from './types.js';
 
 /** Of one get or clear: with names of usual length half a megabyte, a server's millisecond or two. */
 const MAX_TAGS_A_CALL = 10_000;
@@ -53,14 +53,16 @@ export function tagList(face: string, tags: unknown): readonly string[] {
   });
 }
 
-/** Tags to store an entry with. */
-export function entryTags(face: string, tags: unknown): readonly string[] {
+/** Tags to store an entry with. @param implicit tags that it has besides: one for each of its namespaces */
+export function entryTags(face: string, tags: unknown, implicit = 0): readonly string[] {
   const list = tagList(face, tags);
-  if (list.length > MAX_TAGS) {
+  const most = MAX_TAGS - implicit;
+  if (list.length > most) {
     const distinct = new Set(list);
     distinct.delete('*');
-    if (distinct.size > MAX_TAGS) {
-      throw refused(face, 'tags', `at most ${MAX_TAGS} of them`, String(distinct.size));
+    if (distinct.size > most) {
+      const beside = implicit === 0 ? '' : ` beside the key's ${implicit} namespaces`;
+      throw refused(face, 'tags', `at most ${most} of them${beside}`, String(distinct.size));
     }
   }
   return list;
@@ -140,7 +142,14 @@ export function raised(options: InvalidationOptions | null | undefined): 'all' |
   return options.autoInvalidate === true ? 'auto' : undefined;
 }
 
-function refused(face: string, name: string, expected: string, came: string, advice = ''): ConfigError {
+/** An argument that no operation takes. */
+export function refused(
+  face: string,
+  name: string,
+  expected: string,
+  came: string,
+  advice = '',
+): ConfigError {
   return new ConfigError(
     `${face}: ${name}: expected ${expected}, got ${came}.${advice === '' ? '' : ` ${advice}.`} Nothing was done.`,
   );

@@ -1,7 +1,7 @@
-import type { CacheLogger } from '../types.js';
+import type { CacheLogger } from './types.js';
 
-/** Medusa's logger, as one provider uses it: every line names the provider. */
-export class ProviderLog {
+/** A logger, as one face uses it: every line names the face. */
+export class FaceLog {
   readonly #logger: CacheLogger;
   readonly #name: string;
 

@@ -1,12 +1,16 @@
-/** What a provider tells its logger: one line when an outage begins, one when it ends, and few in between. */
-import type { StoreEvent } from '../native.js';
-import { lossOf, type ProviderLog } from './provider-log.js';
+/** What a face tells its logger: one line when an outage begins, one when it ends, and few in between. */
+
+import { type FaceLog, lossOf } from './face-log.js';
+import type { StoreEvent } from './native.js';
 
 /** Between two lines of one kind within an outage: a server that is away fails every request, perhaps for hours. */
 const QUIET_MS = 30_000;
 
 /** Between two outages of one server that are told: a wire that comes and goes is many of them. */
 const FLAP_MS = 1000;
+
+/** Failures of an outage that are heard of after its end: they are delivered by another way than the news of it. */
+const LATE_MS = 250;
 
 /** A server whose connection is lost. */
 interface Loss {
@@ -15,18 +19,23 @@ interface Loss {
 }
 
 export class OutageLog {
-  readonly #log: ProviderLog;
+  readonly #log: FaceLog;
+  readonly #meanwhile: string;
   readonly #lost = new Map<string, Loss>();
   /** When the loss of each server was last told. */
   readonly #toldAt = new Map<string, number>();
   /** When an outage was told of which no connection's loss is known (yet). */
   #unexplained: number | undefined;
+  /** When the end of an outage was last told. */
+  #endedAt: number | undefined;
   /** Clears that wait for the outage to end. */
   #queued = 0;
   readonly #last = new Map<string, number>();
 
-  constructor(log: ProviderLog) {
+  /** @param meanwhile what the face's callers see until a lost server is back */
+  constructor(log: FaceLog, meanwhile = 'Reads from it are misses until it is back') {
     this.#log = log;
+    this.#meanwhile = meanwhile;
   }
 
   event(event: StoreEvent): void {
@@ -49,6 +58,8 @@ export class OutageLog {
       for (const [server, loss] of this.#lost) {
         this.#tellLoss(server, loss);
       }
+    } else if (isWithin(LATE_MS, this.#endedAt)) {
+      // It had failed before the connection was back, and is only heard of now.
     } else if (!isWithin(QUIET_MS, this.#unexplained)) {
       this.#unexplained = performance.now();
       this.#log.line('warn', error.message, 'Reads are misses until the server answers again');
@@ -75,6 +86,7 @@ export class OutageLog {
       this.#log.line('debug', `Connected to ${server}`);
       return;
     }
+    this.#endedAt = performance.now();
     const kept = this.#queued === 0 ? [] : [`Clears made meanwhile (${this.#queued}) are replayed`];
     this.#queued = 0;
     this.#last.clear();
@@ -102,7 +114,7 @@ export class OutageLog {
     if (!loss.told && !isWithin(FLAP_MS, this.#toldAt.get(server))) {
       loss.told = true;
       this.#toldAt.set(server, performance.now());
-      this.#log.line('warn', lossOf(server, loss.why), 'Reads from it are misses until it is back');
+      this.#log.line('warn', lossOf(server, loss.why), this.#meanwhile);
     }
   }
 

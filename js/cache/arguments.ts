@@ -1,0 +1,115 @@
+/** What the methods of `Cache` are called with: one object of options, or a bare key. Checked at every call. */
+import { entryTags, refused as refuse, requiredKey, tagList } from '../arguments.js';
+import { milliseconds } from '../duration.js';
+import { ConfigError } from '../errors.js';
+import { depthOf } from '../namespaces.js';
+import { type Check, describe, nearest } from '../options/check.js';
+import { type ComputeOptions, type Computing, computeShape, computing, FACE } from './options.js';
+
+/** Keys of one call: far more than a page shows, far less than a command's reply may hold. */
+const MAX_KEYS = 100_000;
+
+/** An object of these names; the values are checked by those who use them. */
+export function options<T extends object>(method: string, given: unknown, names: ReadonlySet<string>): T {
+  if (typeof given !== 'object' || given === null || Array.isArray(given)) {
+    throw refused(method, 'options', 'an object', describe(given, true));
+  }
+  for (const name in given) {
+    if (!names.has(name) && (given as Record<string, unknown>)[name] !== undefined) {
+      throw new ConfigError(
+        `${FACE}: ${method}: unknown option "${name}". The closest valid option is "${nearest(name, [...names])}"; all are: ${[...names].join(', ')}. Nothing was done.`,
+      );
+    }
+  }
+  return given as T;
+}
+
+const KEY_ALONE = new Set(['key']);
+
+/** Of a method that takes a bare key too. */
+export function keyOf(method: string, given: unknown, names: ReadonlySet<string> = KEY_ALONE): string {
+  if (typeof given === 'string') {
+    return key(method, given);
+  }
+  if (typeof given !== 'object' || given === null) {
+    throw refused(method, 'key', 'a string, or an object with "key"', describe(given));
+  }
+  return key(method, options<{ key?: unknown }>(method, given, names).key);
+}
+
+export function key(method: string, given: unknown): string {
+  return requiredKey(`${FACE}: ${method}`, given);
+}
+
+const KEYS_ALONE = new Set(['keys']);
+
+/** Of a method that takes a bare list too. */
+export function keysOf(method: string, given: unknown): string[] {
+  const keys = Array.isArray(given) ? given : options<{ keys?: unknown }>(method, given, KEYS_ALONE).keys;
+  if (!Array.isArray(keys)) {
+    throw refused(method, 'keys', 'an array of strings', describe(keys));
+  }
+  if (keys.length > MAX_KEYS) {
+    throw refused(method, 'keys', `at most ${MAX_KEYS} of them`, String(keys.length), 'Make several calls');
+  }
+  return Array.from(keys, (one: unknown) => key(method, one));
+}
+
+const TAGS_ALONE = new Set(['tags']);
+
+/** Of a method that clears by tags: a bare list too; one at least. */
+export function tagsToClear(method: string, given: unknown): readonly string[] {
+  const tags = Array.isArray(given) ? given : options<{ tags?: unknown }>(method, given, TAGS_ALONE).tags;
+  const list = tags === undefined ? [] : tagList(`${FACE}: ${method}`, tags);
+  if (list.length === 0) {
+    const came = Array.isArray(tags) ? 'an empty one' : describe(tags);
+    throw refused(method, 'tags', 'an array of one or more strings', came);
+  }
+  return list;
+}
+
+/** @param key with its namespaces, which have tags too */
+export function tagsToStore(method: string, key: string, given: unknown): readonly string[] {
+  return given === undefined ? [] : entryTags(`${FACE}: ${method}`, given, depthOf(key));
+}
+
+/** What a call says of lifetimes and waiting, over what the cache says. */
+export function timing(method: string, given: ComputeOptions, base: Computing): Computing {
+  let said = false;
+  for (const name in computeShape) {
+    const value = given[name as keyof ComputeOptions];
+    if (value !== undefined) {
+      said = true;
+      const check = computeShape[name as keyof typeof computeShape] as Check<unknown>;
+      check(value, { face: `${FACE}: ${method}`, path: name });
+    }
+  }
+  return said ? computing(given, base) : base;
+}
+
+/** Milliseconds, of the positional methods. */
+export function positional(method: string, name: string, given: unknown): number {
+  return milliseconds(`${FACE}: ${method}`, name, given);
+}
+
+/** A key as the store has it: it may have become too long with its namespaces. */
+export function fullKey(method: string, namespace: string, given: string): string {
+  return namespace === '' ? given : key(method, `${namespace}:${given}`);
+}
+
+export function callable<T>(method: string, name: string, given: T): T {
+  if (typeof given !== 'function') {
+    throw refused(method, name, 'a function', describe(given));
+  }
+  return given;
+}
+
+export function refused(
+  method: string,
+  name: string,
+  expected: string,
+  came: string,
+  advice = '',
+): ConfigError {
+  return refuse(`${FACE}: ${method}`, name, expected, came, advice);
+}

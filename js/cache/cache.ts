@@ -1,0 +1,418 @@
+/** `Cache`: what people call. Every method takes one object of options; some take a bare key or list too. */
+import type { Duration } from '../duration.js';
+import { ConfigError } from '../errors.js';
+import { nested, spaceTag, tagsOf, userTag } from '../namespaces.js';
+import { describe, nearest } from '../options/check.js';
+import {
+  callable,
+  fullKey,
+  key,
+  keyOf,
+  keysOf,
+  options,
+  positional,
+  refused,
+  tagsToClear,
+  tagsToStore,
+  timing,
+} from './arguments.js';
+import { Core } from './core.js';
+import type { Factory } from './flight.js';
+import { byAge, getOrSet } from './get-or-set.js';
+import { type CacheOptions, type Computing, computeShape, FACE, settingsOf } from './options.js';
+import { counted, kept as fromL1, read, readMany } from './read.js';
+import { type CacheEventName, type CacheEvents, type CacheStats, EVENTS } from './telemetry.js';
+import type {
+  DeleteManyOptions,
+  GetOptions,
+  GetOrSetOptions,
+  JsonStorable,
+  SetForeverOptions,
+  SetOptions,
+  Storable,
+  TagsOptions,
+} from './types.js';
+
+declare global {
+  // For applications that compile against a library of TypeScript's without it; others declare the same.
+  interface SymbolConstructor {
+    readonly asyncDispose: unique symbol;
+  }
+}
+
+/** Operations of one call under way at once: a store takes some 32,000, and others want room too. */
+const SLICE = 8_000;
+
+const GET = new Set(['key', 'defaultValue']);
+const SET = new Set(['key', 'value', 'ttl', 'grace', 'tags']);
+const SET_FOREVER = new Set(['key', 'value', 'tags']);
+const GET_OR_SET = new Set(['key', 'factory', 'tags', ...Object.keys(computeShape)]);
+const GET_OR_SET_FOREVER = new Set([...GET_OR_SET].filter((name) => name !== 'ttl'));
+const ENTRIES = new Set(['entries']);
+
+/**
+ * A cache over one store, or a namespace of it. Made by `createCache`.
+ *
+ * A miss is `undefined`; `null` is a value like any other. In an outage reads miss and writes answer `false` (with
+ * `errors: 'throw'` both reject); the caller's mistakes always reject, with `CACHALOT_CONFIG`.
+ */
+export class Cache<Allowed = JsonStorable> {
+  // Not #private: a cache may be handed out behind a Proxy, through which #fields cannot be reached.
+  private readonly core: Core;
+  /** Without a last `:`; empty at the root. */
+  private readonly space: string;
+
+  private constructor(core: Core, space: string) {
+    this.core = core;
+    this.space = space;
+  }
+
+  /** @internal */
+  static over<Allowed>(core: Core, space = ''): Cache<Allowed> {
+    return new Cache<Allowed>(core, space);
+  }
+
+  /** @returns the fresh value, or `undefined` (or `defaultValue`) */
+  async get<T = unknown>(key: string): Promise<T | undefined>;
+  async get<T = unknown>(options: GetOptions<T> & { defaultValue: T }): Promise<T>;
+  async get<T = unknown>(options: GetOptions<T>): Promise<T | undefined>;
+  async get(given: string | GetOptions<unknown>): Promise<unknown> {
+    if (typeof given === 'string') {
+      // Before it is checked: what is kept was asked for before.
+      const kept = fromL1(this.core, this.space === '' ? given : `${this.space}:${given}`);
+      if (kept !== undefined) {
+        return kept;
+      }
+    }
+    const full = this.full('get', keyOf('get', given, GET));
+    // Not by `attempt`: this is the most frequent call, and a function and a promise more are a third of its time.
+    this.core.open();
+    let value: unknown;
+    try {
+      value = await read(this.core, full);
+    } catch (error) {
+      this.core.tolerate('get', error);
+    }
+    return value === undefined && typeof given === 'object' ? given.defaultValue : value;
+  }
+
+  /** @returns a value or `undefined` for each key, in order */
+  async getMany<T = unknown>(
+    given: readonly string[] | { keys: readonly string[] },
+  ): Promise<(T | undefined)[]> {
+    const keys = keysOf('getMany', given).map((one) => this.full('getMany', one));
+    this.core.open();
+    const values: unknown[] = [];
+    for (let at = 0; at < keys.length; at += SLICE) {
+      values.push(...(await readMany(this.core, keys.slice(at, at + SLICE))));
+    }
+    return values as (T | undefined)[];
+  }
+
+  /**
+   * Replaces value, tags and lifetimes of the key together.
+   * @returns false in an outage, or if a clear since the miss that it follows made the data too old: nothing was stored
+   * @throws ConfigError (rejects) on a value that the serializer cannot represent; nothing was stored
+   * @throws TooLargeError (rejects) on a value over the store's limit; no older value is left
+   */
+  async set<T>(given: SetOptions<T> & { value: Storable<T, Allowed> }): Promise<boolean> {
+    return this.store('set', options<SetOptions<unknown>>('set', given, SET));
+  }
+
+  /** The same as `set`. */
+  async put<T>(given: SetOptions<T> & { value: Storable<T, Allowed> }): Promise<boolean> {
+    return this.store('put', options<SetOptions<unknown>>('put', given, SET));
+  }
+
+  /** `set` without an end. */
+  async setForever<T>(given: SetForeverOptions<T> & { value: Storable<T, Allowed> }): Promise<boolean> {
+    const asked = options<SetForeverOptions<unknown>>('setForever', given, SET_FOREVER);
+    return this.store('setForever', { ...asked, ttl: null });
+  }
+
+  /** All are checked before any is stored. @returns true if all are stored */
+  async setMany(
+    given: readonly SetOptions<Allowed>[] | { entries: readonly SetOptions<Allowed>[] },
+  ): Promise<boolean> {
+    this.core.open();
+    const entries: unknown = Array.isArray(given)
+      ? given
+      : options<{ entries?: unknown }>('setMany', given, ENTRIES).entries;
+    if (!Array.isArray(entries)) {
+      throw refused('setMany', 'entries', 'an array', describe(entries));
+    }
+    const writes = entries.map((entry, at) => {
+      const method = `setMany: entries[${at}]`;
+      return this.prepared(method, options<SetOptions<unknown>>(method, entry, SET));
+    });
+    let all = true;
+    for (let at = 0; at < writes.length; at += SLICE) {
+      const slice = writes.slice(at, at + SLICE).map((write) => this.write('setMany', write));
+      all = (await Promise.all(slice)).every(Boolean) && all;
+    }
+    return all;
+  }
+
+  /**
+   * The fresh value, or what the factory makes: one run a key in this process, and one among all processes. Within its
+   * grace a stale value is served while the factory runs behind, or when it fails.
+   * @throws whatever the factory throws, if there is no stale value
+   * @throws FactoryTimeoutError (rejects) after `hardTimeout`, if there is no stale value
+   */
+  async getOrSet<T>(given: GetOrSetOptions<T>): Promise<T> {
+    return this.compute('getOrSet', options<GetOrSetOptions<T>>('getOrSet', given, GET_OR_SET));
+  }
+
+  /** `getOrSet` without an end. */
+  async getOrSetForever<T>(given: Omit<GetOrSetOptions<T>, 'ttl'>): Promise<T> {
+    const asked = options<GetOrSetOptions<T>>('getOrSetForever', given, GET_OR_SET_FOREVER);
+    return this.compute('getOrSetForever', { ...asked, ttl: null });
+  }
+
+  /** `getOrSet` by position. @param ttl milliseconds or text; `undefined` = the cache's; `null` = for ever */
+  async wrap<T>(key: string, ttl: Duration | null | undefined, fn: Factory<T>): Promise<T> {
+    return this.compute('wrap', { key, ttl, factory: callable('wrap', 'fn', fn) });
+  }
+
+  /**
+   * Serves a value as fresh for `stale`, then, until `max`, serves it while a new one is made behind.
+   * @param stale milliseconds or text, from when the value was made; likewise `max`, which is not shorter
+   */
+  async wrapSWR<T>(key: string, stale: Duration, max: Duration, fn: Factory<T>): Promise<T> {
+    const ttl = positional('wrapSWR', 'stale', stale);
+    const end = positional('wrapSWR', 'max', max);
+    if (end < ttl) {
+      throw refused('wrapSWR', 'max', `at least as long as stale (${ttl} ms)`, `${end} ms`);
+    }
+    const factory = callable('wrapSWR', 'fn', fn);
+    // Fresh for no time at all is a millisecond: a ttl of 0 would store nothing.
+    const fresh = end === 0 ? 0 : Math.max(1, ttl);
+    return this.compute('wrapSWR', { key, ttl: fresh, grace: Math.max(0, end - fresh), timeout: 0, factory });
+  }
+
+  /** Whether there is a fresh value. A set after it is not guarded by it: that is what `get` is for. */
+  async has(given: string | { key: string }): Promise<boolean> {
+    const full = this.full('has', keyOf('has', given));
+    return this.core.attempt(
+      'has',
+      false,
+      async () => this.core.store.tier?.has(full) || this.core.store.has(full),
+    );
+  }
+
+  /** The opposite of `has`; true in an outage. */
+  async missing(given: string | { key: string }): Promise<boolean> {
+    return !(await this.has(given));
+  }
+
+  /** Gets and deletes: of many that ask at once, in any process, one gets the value. */
+  async pull<T = unknown>(given: string | { key: string }): Promise<T | undefined> {
+    const full = this.full('pull', keyOf('pull', given));
+    this.core.clears++;
+    return this.core.attempt('pull', undefined, async () => {
+      const stored = await this.core.store.take(full);
+      const decoded = stored === undefined ? undefined : this.core.decode(stored);
+      counted(this.core, full, decoded !== undefined);
+      return decoded?.value as T | undefined;
+    });
+  }
+
+  /** Makes the value stale: from now on it is served only within its grace. Without grace it is deleted. */
+  async expire(given: string | { key: string }): Promise<boolean> {
+    const full = this.full('expire', keyOf('expire', given));
+    this.core.clears++;
+    return this.core.attempt('expire', false, async () => {
+      await this.core.store.expire(full);
+      return true;
+    });
+  }
+
+  /** @returns whether a value was there; in an outage false, and the deletion is replayed after it */
+  async delete(given: string | { key: string }): Promise<boolean> {
+    return this.remove('delete', [this.full('delete', keyOf('delete', given))]);
+  }
+
+  /** @returns whether any value was there */
+  async deleteMany(given: readonly string[] | DeleteManyOptions): Promise<boolean> {
+    const keys = keysOf('deleteMany', given).map((one) => this.full('deleteMany', one));
+    return keys.length > 0 && this.remove('deleteMany', keys);
+  }
+
+  /** Removes every value that carries one of the tags, in whatever namespace. @returns false in an outage: it is replayed */
+  async deleteByTag(given: readonly string[] | TagsOptions): Promise<boolean> {
+    return this.clearTags('deleteByTag', tagsToClear('deleteByTag', given), false);
+  }
+
+  /** The same as `deleteByTag`. */
+  async deleteByTags(given: readonly string[] | TagsOptions): Promise<boolean> {
+    return this.clearTags('deleteByTags', tagsToClear('deleteByTags', given), false);
+  }
+
+  /** Makes every value that carries one of the tags stale; those without grace are gone. */
+  async expireByTag(given: readonly string[] | TagsOptions): Promise<boolean> {
+    return this.clearTags('expireByTag', tagsToClear('expireByTag', given), true);
+  }
+
+  /** The same as `expireByTag`. */
+  async expireByTags(given: readonly string[] | TagsOptions): Promise<boolean> {
+    return this.clearTags('expireByTags', tagsToClear('expireByTags', given), true);
+  }
+
+  /** Removes everything of this namespace and of those under it; at the root, everything of the prefix. */
+  async clear(...given: undefined[]): Promise<boolean> {
+    // Other caches' clear takes tags or a prefix: without a word of warning everything would be gone.
+    if (given.some((one) => one !== undefined)) {
+      throw refused(
+        'clear',
+        'options',
+        'none',
+        describe(given[0]),
+        'Use deleteByTag({ tags }) or namespace(name).clear()',
+      );
+    }
+    const tag = this.space === '' ? '*' : spaceTag(this.space);
+    this.core.clears++;
+    return this.core.attempt('clear', false, async () => {
+      await this.core.store.clear({ tags: [tag] });
+      this.core.telemetry.count.clears++;
+      if (this.core.telemetry.heard('clear')) {
+        this.core.telemetry.tell('clear', { namespace: this.space, soft: false });
+      }
+      return true;
+    });
+  }
+
+  /** A handle on a part of this cache: its keys are `name:` and what follows. @throws ConfigError on more than 8 levels */
+  namespace(name: string): Cache<Allowed> {
+    return Cache.over(this.core, nested(FACE, this.space, name));
+  }
+
+  /** Counters of all namespaces together since the cache was made. */
+  stats(): CacheStats {
+    return this.core.telemetry.stats(this.core.store.stats());
+  }
+
+  /** @returns takes the listener back */
+  on<Name extends CacheEventName>(event: Name, listener: (detail: CacheEvents[Name]) => void): () => void {
+    if (!EVENTS.includes(event)) {
+      throw new ConfigError(
+        `${FACE}: on: expected one of ${EVENTS.join(', ')}, got ${describe(event)}. The closest is "${nearest(String(event), EVENTS)}".`,
+      );
+    }
+    return this.core.telemetry.on(event, callable('on', 'listener', listener));
+  }
+
+  /** Waits for running factories (5 s at most) and operations, then lets go of connections. Later calls reject. */
+  close(): Promise<void> {
+    return this.core.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  private full(method: string, name: string): string {
+    return fullKey(method, this.space, name);
+  }
+
+  private prepared(method: string, given: SetOptions<unknown>): Prepared {
+    const full = this.full(method, key(method, given.key));
+    return {
+      key: full,
+      encoded: this.core.encode(full, given.value, `${FACE}: ${method}`),
+      times: timing(method, given, this.core.settings.computing),
+      tags: tagsOf(full, tagsToStore(method, full, given.tags)),
+    };
+  }
+
+  private async store(method: string, given: SetOptions<unknown>): Promise<boolean> {
+    return this.write(method, this.prepared(method, given));
+  }
+
+  private async write(method: string, { key: full, encoded, times, tags }: Prepared): Promise<boolean> {
+    const { core } = this;
+    core.open();
+    core.flights.supersede(full);
+    const began = core.telemetry.begin('write');
+    const { ttl, grace } = times;
+    const now = Date.now();
+    const extra =
+      ttl > 0 && ttl !== Number.POSITIVE_INFINITY && grace > 0
+        ? { times: { created: now, freshUntil: now + ttl, cost: 0 } }
+        : {};
+    const stored = await core.attempt(method, undefined, () =>
+      core.store.set(full, encoded, ttl === 0 ? 0 : ttl + grace, tags, true, extra),
+    );
+    core.telemetry.end('write', began);
+    if (stored !== undefined) {
+      core.telemetry.stored(full, stored);
+    }
+    return stored ?? false;
+  }
+
+  private async compute<T>(method: string, given: GetOrSetOptions<T>): Promise<T> {
+    const full = this.full(method, key(method, given.key));
+    const call = {
+      method,
+      key: full,
+      factory: callable(method, 'factory', given.factory) as Factory,
+      tags: tagsToStore(method, full, given.tags),
+      timing: timing(method, given, this.core.settings.computing),
+    };
+    const kept = byAge(call.timing) ? undefined : fromL1(this.core, full);
+    if (kept !== undefined) {
+      return kept as T;
+    }
+    const began = this.core.telemetry.begin('read');
+    const value = await this.core.during(() => getOrSet(this.core, call));
+    this.core.telemetry.end('read', began);
+    return value as T;
+  }
+
+  private async remove(method: string, keys: readonly string[]): Promise<boolean> {
+    const { core } = this;
+    core.clears++;
+    return core.attempt(method, false, async () => {
+      let there = false;
+      for (let at = 0; at < keys.length; at += SLICE) {
+        const removed = keys.slice(at, at + SLICE).map((one) => core.store.remove(one));
+        there = (await Promise.all(removed)).some(Boolean) || there;
+      }
+      core.telemetry.count.deletes += keys.length;
+      if (core.telemetry.heard('delete')) {
+        core.telemetry.tell('delete', { keys });
+      }
+      return there;
+    });
+  }
+
+  private async clearTags(method: string, tags: readonly string[], soft: boolean): Promise<boolean> {
+    const { core } = this;
+    core.clears++;
+    return core.attempt(method, false, async () => {
+      await core.store.clear({ tags: tags.map(userTag), raise: soft ? 'auto' : 'all' });
+      core.telemetry.count.clears++;
+      if (core.telemetry.heard('clear')) {
+        core.telemetry.tell('clear', { tags, soft });
+      }
+      return true;
+    });
+  }
+}
+
+interface Prepared {
+  key: string;
+  encoded: string | Uint8Array;
+  times: Computing;
+  tags: readonly string[];
+}
+
+/**
+ * A cache over a store. Returns at once; connections are made in the background.
+ * @throws ConfigError that names the option, what was expected and what came
+ */
+export function createCache(options: CacheOptions & { serializer?: 'json' | undefined }): Cache<JsonStorable>;
+export function createCache(options: CacheOptions): Cache<unknown>;
+export function createCache(options: CacheOptions): Cache<unknown> {
+  return Cache.over(new Core(settingsOf(options)));
+}

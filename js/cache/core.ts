@@ -1,0 +1,162 @@
+/** What all handles of one cache share: the open store, its settings, counters and running factories. */
+import { type CachalotError, ClosedError, CorruptError, TooLargeError } from '../errors.js';
+import { FaceLog } from '../face-log.js';
+import type { NativeStore, StoreEvent } from '../native.js';
+import { openStore } from '../open.js';
+import { OutageLog } from '../outage-log.js';
+import { race } from '../race.js';
+import { textOf } from '../text-of.js';
+import { tell, tolerable } from '../tolerance.js';
+import { Flights } from './flights.js';
+import { type CacheSettings, FACE } from './options.js';
+import { Telemetry } from './telemetry.js';
+
+/** What `close()` gives running factories: a request's usual time. */
+const CLOSE_MS = 5000;
+
+export class Core {
+  readonly settings: CacheSettings;
+  readonly store: NativeStore;
+  readonly telemetry: Telemetry;
+  readonly flights: Flights;
+  /** Clears asked for so far: where no epoch could be read, they tell whether a running factory is too old to join. */
+  clears = 0;
+  readonly #log: OutageLog | undefined;
+  #closing: Promise<void> | undefined;
+  /** Calls of several steps under way, and who waits for there to be none. */
+  #busy = 0;
+  #idle: (() => void) | undefined;
+
+  constructor(settings: CacheSettings) {
+    this.settings = settings;
+    this.telemetry = new Telemetry(settings.store.native.prefix);
+    this.flights = new Flights(this);
+    this.#log = settings.logger && new OutageLog(new FaceLog(settings.logger, FACE));
+    this.store = openStore(settings.store, (event) => this.#event(event));
+  }
+
+  /** @throws ClosedError after `close()` */
+  open(): void {
+    if (this.#closing !== undefined) {
+      throw new ClosedError('The cache was closed; create a new one, or close it later.');
+    }
+  }
+
+  /** An operation whose failure in an outage is answered with `fallback`, unless errors are thrown. */
+  async attempt<T>(operation: string, fallback: T, run: () => Promise<T>): Promise<T> {
+    this.open();
+    try {
+      return await run();
+    } catch (error) {
+      this.tolerate(operation, error);
+      return fallback;
+    }
+  }
+
+  /** Throws on what the caller must hear of; tells of the rest. */
+  tolerate(operation: string, error: unknown): void {
+    this.telemetry.failed(error);
+    if (this.settings.throws || !tolerable(error)) {
+      throw error;
+    }
+    this.tell(operation, error);
+  }
+
+  /** An error that no caller sees. */
+  tell(operation: string, error: CachalotError): void {
+    if (this.#log) {
+      tell(this.#log, operation, error);
+    }
+    if (this.telemetry.heard('error')) {
+      this.telemetry.tell('error', { operation, error, queued: error.queued });
+    }
+  }
+
+  /** A refresh behind a value that was served has failed: nobody waits for it, so somebody is told. */
+  refreshFailed(key: string, error: unknown): void {
+    this.#log?.failed('refresh', new Error(`"${key}": ${textOf(error)}`));
+    if (this.telemetry.heard('refreshFailed')) {
+      this.telemetry.tell('refreshFailed', { key, error });
+    }
+  }
+
+  /** A value to store. One too large to serialize leaves no older one behind, as one too large to store does. */
+  encode(key: string, value: unknown, face?: string): string | Uint8Array {
+    try {
+      return this.settings.codec.serialize(value, face);
+    } catch (error) {
+      if (error instanceof TooLargeError) {
+        // What comes of it is told as of any clear; the caller hears of the value.
+        this.store.clear({ key }).catch((failed) => this.tell('set', failed));
+      }
+      throw error;
+    }
+  }
+
+  /** The fresh value that is kept in this process; `undefined` = to be asked of the store. */
+  kept(key: string): unknown {
+    const { tier } = this.store;
+    if (tier === undefined) {
+      return undefined;
+    }
+    if (this.settings.codec.json) {
+      return tier.value(key);
+    }
+    const stored = tier.stored(key);
+    return stored === undefined ? undefined : this.decode(stored)?.value;
+  }
+
+  /** A call of several steps: `close()` waits for it. @throws ClosedError (rejects) after `close()` */
+  async during<T>(run: () => Promise<T>): Promise<T> {
+    this.open();
+    this.#busy++;
+    try {
+      return await run();
+    } finally {
+      this.#busy--;
+      if (this.#busy === 0) {
+        this.#idle?.();
+      }
+    }
+  }
+
+  /** A stored value as the caller gave it. `undefined` = it does not decode, which is a miss. */
+  decode(stored: string | Uint8Array): { value: unknown } | undefined {
+    try {
+      return { value: this.settings.codec.deserialize(stored) };
+    } catch (why) {
+      const message = `A stored value does not decode (${textOf(why)}). It counts as a miss; the next set replaces it.`;
+      const error = new CorruptError(message, { cause: why });
+      this.telemetry.failed(error);
+      this.tell('get', error);
+      return undefined;
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#letGo();
+    return this.#closing;
+  }
+
+  async #letGo(): Promise<void> {
+    const began = performance.now();
+    if (this.#busy > 0) {
+      await race(
+        new Promise<void>((resolve) => {
+          this.#idle = resolve;
+        }),
+        CLOSE_MS,
+      );
+    }
+    await this.flights.drain(began + CLOSE_MS - performance.now());
+    await this.store.close();
+  }
+
+  #event(event: StoreEvent): void {
+    this.#log?.event(event);
+    const { type, ...detail } = event;
+    if (this.telemetry.heard(type)) {
+      this.telemetry.tell(type, detail as never);
+    }
+  }
+}

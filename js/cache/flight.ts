@@ -1,0 +1,366 @@
+/** One computation of a value: a lock among processes, the factory, the set that its read guards. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CachalotError, FactoryError, FactoryTimeoutError } from '../errors.js';
+import { tagsOf } from '../namespaces.js';
+import type { Reading } from '../native.js';
+import { tagsToStore, timing } from './arguments.js';
+import type { Core } from './core.js';
+import type { ComputeOptions, Computing } from './options.js';
+
+/** Given to a factory. */
+export interface FactoryContext {
+  /** Replaces the tags that the value is stored with. */
+  setTags(tags: readonly string[]): void;
+  /** Replaces the ttl that the value is stored with. */
+  setTtl(ttl: ComputeOptions['ttl']): void;
+  /** The value is given to the callers and not stored. @returns `undefined`, for `return context.skip()` */
+  skip(): undefined;
+  /** Gives up: callers get the stale value, or `CACHALOT_FACTORY` without one. */
+  fail(message?: string, options?: { cause?: unknown }): never;
+  /** The value past its ttl that is still within its grace. */
+  readonly staleEntry: { readonly value: unknown; readonly createdAt: number | undefined } | undefined;
+  /** Aborted by `hardTimeout` and by the closing of the cache. */
+  readonly signal: AbortSignal;
+}
+
+/** The context says nothing of `T`, so that the compiler finds `T` in what the factory returns. */
+export type Factory<T = unknown> = (context: FactoryContext) => T | Promise<T>;
+
+/** A call of `getOrSet`, checked. */
+export interface Call {
+  readonly method: string;
+  readonly key: string;
+  readonly factory: Factory;
+  readonly tags: readonly string[];
+  readonly timing: Computing;
+}
+
+/** The value that is served meanwhile, for the factory to see. */
+export interface Held {
+  readonly value: unknown;
+  readonly createdAt: number | undefined;
+  /** If it is refreshed before that: when it runs out. Another time in the store means that someone else has refreshed it. */
+  readonly freshUntil?: number | undefined;
+}
+
+/** What became of a flight. */
+export type Landed =
+  /** `refused`: a clear came since it was read for, so it is not in the store. */
+  { how: 'value'; value: unknown; refused?: boolean } | { how: 'failed'; error: unknown };
+
+/**
+ * A lock of a dead process ends by itself after this time; a living one renews it. Long enough for a paused process to
+ * be told from a dead one, and memcached counts in whole seconds.
+ */
+const LOCK_MS = 5000;
+const RENEW_MS = LOCK_MS / 3;
+
+/** Waiting for another process begins with a round trip's time and ends at what a person does not notice. */
+const FIRST_POLL_MS = 5;
+const LAST_POLL_MS = 50;
+
+export interface Start {
+  /** Of the read that found nothing fresh. */
+  readonly ticket: string | undefined;
+  /** Tells the lock of this flight from those of others. */
+  readonly owner: string;
+  readonly held: Held | undefined;
+  /** Until when, on the clock of `performance.now()`, the flights of other processes are waited for. */
+  readonly patience: number;
+  /** Others that wait for the lock go first. */
+  readonly yields: boolean;
+}
+
+export class Flight {
+  /** What the value will be stored by: it only becomes newer. `undefined` in an outage: then nothing is stored. */
+  ticket: string | undefined;
+  /** How many clears this process had asked for when it began. */
+  readonly clears: number;
+  readonly landed: Promise<Landed>;
+  /** Resolves when callers should wait no longer: it landed, was aborted, or had its lease. */
+  readonly released: Promise<void>;
+
+  readonly #core: Core;
+  readonly #call: Call;
+  readonly #owner: string;
+  readonly #held: Held | undefined;
+  /** Until when others are waited for. */
+  readonly #patience: number;
+  /** Whether others go first: this process had the lock just now. */
+  readonly #yields: boolean;
+  readonly #controller = new AbortController();
+  readonly #timers: NodeJS.Timeout[] = [];
+  #land!: (landed: Landed) => void;
+  #release!: () => void;
+  /** Renews the lock while it is held. */
+  #renewal: NodeJS.Timeout | undefined;
+  #free = false;
+  #superseded = false;
+
+  constructor(core: Core, call: Call, start: Start) {
+    this.#core = core;
+    this.#call = call;
+    this.#owner = start.owner;
+    this.#held = start.held;
+    this.#patience = start.patience;
+    this.#yields = start.yields;
+    this.ticket = start.ticket;
+    this.clears = core.clears;
+    this.landed = new Promise((resolve) => {
+      this.#land = resolve;
+    });
+    this.released = new Promise((resolve) => {
+      this.#release = resolve;
+    });
+  }
+
+  get aborted(): boolean {
+    return this.#controller.signal.aborted;
+  }
+
+  go(): void {
+    const { hardTimeout } = this.#call.timing;
+    if (Number.isFinite(hardTimeout)) {
+      const error = new FactoryTimeoutError(
+        `The factory of "${this.#call.key}" did not finish within ${hardTimeout} ms (hardTimeout); its signal was aborted.`,
+      );
+      this.#after(hardTimeout, () => this.abort(error));
+    }
+    this.#fly().then(
+      (landed) => this.#end(landed),
+      (error) => this.#end({ how: 'failed', error }),
+    );
+  }
+
+  /** The key was set meanwhile: what the factory makes is given to those who wait for it, and not stored. */
+  supersede(): void {
+    this.#superseded = true;
+  }
+
+  /** Whoever waits gets the error at once. A factory that goes on all the same may still store what it makes. */
+  abort(error: Error): void {
+    this.#controller.abort(error);
+    this.#end({ how: 'failed', error });
+  }
+
+  async #fly(): Promise<Landed> {
+    const found = await this.#board();
+    if (found !== undefined) {
+      return found;
+    }
+    if (this.aborted) {
+      return { how: 'failed', error: this.#controller.signal.reason };
+    }
+    this.#after(this.#call.timing.lease, () => this.#letGo());
+    return this.#compute();
+  }
+
+  /** Gets the lock, or what another process made meanwhile. `undefined` = go on. */
+  async #board(): Promise<Landed | undefined> {
+    const { key } = this.#call;
+    let pause = FIRST_POLL_MS;
+    if (this.#yields) {
+      await sleep(jittered(LAST_POLL_MS), undefined, { ref: false });
+    }
+    while (!this.aborted) {
+      // In this order, in one batch: what the read finds is as new as the lock.
+      const [locked, reading] = await Promise.all([
+        this.#core.store.lock(key, this.#owner, LOCK_MS).catch((error) => this.#quietly(error)),
+        this.#core.store.read(key, true).catch((error) => this.#quietly(error)),
+      ]);
+      if (locked === true) {
+        this.#hold();
+      }
+      if (reading === undefined) {
+        // An outage: without an epoch nothing can be stored, without a lock everyone computes for himself.
+        this.ticket = undefined;
+        return undefined;
+      }
+      this.ticket = reading.ticket;
+      const found = this.#answered(reading);
+      if (found !== undefined) {
+        return found;
+      }
+      if (locked !== false || performance.now() >= this.#patience) {
+        return undefined;
+      }
+      await sleep(jittered(pause), undefined, { ref: false });
+      pause = Math.min(pause * 2, LAST_POLL_MS);
+    }
+    return undefined;
+  }
+
+  /** A value that someone else has stored meanwhile. */
+  #answered(reading: Reading): Landed | undefined {
+    if (reading.value === undefined || reading.stale) {
+      return undefined;
+    }
+    if (this.#held?.freshUntil !== undefined && this.#held.freshUntil === reading.times?.freshUntil) {
+      return undefined;
+    }
+    const decoded = this.#core.decode(reading.value);
+    return decoded && { how: 'value', value: decoded.value };
+  }
+
+  async #compute(): Promise<Landed> {
+    const { key, factory } = this.#call;
+    const { telemetry } = this.#core;
+    const plan: Plan = { tags: this.#call.tags, timing: this.#call.timing, skipped: false };
+    telemetry.count.runs++;
+    const began = performance.now();
+    let value: unknown;
+    try {
+      value = await factory(this.#context(plan));
+    } catch (error) {
+      telemetry.count.failures++;
+      this.#ran(began, 'failed');
+      throw error;
+    }
+    const cost = performance.now() - began;
+    // JSON has no undefined, which is how a miss looks: there is nothing to keep, and no reason to fail.
+    if (plan.skipped || (value === undefined && this.#core.settings.codec.json)) {
+      this.#ran(began, 'skipped');
+      return { how: 'value', value };
+    }
+    let stored: boolean;
+    try {
+      stored = await this.#store(value, plan, cost);
+    } catch (error) {
+      telemetry.count.failures++;
+      this.#core.telemetry.failed(error);
+      this.#ran(began, 'failed');
+      throw error;
+    }
+    this.#ran(began, stored ? 'stored' : 'refused');
+    telemetry.stored(key, stored);
+    return { how: 'value', value, refused: !stored };
+  }
+
+  #context(plan: Plan): FactoryContext {
+    const { key, method, timing: base } = this.#call;
+    return {
+      setTags: (tags) => {
+        plan.tags = tagsToStore(`${method}: setTags`, key, tags);
+      },
+      setTtl: (ttl) => {
+        plan.timing = timing(`${method}: setTtl`, { ttl }, base);
+      },
+      skip: () => {
+        plan.skipped = true;
+        return undefined;
+      },
+      fail: (message = 'The factory gave up.', options) => {
+        throw new FactoryError(message, options);
+      },
+      staleEntry: this.#held,
+      signal: this.#controller.signal,
+    };
+  }
+
+  /** @returns whether the value is in the store now */
+  async #store(value: unknown, plan: Plan, cost: number): Promise<boolean> {
+    const { key } = this.#call;
+    const encoded = this.#core.encode(key, value);
+    if (this.ticket === undefined || this.#superseded) {
+      return false;
+    }
+    const { ttl, grace, beta, timed } = plan.timing;
+    const now = Date.now();
+    const extra = {
+      ticket: this.ticket,
+      ...(ttl !== Number.POSITIVE_INFINITY && (grace > 0 || beta > 0 || timed)
+        ? { times: { created: now, freshUntil: now + ttl, cost: Math.round(cost) } }
+        : {}),
+    };
+    const life = ttl === 0 ? 0 : ttl + grace;
+    try {
+      const set = this.#core.store.set(key, encoded, life, tagsOf(key, plan.tags), true, extra);
+      // In the same batch: whoever gets the lock next finds the value.
+      this.#unlock();
+      return await set;
+    } catch (error) {
+      if (this.#core.settings.throws || !(error instanceof CachalotError)) {
+        throw error;
+      }
+      this.#core.telemetry.failed(error);
+      // The caller has its value; that it could not be kept is no reason to fail.
+      this.#core.tell('set', error);
+      return false;
+    }
+  }
+
+  #ran(began: number, outcome: 'stored' | 'refused' | 'skipped' | 'failed'): void {
+    const { telemetry } = this.#core;
+    const ms = performance.now() - began;
+    telemetry.took('factory', ms);
+    if (telemetry.heard('factory')) {
+      telemetry.tell('factory', { key: this.#call.key, ms, outcome });
+    }
+  }
+
+  #end(landed: Landed): void {
+    for (const timer of this.#timers) {
+      clearTimeout(timer);
+    }
+    // Before it is released: whoever waits for either gets the value.
+    this.#land(landed);
+    this.#letGo();
+  }
+
+  /** Nobody waits for it any longer, and another may begin. What ends a factory by `hardTimeout` goes on. */
+  #letGo(): void {
+    this.#free = true;
+    this.#unlock();
+    this.#release();
+  }
+
+  /** The lock is renewed as long as callers wait for this flight. */
+  #hold(): void {
+    if (this.#renewal !== undefined) {
+      return;
+    }
+    const renew = () => {
+      this.#core.store.lock(this.#call.key, this.#owner, LOCK_MS).catch(() => {});
+    };
+    this.#renewal = setInterval(renew, RENEW_MS).unref();
+    if (this.#free) {
+      // The answer came after it was given up.
+      this.#unlock();
+    }
+  }
+
+  #unlock(): void {
+    if (this.#renewal !== undefined) {
+      clearInterval(this.#renewal);
+      this.#renewal = undefined;
+      // If it cannot be said, the lock ends by itself.
+      this.#core.store.unlock(this.#call.key, this.#owner).catch(() => {});
+    }
+  }
+
+  #quietly(error: unknown): undefined {
+    this.#core.telemetry.failed(error);
+    if (error instanceof CachalotError && error.code !== 'CACHALOT_CLOSED') {
+      this.#core.tell('getOrSet', error);
+      return undefined;
+    }
+    throw error;
+  }
+
+  /** Not a reason to stay alive: callers that wait have a timer of their own. */
+  #after(ms: number, then: () => void): void {
+    this.#timers.push(setTimeout(then, ms).unref());
+  }
+}
+
+/** Processes that began together do not go on asking together. */
+function jittered(ms: number): number {
+  return ms * (0.5 + Math.random());
+}
+
+/** What a factory may change while it runs. */
+interface Plan {
+  tags: readonly string[];
+  timing: Computing;
+  skipped: boolean;
+}

@@ -1,0 +1,174 @@
+/** The caller's side of `getOrSet`: read, serve what is fresh or may still be served, wait for whoever computes. */
+import { FactoryTimeoutError } from '../errors.js';
+import type { Reading } from '../native.js';
+import { LATE, race } from '../race.js';
+import type { Core } from './core.js';
+import type { Call, Flight, Held, Landed } from './flight.js';
+import type { Computing } from './options.js';
+
+/** Waits for factories that are too old to join, before a caller runs its own beside them. */
+const MAX_WAITS = 3;
+
+export async function getOrSet(core: Core, call: Call): Promise<unknown> {
+  const { key, timing } = call;
+  const times = byAge(timing);
+  const began = performance.now();
+  const deadline = began + timing.hardTimeout;
+  // Whoever holds the lock gives it up after its lease; who gets it next has one too.
+  const patience = began + 2 * timing.lease;
+  let counted = false;
+  for (let waits = 0; ; waits++) {
+    const reading = await read(core, key, times);
+    const decoded = reading?.value === undefined ? undefined : core.decode(reading.value);
+    const old = reading !== undefined && isOld(reading, timing.maxAge);
+    if (decoded !== undefined && reading !== undefined && !reading.stale && !old) {
+      if (!counted) {
+        core.telemetry.hit(key, false);
+      }
+      refreshEarly(core, call, reading, decoded.value);
+      return decoded.value;
+    }
+    const held =
+      decoded && reading !== undefined && (old || servable(reading, timing.grace))
+        ? {
+            value: decoded.value,
+            createdAt: reading?.times?.created,
+            ...(old ? { freshUntil: reading?.times?.freshUntil } : {}),
+          }
+        : undefined;
+    if (!counted) {
+      counted = true;
+      if (held === undefined) {
+        core.telemetry.miss(key);
+      } else {
+        core.telemetry.hit(key, true);
+      }
+    }
+    if (held !== undefined) {
+      return serveStale(core, call, held, reading?.ticket, deadline);
+    }
+    const running = core.flights.of(key, reading?.ticket);
+    if (running?.joinable === false && waits < MAX_WAITS && performance.now() < patience) {
+      await within(running.flight.released, Math.min(deadline, patience), deadline, call);
+      continue;
+    }
+    const own = running?.joinable !== true;
+    const flight = own ? core.flights.start(call, reading?.ticket, undefined, patience) : running.flight;
+    const landed = await waited(flight, own, deadline, call);
+    if (landed?.how === 'value') {
+      return landed.value;
+    }
+    // Released before it landed, or aborted by one who had less patience: look again.
+    if (landed !== undefined && (own || !flight.aborted)) {
+      throw landed.error;
+    }
+  }
+}
+
+/** Whether a fresh value is judged by its age: then it is asked of the store, which knows it. */
+export function byAge(timing: Computing): boolean {
+  return timing.beta > 0 || Number.isFinite(timing.maxAge);
+}
+
+/** Within the grace of this call, which may be shorter than the one it was stored with. */
+function servable({ times }: Reading, grace: number): boolean {
+  // What was expired by key has no time any more; what was by tag, still its own.
+  const since = times === undefined || times.freshUntil === 0 ? 0 : Date.now() - times.freshUntil;
+  return grace > 0 && since <= grace;
+}
+
+function isOld({ stale, times }: Reading, maxAge: number): boolean {
+  return !stale && times !== undefined && Date.now() - times.created > maxAge;
+}
+
+async function read(core: Core, key: string, times: boolean): Promise<Reading | undefined> {
+  try {
+    return await core.store.read(key, times);
+  } catch (error) {
+    core.tolerate('getOrSet', error);
+    return undefined;
+  }
+}
+
+/** There is a value within its grace: the factory gets `timeout`, and what fails is told and not thrown. */
+async function serveStale(
+  core: Core,
+  call: Call,
+  held: Held,
+  ticket: string | undefined,
+  deadline: number,
+): Promise<unknown> {
+  const { key, timing } = call;
+  if (core.flights.backsOff(key)) {
+    return held.value;
+  }
+  const running = core.flights.of(key, ticket);
+  const flight = running?.flight ?? core.flights.start(call, ticket, held);
+  if (running === undefined) {
+    tellFailure(core, call, flight);
+  }
+  const patience = Math.min(timing.timeout, deadline - performance.now());
+  // A flight too old to join will be followed by one that is not, when this value is asked for again.
+  if (patience > 0 && running?.joinable !== false) {
+    const landed = await race(flight.landed, patience);
+    if (landed !== LATE && landed.how === 'value') {
+      return landed.value;
+    }
+  }
+  return held.value;
+}
+
+/** Nobody waits for a refresh, so its failure is told and not thrown. */
+function tellFailure(core: Core, { key }: Call, flight: Flight): void {
+  flight.landed.then((landed) => {
+    if (landed.how === 'failed') {
+      core.refreshFailed(key, landed.error);
+    }
+  });
+}
+
+/** XFetch: the longer a value takes to make and the nearer its end, the likelier it is made anew before. */
+function refreshEarly(core: Core, call: Call, { times, ticket }: Reading, value: unknown): void {
+  const { key, timing } = call;
+  if (timing.beta === 0 || times === undefined || times.freshUntil === Number.POSITIVE_INFINITY) {
+    return;
+  }
+  const ahead = -Math.log(1 - Math.random()) * times.cost * timing.beta;
+  if (Date.now() + ahead < times.freshUntil || core.flights.of(key, ticket) || core.flights.backsOff(key)) {
+    return;
+  }
+  const held = { value, createdAt: times.created, freshUntil: times.freshUntil };
+  tellFailure(core, call, core.flights.start(call, ticket, held));
+}
+
+/** What the flight came to; `undefined` = it was released first, and a caller that joined it goes on without it. */
+async function waited(
+  flight: Flight,
+  own: boolean,
+  deadline: number,
+  call: Call,
+): Promise<Landed | undefined> {
+  const left = deadline - performance.now();
+  const outcome = await race(own ? flight.landed : Promise.race([flight.landed, flight.released]), left);
+  if (outcome === LATE) {
+    const error = tooLate(call);
+    if (own) {
+      flight.abort(error);
+    }
+    throw error;
+  }
+  return outcome === undefined ? undefined : (outcome as Landed);
+}
+
+async function within(released: Promise<void>, until: number, deadline: number, call: Call): Promise<void> {
+  const late = (await race(released, until - performance.now())) === LATE;
+  if (late && performance.now() >= deadline) {
+    throw tooLate(call);
+  }
+}
+
+function tooLate({ key, timing }: Call): FactoryTimeoutError {
+  return new FactoryTimeoutError(
+    `No value of "${key}" within ${timing.hardTimeout} ms (hardTimeout), and no stale one to serve.`,
+  );
+}

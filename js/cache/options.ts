@@ -1,0 +1,225 @@
+/** What `createCache` takes, checked, with its defaults. */
+import { type Duration, milliseconds } from '../duration.js';
+import { CachalotError } from '../errors.js';
+import { type L1Options, l1Option, withL1 } from '../l1/settings.js';
+import { described } from '../open.js';
+import { type Check, describe, invalid, object, oneOf, type Place } from '../options/check.js';
+import type { StoreSpec } from '../options/native-config.js';
+import { prefix } from '../options/store.js';
+import type { CacheLogger } from '../types.js';
+import { type Codec, codecOf, type Serializer } from './serializer.js';
+
+/** What may be said for the cache as a whole, and again for one call of `getOrSet` or `wrap`. */
+export interface ComputeOptions {
+  /** How long a value is fresh. `null` = for ever; 0 stores nothing and leaves no older value. @default '1h' */
+  ttl?: Duration | null | undefined;
+  /** How long after its ttl a value may still be served while a new one is made, or cannot be. @default none */
+  grace?: Duration | false | undefined;
+  /** After a failed factory the stale value is served so long before the next attempt of this process. @default '10s' */
+  graceBackoff?: Duration | undefined;
+  /** How long a caller waits for the factory while there is a stale value; then it gets that one, and the factory goes on behind. @default 0 */
+  timeout?: Duration | undefined;
+  /** How long a caller waits at all. Then the factory's `signal` is aborted, and the caller gets the stale value, or `CACHALOT_FACTORY_TIMEOUT` without one. @default none */
+  hardTimeout?: Duration | undefined;
+  /**
+   * Makes a value anew a little before it runs out, with a probability that rises with the time that making it took
+   * (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache Stampede Prevention", VLDB 2015). A number
+   * is its β: above 1 favours earlier. `true` = 1. @default false
+   */
+  earlyRefresh?: boolean | number | undefined;
+  /** How long other callers, in this process or another, wait for a factory before they run their own. @default '30s' */
+  lease?: Duration | undefined;
+}
+
+export interface CacheOptions extends ComputeOptions {
+  /** `redis({ url })`, `memcached({ servers })` or `memory()`. */
+  store: StoreSpec;
+  /** What every key in the store starts with. @default the store's: 'cachalot' */
+  prefix?: string | undefined;
+  /**
+   * `'json'`; `'structured'` (v8.serialize) keeps Date, Map, Set, BigInt, Buffer and undefined; or your own.
+   * @default 'json'
+   */
+  serializer?: 'json' | 'structured' | Serializer | undefined;
+  /**
+   * What an outage looks like: `'miss'`: reads miss, writes answer false, `error` events tell; `'throw'`: calls reject.
+   * @default 'miss'
+   */
+  errors?: 'miss' | 'throw' | undefined;
+  /** Keeps values in this process too (docs/l1.md): `true` = with the defaults of `L1Options`. @default false */
+  l1?: boolean | L1Options | undefined;
+  /** Gets a line when an outage begins and one when it ends. @default none */
+  logger?: CacheLogger | undefined;
+}
+
+/** Milliseconds everywhere; `Infinity` = for ever, without limit. */
+export interface Computing {
+  readonly ttl: number;
+  readonly grace: number;
+  readonly graceBackoff: number;
+  readonly timeout: number;
+  readonly hardTimeout: number;
+  /** 0 = no early refresh. */
+  readonly beta: number;
+  readonly lease: number;
+  /** A fresh value older than this is served as one within its grace is: once more, while a new one is made behind. */
+  readonly maxAge: number;
+  /** The value is stored with the time when it was made, also where neither a grace nor an early refresh asks for it. */
+  readonly timed: boolean;
+}
+
+export interface CacheSettings {
+  readonly store: StoreSpec;
+  readonly codec: Codec;
+  readonly throws: boolean;
+  readonly logger: CacheLogger | undefined;
+  readonly computing: Computing;
+}
+
+export const FACE = 'cachalot';
+
+const HOUR = 3_600_000;
+
+const DEFAULTS: Computing = {
+  ttl: HOUR,
+  grace: 0,
+  graceBackoff: 10_000,
+  timeout: 0,
+  hardTimeout: Number.POSITIVE_INFINITY,
+  beta: 0,
+  lease: 30_000,
+  maxAge: Number.POSITIVE_INFINITY,
+  timed: false,
+};
+
+/** Longest wait of a timer of Node.js (2^31 - 1 ms); longer ones would fire at once. */
+const MAX_TIMER = 2 ** 31 - 1;
+
+const duration: Check<Duration> = (value, at) => {
+  check(() => milliseconds(at.face, at.path, value), value, at);
+  return value as Duration;
+};
+
+const lifetime: Check<Duration | null> = (value, at) => (value === null ? null : duration(value, at));
+
+const period: Check<Duration | false> = (value, at) => (value === false ? false : duration(value, at));
+
+/** For timers. */
+const wait: Check<Duration> = (value, at) => {
+  duration(value, at);
+  if (milliseconds(at.face, at.path, value) > MAX_TIMER) {
+    throw invalid(at, `at most ${MAX_TIMER} ms (24.8 days)`, describe(value));
+  }
+  return value as Duration;
+};
+
+const aboveZero: Check<Duration> = (value, at) => {
+  wait(value, at);
+  if (milliseconds(at.face, at.path, value) === 0) {
+    throw invalid(at, 'a duration above 0', describe(value));
+  }
+  return value as Duration;
+};
+
+const early: Check<boolean | number> = (value, at) => {
+  if (typeof value !== 'boolean' && !(typeof value === 'number' && Number.isFinite(value) && value > 0)) {
+    throw invalid(at, 'true, false or a number above 0', describe(value));
+  }
+  return value as boolean | number;
+};
+
+/** The checkers of what a call may say too. */
+export const computeShape = {
+  ttl: lifetime,
+  grace: period,
+  graceBackoff: duration,
+  timeout: wait,
+  hardTimeout: aboveZero,
+  earlyRefresh: early,
+  lease: aboveZero,
+};
+
+const serializer: Check<'json' | 'structured' | Serializer> = (value, at) => {
+  if (typeof value === 'object' && value !== null) {
+    const own = value as Partial<Serializer>;
+    if (typeof own.serialize === 'function' && typeof own.deserialize === 'function') {
+      return own as Serializer;
+    }
+    throw invalid(at, 'an object with the functions serialize and deserialize', 'one without');
+  }
+  return oneOf('json', 'structured')(value, at);
+};
+
+const logger: Check<CacheLogger> = (value, at) => {
+  if (typeof value !== 'object' || value === null) {
+    throw invalid(at, 'a logger such as console', describe(value));
+  }
+  return value as CacheLogger;
+};
+
+const checkOptions = object<CacheOptions>({
+  ...computeShape,
+  store: (value) => described(FACE, value),
+  prefix,
+  serializer,
+  errors: oneOf('miss', 'throw'),
+  l1: l1Option(aboveZero),
+  logger,
+});
+
+/** @throws CachalotError that names the option, what was expected and what came */
+export function settingsOf(options: CacheOptions): CacheSettings {
+  const given = checkOptions(options, { face: FACE, path: '' });
+  const serializer = given.serializer ?? 'json';
+  const spec = described(FACE, given.store, given.prefix);
+  const store = withL1(spec, given.l1, (ttl: Duration) => milliseconds(FACE, 'l1.ttl', ttl));
+  const share = store.l1?.share === true;
+  if (share && serializer !== 'json') {
+    throw invalid(
+      { face: FACE, path: 'l1.share' },
+      "false, beside a serializer other than 'json'",
+      'true',
+      'Only what JSON makes can be frozen to its depths',
+    );
+  }
+  return {
+    store,
+    codec: codecOf(FACE, serializer, share),
+    throws: given.errors === 'throw',
+    logger: given.logger,
+    computing: computing(given, DEFAULTS),
+  };
+}
+
+/** What a call says, over what the cache says. All of it was checked. */
+export function computing(given: ComputeOptions, base: Computing): Computing {
+  const ms = (name: keyof ComputeOptions & keyof Computing, off: number) => {
+    const value = given[name];
+    if (value === undefined) {
+      return base[name];
+    }
+    return value === null || value === false ? off : milliseconds(FACE, name, value);
+  };
+  return {
+    ...base,
+    ttl: ms('ttl', Number.POSITIVE_INFINITY),
+    grace: ms('grace', 0),
+    graceBackoff: ms('graceBackoff', 0),
+    timeout: ms('timeout', 0),
+    hardTimeout: ms('hardTimeout', Number.POSITIVE_INFINITY),
+    lease: ms('lease', 0),
+    beta: given.earlyRefresh === undefined ? base.beta : Number(given.earlyRefresh),
+  };
+}
+
+/** The error of a checker that knows no option, as that of an option. */
+function check(parse: () => unknown, value: unknown, at: Place): void {
+  try {
+    parse();
+  } catch (error) {
+    if (error instanceof CachalotError) {
+      throw invalid(at, "milliseconds of 0 or more, or text such as '30s' or '5m'", describe(value));
+    }
+    throw error;
+  }
+}

@@ -1,0 +1,147 @@
+/** The options of the older Cache Module: the names that people have in their medusa-config, checked and made into a store. */
+import { ConfigError } from '../../errors.js';
+import { agree, type Check, integer, type Notes, object, seconds } from '../../options/check.js';
+import { DEFAULT_SERVERS } from '../../options/endpoint.js';
+import { memcachedClientNotes, memcachedNotes, redisNotes } from '../../options/foreign-names.js';
+import { type MemcachedOptions, memcachedShape, memcachedSpec } from '../../options/memcached.js';
+import { type MemoryOptions, memoryShape, memorySpec } from '../../options/memory.js';
+import type { NativeEndpoint, StoreSpec } from '../../options/native-config.js';
+import { type RedisOptions, redisShape, redisSpec } from '../../options/redis.js';
+import { type RedisAddress, redisUrl } from '../../options/redis-url.js';
+import { milliseconds, prefix } from '../../options/store.js';
+import { location } from './location.js';
+
+export interface NamespaceOptions {
+  /** What every key in the store starts with. @default 'medusa' */
+  namespace?: string | undefined;
+  /** Lifetime of a `set` that names none, in seconds. @default 30 */
+  ttl?: number | undefined;
+}
+
+export interface RedisCacheOptions extends Omit<RedisOptions, 'prefix'>, NamespaceOptions {
+  /** `redis://[user:password@]host[:port][/db]`, or `unix:///path[?db=0]`; parts are percent-encoded. */
+  redisUrl: string;
+}
+
+/** The names of the npm package `memcached` that mean something here. Any other is an error that says so. */
+export interface MemcachedClientOptions {
+  /** As `connectTimeout`, in milliseconds. @default 2000 */
+  timeout?: number | undefined;
+  /** As `maxItemBytes`. @default 1048576 */
+  maxValue?: number | undefined;
+  /** As `namespace` beside `location`. */
+  namespace?: string | undefined;
+}
+
+export interface MemcachedCacheOptions extends Omit<MemcachedOptions, 'options'>, NamespaceOptions {
+  /**
+   * One address, several, or an object of addresses with weights. `host`, `host:port`, `[v6]:port`, a socket's path, or
+   * `memcached://…`. All servers count alike: weights that differ are `CACHALOT_UNSUPPORTED`.
+   * @default '127.0.0.1:11211'
+   */
+  location?: string | readonly string[] | Readonly<Record<string, number>> | undefined;
+  options?: MemcachedClientOptions | undefined;
+}
+
+export interface MemoryCacheOptions extends Omit<MemoryOptions, 'prefix'>, NamespaceOptions {}
+
+/** What a service works with. */
+export interface Settings {
+  readonly face: string;
+  readonly store: StoreSpec;
+  /** Seconds. */
+  readonly ttl: number;
+}
+
+/** As the Cache Modules of Medusa have it. */
+const DEFAULT_NAMESPACE = 'medusa';
+const DEFAULT_TTL = 30;
+
+/** Names that Cachalot's other faces use for the same thing. */
+function renamed(names: Readonly<Record<string, string>>, otherwise?: Notes): Notes {
+  return (name, at) =>
+    Object.hasOwn(names, name)
+      ? new ConfigError(`${at.face}: unknown option "${name}". It is called "${names[name]}" here.`)
+      : otherwise?.(name, at);
+}
+
+/** Medusa adds its `database` to the options of every module, also of one that has no use for it. */
+function own(given: unknown): unknown {
+  if (typeof given !== 'object' || given === null || !('database' in given)) {
+    return given ?? {};
+  }
+  const { database: _, ...rest } = given;
+  return rest;
+}
+
+const PREFIX = { prefix: 'namespace', keyPrefix: 'namespace', cachePrefix: 'namespace', defaultTtl: 'ttl' };
+
+const { prefix: _redisPrefix, ...redisOwn } = redisShape;
+
+const checkRedis = object<RedisCacheOptions, { redisUrl: RedisAddress }>(
+  { ...redisOwn, redisUrl, namespace: prefix, ttl: seconds },
+  renamed(PREFIX, redisNotes),
+);
+
+export function redisSettings(given: unknown): Settings {
+  const face = 'cachalot/medusa/cache/redis';
+  const { redisUrl: address, namespace, ttl, ...rest } = checkRedis(own(given), { face, path: '' });
+  const endpoint = address ?? redisUrl(undefined, { face, path: 'redisUrl' });
+  const store = redisSpec(face, 'redisUrl', endpoint, { ...rest, prefix: namespace ?? DEFAULT_NAMESPACE });
+  return { face, store, ttl: ttl ?? DEFAULT_TTL };
+}
+
+/** memcached's own bounds of `-I`: 1 KiB to 1 GiB. */
+const itemBytes = integer('bytes', 1024, 1024 * 1024 * 1024);
+
+const client: Check<MemcachedClientOptions> = object<MemcachedClientOptions>(
+  { timeout: milliseconds, maxValue: itemBytes, namespace: prefix },
+  memcachedClientNotes,
+);
+
+const { options: _memjs, ...memcachedOwn } = memcachedShape;
+
+const checkMemcached = object<MemcachedCacheOptions, { location: NativeEndpoint[] }>(
+  { ...memcachedOwn, location, options: client, namespace: prefix, ttl: seconds },
+  renamed({ ...PREFIX, serverUrls: 'location', servers: 'location' }, memcachedNotes),
+);
+
+export function memcachedSettings(given: unknown): Settings {
+  const face = 'cachalot/medusa/cache/memcached';
+  const { location, options, namespace, ttl, ...rest } = checkMemcached(own(given), { face, path: '' });
+  const name = agree(face, [
+    ['namespace', namespace],
+    ['options.namespace', options?.namespace],
+  ]);
+  const connectTimeout = agree(face, [
+    ['connectTimeout', rest.connectTimeout],
+    ['options.timeout', options?.timeout],
+  ]);
+  const maxItemBytes = agree(face, [
+    ['maxItemBytes', rest.maxItemBytes],
+    ['options.maxValue', options?.maxValue],
+  ]);
+  const store = memcachedSpec(face, location ?? DEFAULT_SERVERS, name ?? DEFAULT_NAMESPACE, {
+    ...rest,
+    connectTimeout,
+    maxItemBytes,
+  });
+  return { face, store, ttl: ttl ?? DEFAULT_TTL };
+}
+
+const { prefix: _memoryPrefix, ...memoryOwn } = memoryShape;
+
+const checkMemory = object<MemoryCacheOptions>(
+  { ...memoryOwn, namespace: prefix, ttl: seconds },
+  renamed(PREFIX),
+);
+
+export function memorySettings(given: unknown): Settings {
+  const face = 'cachalot/medusa/cache/memory';
+  const { namespace, ttl, ...rest } = checkMemory(own(given), { face, path: '' });
+  return {
+    face,
+    store: memorySpec(face, { ...rest, prefix: namespace ?? DEFAULT_NAMESPACE }),
+    ttl: ttl ?? DEFAULT_TTL,
+  };
+}
