@@ -5,7 +5,7 @@ import native from '#native';
 import { CachalotError, ClosedError, ConfigError, errorOf } from '../js/errors.js';
 import { Flight, Kind } from '../js/native/flight.js';
 import { Receiver } from '../js/native/receiver.js';
-import { NativeStore, type StoreEvent } from '../js/native.js';
+import { type Extra, NativeStore, type StoreEvent } from '../js/native.js';
 
 let store: NativeStore;
 let events: StoreEvent[];
@@ -104,6 +104,20 @@ describe('what is refused', () => {
     ['ttl', () => store.set('k', '1', Number.NaN, [], true)],
     ['ttl', () => store.set('k', '1', -1, [], true)],
     ['key', () => store.clear({ key: half })],
+    ['key', () => store.has(half)],
+    ['key', () => store.read(half)],
+    ['key', () => store.take(half)],
+    ['key', () => store.expire(half)],
+    ['key', () => store.lock(half, 'owner', 1)],
+    ['key', () => store.unlock(half, 'owner')],
+    ['owner', () => store.lock('k', '', 1)],
+    ['owner', () => store.unlock('k', 7 as unknown as string)],
+    ['ms', () => store.lock('k', 'owner', 0)],
+    ['ms', () => store.lock('k', 'owner', Number.POSITIVE_INFINITY)],
+    ['ms', () => store.lock('k', 'owner', Number.NaN)],
+    ['prefix', () => store.keys(half, 0)],
+    ['cursor', () => store.keys('', -1)],
+    ['cursor', () => store.keys('', 0.5)],
   ])('%s is named', async (field, call) => {
     const error = await call().catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(ConfigError);
@@ -150,12 +164,19 @@ describe('close', () => {
     const closing = store.close();
     expect(store.close()).toBe(closing);
     await expect(store.get('k')).rejects.toBeInstanceOf(ClosedError);
-    expect([await set, await get]).toEqual([undefined, 1]);
+    expect([await set, await get]).toEqual([true, 1]);
     await closing;
     for (const late of [
       store.set('k', '1', 1, [], true),
       store.clear({ key: 'k' }),
       store.getByTags(['t']),
+      store.has('k'),
+      store.read('k'),
+      store.take('k'),
+      store.expire('k'),
+      store.keys('', 0),
+      store.lock('k', 'owner', 1),
+      store.unlock('k', 'owner'),
     ]) {
       await expect(late).rejects.toMatchObject({ code: 'CACHALOT_CLOSED' });
     }
@@ -216,5 +237,94 @@ describe('errors', () => {
       text: 'Too large.',
     });
     expect(errorOf(new RangeError('odd'))).toMatchObject({ code: 'CACHALOT_INTERNAL', message: 'odd' });
+  });
+});
+
+describe('tickets and times', () => {
+  const times = { created: 1_700_000_000_000, freshUntil: Number.POSITIVE_INFINITY, cost: 12 };
+
+  it('a miss comes with a ticket, and a set with it stores unless a clear came since', async () => {
+    const miss = await store.read('k');
+    expect(miss).toEqual({ stale: false, ticket: expect.any(String) });
+    expect(miss.ticket).toHaveLength(37);
+    await store.clear({ key: 'k' });
+    const later = await store.read('k');
+    const set = (value: string, ticket: string | undefined) =>
+      store.set('k', value, 60_000, [], true, { ticket, times });
+    expect(await set('1', miss.ticket)).toBe(false);
+    expect(await set('2', later.ticket)).toBe(true);
+    expect(await Promise.all([store.read('k'), store.read('k', true)])).toEqual([
+      { value: '2', stale: false },
+      { value: '2', stale: false, ticket: expect.any(String), times },
+    ]);
+    const [before, after] = [miss.ticket as string, later.ticket as string];
+    expect(before.slice(0, 8)).toBe(after.slice(0, 8));
+    expect(before.slice(0, 16) < after.slice(0, 16)).toBe(true);
+  });
+
+  it('what is stale is a miss to all but read', async () => {
+    const freshUntil = Date.now() + 1_000;
+    await Promise.all([
+      store.set('aged', '"old"', 60_000, ['t'], true, { times: { ...times, freshUntil } }),
+      store.set('cleared', '"old"', 60_000, ['auto'], true, { times }),
+      store.set('bytes', new Uint8Array([1, 2]), 60_000, ['auto'], true, { times }),
+    ]);
+    expect(await store.get('aged')).toBe('old');
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(freshUntil);
+    await store.clear({ tags: ['auto'], raise: 'auto' });
+    expect(await Promise.all([store.get('aged'), store.has('aged'), store.getByTags(['t'])])).toEqual([
+      undefined,
+      false,
+      [],
+    ]);
+    expect(await Promise.all([store.read('aged'), store.read('cleared'), store.read('bytes')])).toEqual([
+      { value: '"old"', stale: true, ticket: expect.any(String), times: { ...times, freshUntil } },
+      { value: '"old"', stale: true, ticket: expect.any(String), times },
+      { value: expect.any(Uint8Array), stale: true, ticket: expect.any(String), times },
+    ]);
+    clock.mockReturnValue(freshUntil + 60_000);
+    expect(await store.read('aged')).toMatchObject({ stale: false, ticket: expect.any(String) });
+    expect(store.stats().stale).toBe(6);
+  });
+
+  it('a text is given as it is, JSON or not', async () => {
+    await store.set('k', '{"half":', 60_000, [], true);
+    expect(await store.read('k')).toEqual({ value: '{"half":', stale: false });
+  });
+
+  it.each<[string, unknown]>([
+    ['ticket', { ticket: '' }],
+    ['ticket', { ticket: 7 }],
+    ['ticket', { ticket: `${'\0'.repeat(36)}\x01` }],
+    ['ticket', { ticket: '€'.repeat(37) }],
+    ['times.created', { times: { created: -1, freshUntil: 1, cost: 1 } }],
+    ['times.freshUntil', { times: { created: 1, freshUntil: Number.NaN, cost: 1 } }],
+    ['times.cost', { times: { created: 1, freshUntil: 1 } }],
+  ])('a %s that is none is refused alone: %j', async (field, extra) => {
+    const set = store.set('k', '1', 1_000, [], true, extra as Extra);
+    const [refused, other] = await Promise.allSettled([set, store.set('other', '1', 1_000, [], true)]);
+    expect(refused).toMatchObject({
+      status: 'rejected',
+      reason: expect.objectContaining({ code: 'CACHALOT_CONFIG' }),
+    });
+    expect((refused as PromiseRejectedResult).reason.message).toMatch(new RegExp(`^${field}: expected`));
+    expect(other).toEqual({ status: 'fulfilled', value: true });
+  });
+});
+
+describe('answers of yes and no', () => {
+  it('has says whether a get would hit, and guards no set', async () => {
+    await store.set('there', '1', 1_000, ['t'], true);
+    expect(await Promise.all([store.has('there'), store.has('nothing')])).toEqual([true, false]);
+    await store.clear({ key: 'nothing' });
+    expect(await store.set('nothing', '1', 1_000, [], true)).toBe(true);
+    expect(store.stats().unguardedSets).toBe(2);
+  });
+
+  it('set says whether it stored', async () => {
+    await store.get('k');
+    await store.clear({ key: 'k' });
+    expect(await store.set('k', '1', 1_000, [], true)).toBe(false);
+    expect(await Promise.all([store.has('k'), store.set('k', '2', 0, [], true)])).toEqual([false, true]);
   });
 });

@@ -10,6 +10,7 @@ import {
   RedisCachingProvider,
   type RedisProviderOptions,
 } from '../../js/medusa/index.js';
+import type { NativeStore } from '../../js/native.js';
 import { memcachedRaw } from './raw-memcached.js';
 import { redisRaw } from './raw-redis.js';
 
@@ -23,6 +24,7 @@ export interface OpenOptions {
   compression?: boolean | { threshold?: number; level?: number; algorithm?: 'zstd' | 'lz4' | 'deflate' };
   maxValueBytes?: number;
   missMemory?: { ms?: number; max?: number };
+  l1?: boolean;
 }
 
 /** What lies in a server, as another client sees it. Keys are the store's own. */
@@ -103,6 +105,50 @@ export function storesAt(
     memcachedStore('memcached, one server', memcached.slice(0, 1)),
     memcachedStore('memcached, three servers', memcached),
   ];
+}
+
+/**
+ * The same, which keeps values in the process too. What other programs write is seen one push later: such a write is
+ * followed here by a round trip of every connection.
+ */
+export function withL1(store: StoreUnderTest): StoreUnderTest {
+  const open = new Set<Provider>();
+  const heard = () => Promise.all([...open].map(roundTrip));
+  const { raw } = store;
+  return {
+    ...store,
+    name: `${store.name}, with l1`,
+    open(given, logger) {
+      const provider = store.open({ l1: true, ...given }, logger);
+      open.add(provider);
+      const { close } = provider;
+      provider.close = () => {
+        open.delete(provider);
+        return close.call(provider);
+      };
+      return provider;
+    },
+    options: (given) => store.options({ l1: true, ...given }),
+    ...(raw && {
+      raw: {
+        ...raw,
+        async put(key: string, value: Buffer) {
+          await raw.put(key, value);
+          await heard();
+        },
+        async remove(keys: readonly string[]) {
+          await raw.remove(keys);
+          await heard();
+        },
+      },
+    }),
+  };
+}
+
+/** By something that no stats count. */
+async function roundTrip(provider: Provider): Promise<void> {
+  const { store } = provider as unknown as { store: NativeStore };
+  await store.unlock('none', 'nobody').catch(() => {});
 }
 
 /** A prefix that no other test has. */

@@ -78,7 +78,7 @@ describe('a malformed batch', () => {
         return '"outer"';
       },
     });
-    expect(submit(handle, 1024, 0, 'k', words, 5, values)).toEqual([undefined]);
+    expect(submit(handle, 1024, 0, 'k', words, 5, values)).toEqual([true]);
     const throwing = Object.defineProperty(['x'], 0, {
       get() {
         throw new RangeError('from a getter');
@@ -138,15 +138,19 @@ function sensible(below: (n: number) => number) {
     for (let tag = 0; tag < count; tag++) part();
   };
   for (let operation = 1 + below(5); operation > 0; operation--) {
-    const kind = 1 + below(4);
-    const flags = kind === 2 ? 0 : below(4);
+    const kind = 1 + below(9);
+    const flags =
+      kind === 3 || kind === 4 ? below(4) : kind === 1 ? ([0, 1, 2, 4, 10][below(5)] as number) : 0;
     words.push(kind | (flags << 8));
-    if (kind === 1 || kind === 3 || (flags & 1) === 1) part();
+    if (kind === 4 ? (flags & 1) === 1 : kind !== 2) part();
     if (kind === 3) {
       words.push(below(1_000), below(3));
       values.push((flags & 2) === 2 ? new Uint8Array(3) : '"v"');
     }
-    if (kind !== 1) tags();
+    if (kind === 7) words.push(below(3), 0);
+    if (kind >= 8) part();
+    if (kind === 8) words.push(below(1_000));
+    if (kind >= 2 && kind <= 4) tags();
   }
   return { words, text, values };
 }

@@ -1,5 +1,5 @@
 // Worker threads that are terminated with requests in flight. The main thread never loads the addon itself, so that the
-// last of them also lets go of the library.
+// last of them also lets go of the library. Each looks at the counters of its L1 all the while, whose memory is the core's.
 
 import { once } from 'node:events';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -14,13 +14,15 @@ if (isMainThread) {
 } else {
   const { addon, gets, redisOn } = await import('./addon.mjs');
   addon.listen(() => {});
-  const handle = addon.open(redisOn(workerData, 200));
+  const handle = addon.open(JSON.stringify({ ...JSON.parse(redisOn(workerData, 200)), l1: {} }));
+  const counters = new Uint32Array(addon.counters(handle));
   const send = (first) => addon.submit(handle, first, Date.now(), 'k'.repeat(100), gets(100), 200, []);
   send(1024);
   parentPort.postMessage('in flight');
   // Goes on sending while it is terminated.
   for (let batch = 2; ; batch++) {
     send(batch * 1024);
+    if (counters.some((count) => count > 10_000)) throw new Error('These are no counters.');
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -1,9 +1,9 @@
 // One process, or one thread, of a race: see harness.ts. Plain JavaScript over the built package, as an application has it.
 
-import { openSync, readSync, writeSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { MemcachedCachingProvider, MemoryCachingProvider, RedisCachingProvider } from 'cachalot/medusa';
+import { openTruth } from './truth.mjs';
 
 const config = JSON.parse(isMainThread ? process.argv[2] : workerData);
 const logger = { warn: (line) => console.error(line), error: (line) => console.error(line) };
@@ -20,19 +20,7 @@ const listen = (heard) => (isMainThread ? process : parentPort).on('message', he
 const READER_LANES = 8;
 const WRITER_LANES = 3;
 
-// The truth: pages of one file are the same to all processes, and a version is one aligned word of it.
-const file = openSync(config.truth, 'r+');
-const word = Buffer.alloc(4);
-function read(place) {
-  readSync(file, word, 0, 4, place * 4);
-  return word.readUInt32LE(0);
-}
-function write(place, version) {
-  word.writeUInt32LE(version);
-  writeSync(file, word, 0, 4, place * 4);
-}
-const committed = (key) => read(key * 2);
-const cleared = (key) => read(key * 2 + 1);
+const { committed, cleared, commit, finish } = openTruth(config.truth);
 
 const counts = { gets: 0, hits: 0, misses: 0, sets: 0, clears: 0, stale: 0, samples: [] };
 const tags = (key) => [`Product:${key}`, 'Product:list:*', `Category:${key % 5}`];
@@ -108,10 +96,10 @@ async function writer() {
       const mine = key - (key % WRITER_LANES) + n;
       if (mine >= config.keys) continue;
       const version = committed(mine) + 1;
-      write(mine * 2, version);
+      commit(mine, version);
       // Now and then everything goes: a clear that crosses all others.
       await (turn % 101 === 0 ? cache.clear({ tags: ['*'] }) : ways[turn % 3](mine));
-      write(mine * 2 + 1, version);
+      finish(mine, version);
       counts.clears++;
       await sleep(turn % 5);
     }

@@ -17,6 +17,8 @@ export interface Race {
   gets: number;
   /** Without what guards a set: it goes through a provider that saw no miss. A control: it must show stale reads. */
   unguarded?: boolean;
+  /** What is raced over: Medusa's get and set, or `getOrSet`. @default 'provider' */
+  face?: 'provider' | 'cache';
 }
 
 export interface Report {
@@ -34,7 +36,10 @@ export interface Report {
   ms: number;
 }
 
-const ACTOR = fileURLToPath(new URL('./actor.mjs', import.meta.url));
+const ACTORS = {
+  provider: fileURLToPath(new URL('./actor.mjs', import.meta.url)),
+  cache: fileURLToPath(new URL('./cache-actor.mjs', import.meta.url)),
+};
 const READERS = 2;
 
 type Counts = Omit<Report, 'ms' | 'left'>;
@@ -51,10 +56,11 @@ export async function race(store: StoreUnderTest, what: Race): Promise<Report> {
   await writeFile(truth, Buffer.alloc(what.keys * 8));
   const opened = store.options({ prefix: uniquePrefix('race') });
   const shared = { ...opened, truth, keys: what.keys, unguarded: what.unguarded ?? false };
+  const file = ACTORS[what.face ?? 'provider'];
   const actors = [
-    actor(store, { ...shared, role: 'writer' }),
+    actor(store, file, { ...shared, role: 'writer' }),
     ...Array.from({ length: READERS }, (_, n) =>
-      actor(store, { ...shared, role: 'reader', gets: Math.ceil(what.gets / READERS), seed: n }),
+      actor(store, file, { ...shared, role: 'reader', gets: Math.ceil(what.gets / READERS), seed: n }),
     ),
   ];
   const [writer, ...readers] = actors as [Actor, ...Actor[]];
@@ -86,9 +92,9 @@ export async function race(store: StoreUnderTest, what: Race): Promise<Report> {
   }
 }
 
-function actor(store: StoreUnderTest, config: object): Actor {
+function actor(store: StoreUnderTest, file: string, config: object): Actor {
   if (store.kind !== 'memory') {
-    const child = startNode(ACTOR, { args: [JSON.stringify(config)], timeoutMs: 120_000 });
+    const child = startNode(file, { args: [JSON.stringify(config)], timeoutMs: 120_000 });
     return {
       send: child.send,
       next: () => child.next<Counts>(),
@@ -98,7 +104,7 @@ function actor(store: StoreUnderTest, config: object): Actor {
       },
     };
   }
-  const worker = new Worker(ACTOR, { workerData: JSON.stringify(config) });
+  const worker = new Worker(file, { workerData: JSON.stringify(config) });
   const inbox: Counts[] = [];
   const waiting: Array<{ resolve: (counts: Counts) => void; reject: (why: unknown) => void }> = [];
   worker.on('message', (counts: Counts) => {

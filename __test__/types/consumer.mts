@@ -2,6 +2,15 @@
 // a line that compiles is an error too.
 
 import { CachalotError, memcached, memory, redis, type StoreSpec } from 'cachalot';
+import { type ConfigProvider, cachalot, cachalotBus } from 'cachalot/adonis';
+import {
+  CachalotDriver,
+  type CreateBusDriverResult,
+  type CreateDriverResult,
+  cachalotBusDriver,
+  cachalotDriver,
+  type L2CacheDriver,
+} from 'cachalot/bentocache';
 import {
   type CacheLogger,
   type MedusaCachingProvider,
@@ -13,6 +22,17 @@ import {
   type RedisProviderOptions,
   redisLoader,
 } from 'cachalot/medusa';
+import {
+  type MedusaCacheService,
+  type MemcachedCacheOptions,
+  MemcachedCacheService,
+  MemoryCacheService,
+  type RedisCacheOptions,
+  RedisCacheService,
+} from 'cachalot/medusa/cache';
+import memcachedCacheModule from 'cachalot/medusa/cache/memcached';
+import memoryCacheModule from 'cachalot/medusa/cache/memory';
+import redisCacheModule from 'cachalot/medusa/cache/redis';
 import memcachedModule from 'cachalot/medusa/memcached';
 import memoryModule from 'cachalot/medusa/memory';
 import redisModule from 'cachalot/medusa/redis';
@@ -43,6 +63,7 @@ const everyRedisOption: Required<RedisProviderOptions> = {
     commandTimeout: 1,
   },
   tracking: false,
+  l1: { maxBytes: 65_536, ttl: 0.5, share: true },
   maxValueBytes: 1,
   missMemory: { ms: 1, max: 1 },
   connectTimeout: 1,
@@ -59,12 +80,17 @@ const everyMemcachedOption: Required<MemcachedProviderOptions> = {
   compression: { level: 6 },
   options: { timeout: 0.5, conntimeout: 1, retries: 2, expires: 60, keepAlive: true, keepAliveDelay: 30 },
   maxItemBytes: 1_048_576,
+  l1: false,
   maxValueBytes: 1,
   missMemory: { ms: 1 },
   connectTimeout: 1,
   commandTimeout: 1,
 };
 export const every = [everyRedisOption, everyMemcachedOption];
+
+// The providers count in seconds.
+// @ts-expect-error
+new RedisCachingProvider({ logger }, { redisUrl: 'redis://h', l1: { ttl: '30s' } });
 
 // A variable that may not be set is no URL, but any optional option may be undefined.
 new MemcachedCachingProvider({ logger }, { username: environment.NAME, password: environment.PASSWORD });
@@ -118,3 +144,77 @@ redis({ redisUrl: 'redis://127.0.0.1:6379' });
 export function code(error: unknown): string | undefined {
   return error instanceof CachalotError ? error.code : undefined;
 }
+
+// The older Cache Module.
+const { prefix: _prefix, redisUrl, ...rest } = everyRedisOption;
+const everyRedisCacheOption: Required<RedisCacheOptions> = { ...rest, redisUrl, namespace: 'shop' };
+export const everyMemcachedCacheOption: MemcachedCacheOptions = {
+  location: { '127.0.0.1:11211': 1 },
+  options: { timeout: 500, maxValue: 1_048_576, namespace: 'shop' },
+  ttl: 30,
+};
+export const cacheServices: MedusaCacheService[] = [
+  new RedisCacheService({ logger }, everyRedisCacheOption),
+  new MemcachedCacheService({ logger }, { location: ['127.0.0.1:11211'] as const }),
+  new MemoryCacheService({}),
+  new memoryCacheModule.service({}, { maxBytes: 1_000_000 }),
+];
+export const cacheModules = [redisCacheModule, memcachedCacheModule];
+
+// @ts-expect-error no url
+new RedisCacheService({ logger }, {});
+// @ts-expect-error it is called namespace here
+new RedisCacheService({ logger }, { redisUrl: 'redis://h', prefix: 'shop' });
+// @ts-expect-error it is called location here
+new MemcachedCacheService({ logger }, { serverUrls: ['a'] });
+// @ts-expect-error a name of memcached's client without a meaning here
+new MemcachedCacheService({ logger }, { options: { remove: true } });
+// @ts-expect-error a ttl is a number of seconds
+new MemoryCacheService({}, { ttl: '30s' });
+
+export async function useCacheService(cache: MemoryCacheService): Promise<number> {
+  await cache.set('ps:1', { n: 1 }, 60);
+  await cache.invalidate('ps:*');
+  // @ts-expect-error a ttl is a number of seconds
+  await cache.set('ps:1', { n: 1 }, '1m');
+  // @ts-expect-error a key is a string
+  await cache.invalidate(7);
+  const found = await cache.get<{ n: number }>('ps:1');
+  // @ts-expect-error it may be null
+  return found.n;
+}
+
+export const layer: CreateDriverResult<L2CacheDriver> = cachalotDriver({ store: memory(), prefix: 'shop' });
+export async function useDriver(driver: L2CacheDriver): Promise<string | undefined> {
+  const stored: boolean = await driver.set('k', 'v', 60_000);
+  // @ts-expect-error a lifetime is a number of milliseconds
+  await driver.set('k', 'v', '5m');
+  // @ts-expect-error Bentocache serializes values itself
+  await driver.set('k', { v: 1 });
+  await driver.namespace('users').clear();
+  return stored ? driver.get('k') : undefined;
+}
+export const isOurs = (driver: L2CacheDriver): boolean => driver instanceof CachalotDriver;
+// @ts-expect-error a store is needed
+cachalotDriver({});
+// @ts-expect-error a store is made by redis(), memcached() or memory()
+cachalotDriver({ store: 'redis://127.0.0.1:6379' });
+// @ts-expect-error an unknown option
+cachalotDriver({ store: memory(), connection: {} });
+
+const configured: ConfigProvider<CreateDriverResult<L2CacheDriver>> = cachalot({ store: memory() });
+export const { resolver } = configured;
+// @ts-expect-error a store is needed
+cachalot({ prefix: 'shop' });
+// @ts-expect-error an option of another driver
+cachalot({ store: memory(), connectionName: 'main' });
+
+const local = redis({ url: 'redis://127.0.0.1:6379' });
+export const bus: CreateBusDriverResult = cachalotBusDriver({ store: local, retryQueue: { maxSize: 10 } });
+export const configuredBus: ConfigProvider<CreateBusDriverResult> = cachalotBus({ store: local });
+// @ts-expect-error a store is needed
+cachalotBusDriver({ retryQueue: {} });
+// @ts-expect-error an unknown option
+cachalotBusDriver({ store: local, connection: {} });
+// @ts-expect-error a duration of another kind
+cachalotBus({ store: local, retryQueue: { retryInterval: true } });

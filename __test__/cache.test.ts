@@ -1,0 +1,15 @@
+// `Cache` over every store. The cases are in cache/, split by theme.
+
+import { describe } from 'vitest';
+import { basics } from './cache/basics.js';
+import { specs } from './cache/caches.js';
+import { computing } from './cache/computing.js';
+import { namespaces } from './cache/namespaces.js';
+
+for (const store of specs()) {
+  describe(store.name, () => {
+    describe('basics', () => basics(store));
+    describe('namespaces', () => namespaces(store));
+    describe('computing', () => computing(store));
+  });
+}

@@ -1,0 +1,386 @@
+// Keyv's adapter over every store, called as Keyv calls it. Keyv itself over it, with its own test suite, cache-manager
+// and NestJS, is in test-packages/keyv.
+
+import { afterEach, describe, expect, inject, it } from 'vitest';
+import { memcached, memory, redis, type StoreSpec } from '../js/config.js';
+import { ConfigError } from '../js/errors.js';
+import { CachalotKeyv, type CachalotKeyvOptions, createKeyv } from '../js/keyv/index.js';
+import { described, openStore } from '../js/open.js';
+import type { StoreOptions } from '../js/options/store.js';
+import { uniquePrefix } from './contract/stores.js';
+
+type Given = Pick<StoreOptions, 'missMemory' | 'maxValueBytes'>;
+
+const stores: Record<string, (given?: Given) => StoreSpec> = {
+  memory: (given) => memory({ name: 'keyv', ...given }),
+  redis: (given) => redis({ url: inject('servers').redis.url, ...given }),
+  memcached: (given) => memcached({ servers: inject('servers').memcached, ...given }),
+};
+
+const HOSTILE = [
+  ' ',
+  '\r\n',
+  '\u0000',
+  ':',
+  '::',
+  '%',
+  '%3A',
+  '*',
+  '?[a-z]*\\',
+  '!e',
+  '!ns:n',
+  'n',
+  'n:',
+  'n:m:',
+  '{slot}',
+  '__proto__',
+  'ключ 键 🔑',
+  'x'.repeat(250),
+  'y'.repeat(4000),
+];
+
+const open: CachalotKeyv[] = [];
+let prefix = uniquePrefix();
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((adapter) => adapter.disconnect()));
+  prefix = uniquePrefix();
+});
+
+describe.each(Object.entries(stores))('on %s', (kind, store) => {
+  function adapter(options: Partial<CachalotKeyvOptions> = {}, given?: Given): CachalotKeyv {
+    const made = new CachalotKeyv({ store: store(given), prefix, ...options });
+    open.push(made);
+    return made;
+  }
+
+  it('sets, gets, has and deletes', async () => {
+    const cache = adapter();
+    expect(await cache.get('k')).toBeUndefined();
+    expect(await cache.set('k', '{"value":1}')).toBe(true);
+    expect([await cache.get('k'), await cache.has('k')]).toEqual(['{"value":1}', true]);
+    expect([await cache.delete('k'), await cache.delete('k')]).toEqual([true, false]);
+    expect([await cache.get('k'), await cache.has('k')]).toEqual([undefined, false]);
+  });
+
+  it('answers many in the order of the keys', async () => {
+    const cache = adapter();
+    const keys = Array.from({ length: 300 }, (_, n) => `k${n}`);
+    const entries = keys.filter((_, n) => n % 3 !== 0).map((key) => ({ key, value: `v${key}` }));
+    expect(await cache.setMany(entries)).toEqual(entries.map(() => true));
+    const asked = [...keys].reverse();
+    expect(await cache.getMany(asked)).toEqual(
+      asked.map((key) => (Number(key.slice(1)) % 3 === 0 ? undefined : `v${key}`)),
+    );
+    expect(await cache.hasMany(['k0', 'k1', 'k1', 'k3'])).toEqual([false, true, true, false]);
+    expect(await cache.getMany([])).toEqual([]);
+    expect(await cache.deleteMany(['k0', 'k1'])).toBe(true);
+    expect(await cache.deleteMany(['k0', 'k1'])).toBe(false);
+    expect(await cache.getMany(['k1', 'k2'])).toEqual([undefined, 'vk2']);
+  });
+
+  it('keeps entries for their ttl: in milliseconds, none at all with 0, for ever without', async () => {
+    const cache = adapter();
+    await cache.setMany([
+      { key: 'short', value: 'v', ttl: 150 },
+      { key: 'ever', value: 'v' },
+      { key: 'endless', value: 'v', ttl: Infinity },
+    ]);
+    await cache.set('zero', 'old');
+    expect(await cache.set('zero', 'new', 0)).toBe(true);
+    expect(await cache.getMany(['short', 'ever', 'endless', 'zero'])).toEqual(['v', 'v', 'v', undefined]);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    expect(await cache.getMany(['short', 'ever', 'endless', 'zero'])).toEqual([
+      undefined,
+      'v',
+      'v',
+      undefined,
+    ]);
+  });
+
+  it.each([
+    ['text', '{"a":1}'],
+    ['an empty text', ''],
+    ['what Keyv gives without a serializer', { value: new Map([[1, new Date(5)]]), expires: undefined }],
+    ['a number', 5],
+    ['false', false],
+    ['null', null],
+    ['bytes', Buffer.from([0, 255, 1])],
+    ['no bytes', Buffer.alloc(0)],
+  ])('gives back %s', async (_, value) => {
+    const cache = adapter();
+    expect(await cache.set('k', value)).toBe(true);
+    expect(await cache.get('k')).toEqual(value);
+    expect(await cache.getMany(['k'])).toEqual([value]);
+  });
+
+  it('keeps hostile keys apart, each namespace for itself', async () => {
+    const caches = [undefined, 'n', 'n:', 'n:m', '%3A', 'x y\r\n'].map((namespace) =>
+      adapter({ useKeyPrefix: false, ...(namespace === undefined ? {} : { namespace }) }),
+    );
+    const value = (at: number, key: string) => `${at} ${key}`;
+    for (const [at, cache] of caches.entries()) {
+      const entries = HOSTILE.map((key) => ({ key: `k${key}`, value: value(at, key) }));
+      expect(await cache.setMany(entries)).toEqual(entries.map(() => true));
+    }
+    for (const [at, cache] of caches.entries()) {
+      expect(await cache.getMany(HOSTILE.map((key) => `k${key}`))).toEqual(
+        HOSTILE.map((key) => value(at, key)),
+      );
+    }
+  });
+
+  it('clears its namespace and nothing beside it', async () => {
+    const names = ['a', 'aa', 'a:b', 'a%3Ab', 'b', 'a'.repeat(3), 'a:b:c:d:e:f:g:h:i:j'];
+    for (const cleared of names) {
+      const caches = names.map((namespace) => adapter({ namespace, useKeyPrefix: false }));
+      for (const cache of caches) await cache.set('b:k', 'v');
+      await caches[names.indexOf(cleared)]?.clear();
+      const left = await Promise.all(caches.map((cache) => cache.has('b:k')));
+      expect(left).toEqual(names.map((name) => name !== cleared));
+    }
+  });
+
+  it('clears everything of its prefix without a namespace, and nothing of another', async () => {
+    const [all, one, other] = [
+      adapter(),
+      adapter({ namespace: 'n' }),
+      adapter({ prefix: `${prefix}2`, namespace: 'n' }),
+    ];
+    for (const cache of [all, one, other]) await cache.set('n:k', 'v');
+    await all.set('plain', 'v');
+    await all.clear();
+    expect([await all.get('n:k'), await all.get('plain'), await one.get('n:k')]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(await other.get('n:k')).toBe('v');
+  });
+
+  it('takes keys with their namespace and without, as one', async () => {
+    const prefixed = adapter({ namespace: 'n' });
+    await prefixed.set('n:k', 'v');
+    expect([await prefixed.get('n:k'), await prefixed.get('k')]).toEqual(['v', 'v']);
+    const bare = adapter({ namespace: 'n', useKeyPrefix: false });
+    expect([await bare.get('k'), await bare.get('n:k')]).toEqual(['v', undefined]);
+    // Keyv 6, which never completes keys, is known by its question.
+    const six = adapter({ namespace: 'n' });
+    expect(six.capabilities).toBeUndefined();
+    expect([await six.get('k'), await six.get('n:k')]).toEqual(['v', undefined]);
+  });
+
+  it('serves several Keyv instances of one adapter, whichever told its namespace last', async () => {
+    const shared = adapter();
+    shared.namespace = 'one';
+    await shared.set('one:k', '1');
+    shared.namespace = 'two';
+    await shared.set('two:k', '2');
+    await shared.set('one:late', '3');
+    expect(await shared.getMany(['one:k', 'two:k', 'one:late'])).toEqual(['1', '2', '3']);
+    await shared.clear();
+    expect(await shared.getMany(['one:k', 'two:k', 'one:late'])).toEqual(['1', undefined, '3']);
+    const alone = adapter({ namespace: 'one' });
+    expect(await alone.getMany(['one:k', 'one:late'])).toEqual(['1', '3']);
+    shared.namespace = undefined;
+    expect(await shared.getMany(['one:k', 'one:late'])).toEqual(['1', '3']);
+  });
+
+  it('never serves what was read before a clear and stored after it', async () => {
+    const [reader, clearer] = [adapter({ namespace: 'n' }), adapter({ namespace: 'n' })];
+    await reader.set('other', 'v');
+    expect(await reader.get('k')).toBeUndefined();
+    await clearer.clear();
+    const stored = await reader.set('k', 'read before the clear');
+    // memcached stores it, born invalid.
+    expect(stored).toBe(kind === 'memcached');
+    expect(await reader.get('k')).toBeUndefined();
+    expect(await reader.set('k', 'read after it')).toBe(true);
+    expect(await reader.get('k')).toBe('read after it');
+  });
+
+  it('stores every set where misses are not remembered', async () => {
+    const cache = adapter({ namespace: 'n' }, { missMemory: { ms: 0 } });
+    expect(await cache.get('k')).toBeUndefined();
+    await cache.delete('k');
+    expect([await cache.set('k', 'v'), await cache.get('k')]).toEqual([true, 'v']);
+  });
+
+  it('answers false to a value that is too large, tells of it, and leaves no older one', async () => {
+    const cache = adapter({}, { maxValueBytes: 1000 });
+    const errors: unknown[] = [];
+    cache.on('error', (error) => void errors.push(error));
+    await cache.set('k', 'v');
+    expect(await cache.set('k', 'v'.repeat(2000))).toBe(false);
+    expect(errors).toEqual([expect.objectContaining({ code: 'CACHALOT_TOO_LARGE' })]);
+    expect(await cache.get('k')).toBeUndefined();
+  });
+
+  it('lists every entry of a namespace with its value, where the store can', async () => {
+    const caches = ['n', 'nn', 'n:m'].map((namespace) => adapter({ namespace, useKeyPrefix: false }));
+    const entries = Array.from({ length: 2000 }, (_, n) => ({ key: `k:${n}`, value: { n } }));
+    for (const cache of caches) await cache.setMany(entries);
+    const [one, two, three] = caches as [CachalotKeyv, CachalotKeyv, CachalotKeyv];
+    await one.deleteMany(['k:0', 'k:1']);
+    await one.set('k:2', 'v', 1);
+    await two.clear();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect('iterator' in one).toBe(kind !== 'memcached');
+    if (!one.iterator || !three.iterator) {
+      return;
+    }
+    const listed = async (cache: CachalotKeyv, namespace?: string) => {
+      const seen = new Map<unknown, unknown>();
+      for await (const [key, value] of cache.iterator?.(namespace) ?? []) seen.set(key, value);
+      return seen;
+    };
+    const whole = (start: string, from: number) =>
+      new Map(entries.slice(from).map(({ key, value }) => [`${start}${key}`, value]));
+    expect(await listed(one, 'n')).toEqual(whole('', 3));
+    expect(await listed(two, 'nn')).toEqual(new Map());
+    expect(await listed(three, 'n:m')).toEqual(whole('', 0));
+    // As Keyv 5 wants its keys; without a namespace they are all listed, by their names.
+    expect(await listed(adapter({ namespace: 'n:m' }), 'n:m')).toEqual(whole('n:m:', 0));
+    expect((await listed(adapter())).size).toBe(1997 + 2000);
+    expect(await one.set('k:0', 'listing is no miss')).toBe(true);
+  });
+
+  it('answers undefined to bytes that are no value of its own, and tells of them', async () => {
+    const cache = adapter();
+    const foreign = openStore(described('test', store(), prefix));
+    await foreign.set('k', new Uint8Array([9, 9]), Infinity, [], true);
+    await foreign.set('l', new Uint8Array([2, 1, 1]), Infinity, [], true);
+    await foreign.close();
+    await cache.set('m', 'v');
+    const errors: unknown[] = [];
+    cache.on('error', (error) => void errors.push(error));
+    expect(await cache.getMany(['k', 'l', 'm'])).toEqual([undefined, undefined, 'v']);
+    expect(errors).toEqual(Array(2).fill(expect.objectContaining({ code: 'CACHALOT_CORRUPT' })));
+    const seen: unknown[] = [];
+    for await (const entry of cache.iterator?.() ?? []) seen.push(entry);
+    expect(seen).toEqual(kind === 'memcached' ? [] : [['m', 'v']]);
+  });
+
+  it('after disconnect answers as in an outage', async () => {
+    const cache = adapter();
+    await cache.set('k', 'v');
+    await cache.disconnect();
+    await cache.disconnect();
+    const errors: unknown[] = [];
+    cache.on('error', (error) => void errors.push(error));
+    expect([await cache.get('k'), await cache.set('k', 'v')]).toEqual([undefined, false]);
+    expect(errors).toEqual(Array(2).fill(expect.objectContaining({ code: 'CACHALOT_CLOSED' })));
+  });
+
+  it('describes itself as Keyv wants it, without secrets', () => {
+    const { opts } = adapter();
+    expect(opts.url).toMatch(new RegExp(`^${kind}://`));
+  });
+});
+
+describe('what no store could take', () => {
+  const cache = () => {
+    const made = new CachalotKeyv({ store: memory(), prefix });
+    open.push(made);
+    return made;
+  };
+  const refused = (message: RegExp) =>
+    expect.objectContaining({ code: 'CACHALOT_CONFIG', message: expect.stringMatching(message) });
+
+  it.each([
+    ['an empty key', '', /CachalotKeyv: key: expected a non-empty string, got an empty string/],
+    ['no key', undefined, /CachalotKeyv: key: expected a non-empty string, got nothing/],
+    ['half a character', '\ud800', /CachalotKeyv: key: expected well-formed Unicode/],
+    ['an endless key', 'x'.repeat(65_536), /CachalotKeyv: key: expected at most 65535 bytes/],
+  ])('%s rejects everywhere', async (_, key, message) => {
+    const adapter = cache();
+    const errors: unknown[] = [];
+    adapter.on('error', (error) => void errors.push(error));
+    const wrong = key as string;
+    await expect(adapter.get(wrong)).rejects.toEqual(refused(message));
+    // Keyv 5 keeps silent about what a get throws.
+    expect(errors).toEqual([refused(message)]);
+    for (const call of [
+      adapter.getMany(['k', wrong]),
+      adapter.set(wrong, 'v'),
+      adapter.setMany([{ key: wrong, value: 'v' }]),
+      adapter.delete(wrong),
+      adapter.deleteMany([wrong]),
+      adapter.has(wrong),
+      adapter.hasMany([wrong]),
+    ]) {
+      await expect(call).rejects.toEqual(refused(message));
+    }
+    expect(errors).toHaveLength(1);
+  });
+
+  it.each([-1, Number.NaN, -Infinity, '5', 'soon', {}, true])('a ttl of %s', async (ttl) => {
+    const adapter = cache();
+    await adapter.set('k', 'old');
+    await expect(adapter.set('k', 'new', ttl as number)).rejects.toEqual(
+      refused(/ttl: expected milliseconds/),
+    );
+    expect(await adapter.get('k')).toBe('old');
+  });
+
+  it('values that cannot be cloned', async () => {
+    const adapter = cache();
+    for (const value of [() => 1, { value: Symbol('s') }, Promise.resolve(1)]) {
+      await expect(adapter.set('k', value)).rejects.toEqual(
+        refused(/value: expected one that can be cloned/),
+      );
+    }
+  });
+
+  it('options', () => {
+    const store = memory();
+    const wrong: Array<[unknown, RegExp]> = [
+      [undefined, /expected an object of options, got nothing/],
+      [{}, /option "store": expected redis\(\{ url \}\), .* got nothing/],
+      [{ store: 'redis://h' }, /option "store": expected redis/],
+      [{ store, prefx: 'p' }, /unknown option "prefx". The closest valid option is "prefix"/],
+      [{ store, prefix: '' }, /option "prefix": expected a non-empty string/],
+      [{ store, namespace: 5 }, /option "namespace": expected a non-empty string, got 5/],
+      [{ store, useKeyPrefix: 'no' }, /option "useKeyPrefix": expected true or false/],
+    ];
+    for (const [options, message] of wrong) {
+      expect(() => new CachalotKeyv(options as CachalotKeyvOptions)).toThrow(message);
+      expect(() => new CachalotKeyv(options as CachalotKeyvOptions)).toThrow(ConfigError);
+    }
+  });
+
+  it('remembers a thousand namespaces of its Keyv instances, and forgets the first then', async () => {
+    const adapter = cache();
+    for (let n = 0; n <= 1000; n++) adapter.namespace = `n${n}`;
+    await adapter.setMany([
+      { key: 'n1:k', value: 'complete' },
+      { key: 'n0:k', value: 'forgotten' },
+    ]);
+    expect(await adapter.get('n1000:n0:k')).toBe('forgotten');
+    expect(await adapter.hasMany(['n1000:n1:k', 'n1:k'])).toEqual([false, true]);
+  });
+
+  it('a namespace that is no text', () => {
+    const adapter = cache();
+    expect(() => {
+      adapter.namespace = 5 as unknown as string;
+    }).toThrow(/CachalotKeyv: namespace: expected a string, got 5/);
+    adapter.namespace = '';
+    expect(adapter.namespace).toBeUndefined();
+  });
+});
+
+describe('createKeyv', () => {
+  it('makes a Keyv whose keys are the adapter to name', async () => {
+    const keyv = createKeyv({ store: memory(), namespace: 'n', ttl: 60_000 });
+    const adapter = keyv.store as CachalotKeyv;
+    open.push(adapter);
+    expect([await keyv.set('k', { n: 1 }), await keyv.get('k')]).toEqual([true, { n: 1 }]);
+    expect(await keyv.get('n:k')).toBeUndefined();
+    expect((await keyv.getRaw('k'))?.expires).toBeGreaterThan(Date.now());
+    expect(keyv.namespace).toBe('n');
+    const plain = createKeyv({ store: memory() });
+    open.push(plain.store as CachalotKeyv);
+    expect(plain.namespace).toBeUndefined();
+    expect(() => createKeyv({ store: memory(), tll: 1 } as never)).toThrow(/unknown option "tll"/);
+  });
+});

@@ -1,0 +1,137 @@
+// What an application that calls a cache directly compiles against.
+
+import {
+  type Cache,
+  type CacheStats,
+  createCache,
+  type Duration,
+  type Factory,
+  type L1Options,
+  memcached,
+  memory,
+  type Serializer,
+} from 'cachalot';
+
+interface User {
+  id: number;
+  name: string;
+}
+
+const cache: Cache = createCache({
+  store: memory(),
+  ttl: '5m',
+  grace: '2 hours',
+  timeout: 0,
+  errors: 'throw',
+});
+createCache({ store: memory(), l1: true });
+createCache({ store: memory(), l1: { maxBytes: 1_000_000, ttl: '30s', share: true } satisfies L1Options });
+// @ts-expect-error a bare number in quotes says no unit
+createCache({ store: memory(), l1: { ttl: '30' } });
+// @ts-expect-error no such option
+createCache({ store: memory(), l1: { max: 5 } });
+const structured = createCache({ store: memcached({ servers: ['h:11211'] }), serializer: 'structured' });
+
+export async function reading(): Promise<void> {
+  const user: User | undefined = await cache.get<User>('user:1');
+  const sure: User = await cache.get({ key: 'user:1', defaultValue: { id: 0, name: '' } });
+  const many: (User | undefined)[] = await cache.getMany<User>(['a', 'b']);
+  const pulled: string | undefined = await cache.pull<string>({ key: 'token' });
+  const made: User = await cache.getOrSet({
+    key: 'user:1',
+    ttl: null,
+    grace: false,
+    tags: ['users'],
+    factory: async ({ signal, setTags, staleEntry }) => {
+      setTags(['users', `user:${(staleEntry?.value as User | undefined)?.id}`]);
+      return { id: signal.aborted ? 0 : 1, name: 'Ada' };
+    },
+  });
+  // With and without a context the type is that of what the factory makes.
+  const inferred = await cache.getOrSet({
+    key: 'k',
+    factory: async ({ setTtl }) => {
+      setTtl('5m');
+      return { n: 1 };
+    },
+  });
+  const counted = await cache.wrap('w', '1m', (context) => {
+    context.setTags([]);
+    return 1;
+  });
+  const n: number = inferred.n + counted;
+  await cache.setMany([
+    { key: 'a', value: 1 },
+    { key: 'b', value: 'x', ttl: '1m' },
+  ]);
+  // @ts-expect-error JSON has no undefined
+  await cache.setMany([{ key: 'a', value: undefined }]);
+  // @ts-expect-error a namespace is cleared by its own handle
+  await cache.clear({ tags: ['x'] });
+  const wrapped: number = await cache.wrap('n', '1m', () => 1);
+  const revalidated: string = await cache.namespace('s').wrapSWR('k', 1000, '1h', async () => 'x');
+  const stored: boolean = await cache.set({ key: 'user:1', value: user ?? null });
+  await cache.set({ key: 'd', value: new Date() });
+  await structured.set({ key: 'b', value: { n: 1n } });
+  await structured.set({ key: 'u', value: undefined });
+  // @ts-expect-error the value is of the factory's type
+  const wrong: string = made;
+  // @ts-expect-error a miss is undefined
+  const certain: User = await cache.get<User>('user:1');
+  return void [n, sure, many, pulled, wrapped, revalidated, stored, wrong, certain];
+}
+
+export async function writing(): Promise<void> {
+  // @ts-expect-error JSON has no undefined: it is how a miss looks
+  await cache.set({ key: 'k', value: undefined });
+  // @ts-expect-error nor functions
+  await cache.set({ key: 'k', value: () => 1 });
+  // @ts-expect-error nor symbols
+  await cache.set({ key: 'k', value: Symbol('s') });
+  // @ts-expect-error nor BigInt
+  await cache.set({ key: 'k', value: 1n });
+  // @ts-expect-error v8.serialize has no functions either
+  await structured.set({ key: 'k', value: () => 1 });
+  // @ts-expect-error a unit that does not exist
+  await cache.set({ key: 'k', value: 1, ttl: '5 parsecs' });
+  // @ts-expect-error a number in quotes: seconds or milliseconds?
+  await cache.set({ key: 'k', value: 1, ttl: '300' });
+  // @ts-expect-error for ever is null
+  await cache.set({ key: 'k', value: 1, ttl: false });
+  // @ts-expect-error an unknown option
+  await cache.set({ key: 'k', value: 1, tag: 'x' });
+  // @ts-expect-error tags are a list
+  await cache.set({ key: 'k', value: 1, tags: 'x' });
+  // @ts-expect-error a key is a string
+  await cache.delete(1);
+  // @ts-expect-error tags are a list
+  await cache.deleteByTag({ tags: 'x' });
+  // @ts-expect-error no factory
+  await cache.getOrSet({ key: 'k' });
+  // @ts-expect-error a wrong duration
+  await cache.wrapSWR('k', 'soon', '1h', () => 1);
+}
+
+// @ts-expect-error no store
+createCache({});
+// @ts-expect-error a store is made by a factory
+createCache({ store: 'redis://127.0.0.1:6379' });
+// @ts-expect-error an unknown option
+createCache({ store: memory(), defaultTtl: 5 });
+// @ts-expect-error an unknown serializer
+createCache({ store: memory(), serializer: 'yaml' });
+// @ts-expect-error a serializer has two functions
+createCache({ store: memory(), serializer: { serialize: () => '' } });
+
+export const own: Serializer = { serialize: (value) => String(value), deserialize: (stored) => `${stored}` };
+export const factory: Factory<number> = (context) => context.skip() ?? 1;
+export const durations: Duration[] = [5, '5m', '1.5 hours', '250ms'];
+export const stats: CacheStats = cache.stats();
+export const stop: () => void = cache.on('error', ({ error, queued }) => [error.code, queued]);
+// @ts-expect-error an unknown event
+cache.on('hits', () => {});
+
+export async function disposing(): Promise<void> {
+  const dispose: () => Promise<void> = cache[Symbol.asyncDispose];
+  await dispose.call(cache);
+}

@@ -1,0 +1,3 @@
+import { failed, ignitor } from './ignitor.js';
+
+ignitor().httpServer().start().catch(failed);

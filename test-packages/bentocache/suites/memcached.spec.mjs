@@ -1,0 +1,3 @@
+import { registerSuite } from '../support/suite.mjs';
+
+registerSuite('memcached');
