@@ -1,13 +1,20 @@
-// Products as a shop's API would cache them: nested, with ids, prices, dates, prose and some accented letters, from a
-// seeded generator, so that compression sees what it would see in life and every run sees the same bytes.
+// Products as a shop's API would cache them: nested, with ids, prices, dates and prose, from a seeded generator, so that
+// compression sees what it would see in life and every run sees the same bytes. Their text is of three kinds, for that is
+// what string creation depends on: ASCII; letters that V8 keeps in one byte and UTF-8 in two; letters it keeps in two.
 
 const WORDS = (
   'organic cotton relaxed fit heavy knit crew neck washed denim straight leg merino wool scarf quilted jacket water ' +
   'repellent shell recycled polyester lining everyday canvas tote brushed fleece hooded sweatshirt linen summer shirt ' +
-  'café crème Größe naïve façade piñata jalapeño made in Portugal with care for long days outside and easy to wash at ' +
+  'made in Portugal with care for long days outside and easy to wash at ' +
   'low temperature do not bleach tumble dry iron when damp keeps its shape after many washes'
 ).split(' ');
-const COLOURS = ['Black', 'Écru', 'Forest', 'Navy', 'Rust', 'Sand', 'Sky', 'White'];
+const COLOURS = ['Black', 'Blue', 'Forest', 'Navy', 'Rust', 'Sand', 'Sky', 'White'];
+/** What is mixed into prose and colours, so that nearly every value has some. */
+const MIXED = {
+  ascii: [],
+  latin1: 'café crème Größe naïve façade piñata jalapeño Écru für très añil sérigraphié'.split(' '),
+  utf16: '綿 シャツ хлопок 外套 ウール рубашка 毛衣 льняной 麻布 デニム'.split(' '),
+};
 const SIZES = ['XS', 'S', 'M', 'L', 'XL', 'XXL'];
 const CURRENCIES = ['eur', 'usd', 'gbp', 'dkk'];
 
@@ -25,17 +32,20 @@ export function seeded(seed) {
 
 const bytesOf = (value) => Buffer.byteLength(JSON.stringify(value));
 
-/** A product whose JSON has exactly `bytes` bytes (at least 200) of UTF-8. */
-export function product(bytes, seed) {
+/** A product whose JSON has exactly `bytes` bytes (at least 200) of UTF-8. @param text `ascii`, `latin1` or `utf16` */
+export function product(bytes, seed, text = 'ascii') {
   const random = seeded(seed);
+  const mixed = MIXED[text];
+  const words = [...WORDS, ...mixed, ...mixed];
+  const colours = mixed.length === 0 ? COLOURS : [...COLOURS.slice(0, 4), ...mixed.slice(0, 4)];
   const pick = (list) => list[Math.floor(random() * list.length)];
   const id = (prefix) =>
     `${prefix}_01J${Array.from({ length: 16 }, () => pick([...'0123456789ABCDEFGHJKMNPQRSTVWXYZ'])).join('')}`;
-  const prose = (count) => Array.from({ length: count }, () => pick(WORDS)).join(' ');
+  const prose = (count) => Array.from({ length: count }, () => pick(words)).join(' ');
   const value = {
     id: id('prod'),
-    title: prose(2),
-    handle: prose(2).replaceAll(' ', '-'),
+    title: mixed.length === 0 ? prose(2) : `${pick(mixed)} ${prose(1)}`,
+    handle: `${pick(WORDS)}-${pick(WORDS)}`,
     status: 'published',
     price: Math.round(random() * 20_000) / 100,
     description: '',
@@ -60,7 +70,7 @@ export function product(bytes, seed) {
     const variant = () => ({
       id: id('variant'),
       sku: `${pick(COLOURS).slice(0, 3).toUpperCase()}-${Math.floor(random() * 1e6)}`,
-      title: `${pick(COLOURS)} / ${pick(SIZES)}`,
+      title: `${pick(colours)} / ${pick(SIZES)}`,
       inventory_quantity: Math.floor(random() * 500),
       allow_backorder: random() < 0.2,
       prices: CURRENCIES.map((currency_code) => ({

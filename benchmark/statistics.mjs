@@ -1,10 +1,15 @@
 // From the slices of a cell to the figures that are published.
 
+import { WORKLOADS } from './workloads/index.mjs';
+
 export const median = (numbers) => {
   const sorted = [...numbers].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 };
+
+/** What two runs of the same code may be apart on a machine like this; less is not called a difference. */
+export const DIFFERENCE = 1.2;
 
 /** Medians over the rounds of every field of a slice, and the extremes of ops/s, which show how steady the run was. */
 export function summarise(slices) {
@@ -18,24 +23,30 @@ export function summarise(slices) {
     p99: of('p99'),
     mainThread: of('mainThread'),
     process: of('process'),
+    serverCpu: of('serverCpu'),
+    memory: of('memory'),
     operations: slices.reduce((sum, slice) => sum + slice.operations, 0),
   };
 }
 
-export const isOurs = (name) => name.startsWith('cachalot');
-
-/** `[{ ours, peer, throughput, mainThread }]`: ours against each peer on the same server; above 1 is in our favour. */
+/**
+ * `[{ ours, peer, throughput, mainThread, p50 }]`: ours against each peer on the same server. Throughput above 1 is in
+ * our favour; the others are ours divided by the peer's, so below 1 is.
+ */
 export function ratios(cell) {
   const pairs = [];
-  for (const ours of cell.results.filter((result) => isOurs(result.name))) {
-    for (const peer of cell.results.filter(
-      (result) => !isOurs(result.name) && result.server === ours.server,
-    )) {
+  const ours = cell.results.filter((result) => result.ours);
+  for (const peer of cell.results.filter((result) => !result.ours)) {
+    const rivals = ours.filter(({ server }) => server === peer.server);
+    const named = rivals.filter(({ name }) => peer.against?.includes(name) ?? true);
+    // Where none of those it is compared with takes part, it is compared with those who do.
+    for (const own of named.length > 0 ? named : rivals) {
       pairs.push({
-        ours: ours.name,
+        ours: own.name,
         peer: peer.name,
-        throughput: ours.opsPerSecond / peer.opsPerSecond,
-        mainThread: peer.mainThread / ours.mainThread,
+        throughput: own.opsPerSecond / peer.opsPerSecond,
+        mainThread: own.mainThread / peer.mainThread,
+        p50: own.p50 / peer.p50,
       });
     }
   }
@@ -44,16 +55,11 @@ export function ratios(cell) {
 
 export const sizeName = (bytes) => (bytes < 1_024 ? `${bytes} B` : `${bytes / 1_024} KB`);
 
-export const cellName = ({ operation, bytes, concurrency, tagged }) =>
-  `${operation} ${sizeName(bytes)}, ${concurrency} at a time${tagged ? ', 5 tags' : ''}`;
+const TEXTS = { ascii: '', latin1: ', Latin-1 text', utf16: ', non-Latin text' };
 
-/** What was promised before measuring, and what came of it. */
-export function expectations(cells) {
-  const cell = cells.find(
-    (c) => c.operation === 'get' && c.bytes === 1_024 && c.concurrency === 64 && !c.tagged,
-  );
-  const pair =
-    cell && ratios(cell).find(({ ours, peer }) => ours === 'cachalot redis' && peer === 'caching-redis');
-  if (!pair) return [];
-  return [{ what: `${cellName(cell)}: at least 2.00x caching-redis`, expected: 2, seen: pair.throughput }];
+export function cellName({ workload, bytes, concurrency, tagged, text, entries }) {
+  const { what } = WORKLOADS[workload];
+  if (entries !== undefined) return `${what} of ${entries.toLocaleString('en-US')} entries`;
+  const times = concurrency === 1 && (workload === 'allOf' || workload === 'getMany' || workload === 'hits');
+  return `${what} ${sizeName(bytes)}${times ? '' : `, ${concurrency} at a time`}${tagged ? ', 5 tags' : ''}${TEXTS[text]}`;
 }

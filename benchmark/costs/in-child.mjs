@@ -1,0 +1,23 @@
+// Runs a module of this folder in a process of its own and takes the JSON that it prints last.
+
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+/** Opening a client, a moment of idleness and some seconds of work. */
+const LIMIT_MS = 30_000;
+
+const start = promisify(execFile);
+
+/** @returns what it measured, or `{ reason }` */
+export async function inChild(file, ...words) {
+  const path = fileURLToPath(new URL(file, import.meta.url));
+  try {
+    const { stdout } = await start(process.execPath, ['--expose-gc', path, ...words.map(String)], {
+      timeout: LIMIT_MS,
+    });
+    return JSON.parse(stdout.trim().split('\n').at(-1));
+  } catch (error) {
+    return { reason: (error.stderr ?? '').match(/^\w*Error.*$/m)?.[0] ?? error.message.split('\n')[0] };
+  }
+}

@@ -1,0 +1,15 @@
+// What a client costs beside the time of its operations.
+
+import { clients } from './clients.mjs';
+import { entryOverhead } from './entries.mjs';
+import { sizes } from './sizes.mjs';
+import { startTimes } from './start.mjs';
+
+export async function costs(ports, { costRounds, startRounds, sliceMs }) {
+  return {
+    start: await startTimes(startRounds),
+    clients: await clients(ports, { rounds: costRounds, milliseconds: sliceMs }),
+    entries: await entryOverhead(ports),
+    sizes: sizes(),
+  };
+}
