@@ -4,6 +4,7 @@ import { describe } from 'vitest';
 import { basics } from './cache/basics.js';
 import { specs } from './cache/caches.js';
 import { computing } from './cache/computing.js';
+import { grace } from './cache/grace.js';
 import { namespaces } from './cache/namespaces.js';
 
 for (const store of specs()) {
@@ -11,5 +12,6 @@ for (const store of specs()) {
     describe('basics', () => basics(store));
     describe('namespaces', () => namespaces(store));
     describe('computing', () => computing(store));
+    describe('grace', () => grace(store));
   });
 }

@@ -1,9 +1,9 @@
-/** One open store: collects a turn's operations and hands them to the core in one call. */
+/** One open store, and what can be asked of it. */
 import native from '#native';
 import { ClosedError, errorOf, isOutage } from './errors.js';
 import type { L1Settings } from './l1/settings.js';
 import { type Answer, Tier } from './l1/tier.js';
-import { Batch, type Extra, type Times } from './native/batch.js';
+import type { Batch, Extra, Times } from './native/batch.js';
 import {
   checkChannel,
   checkCursor,
@@ -16,19 +16,14 @@ import {
   lockTime,
 } from './native/check.js';
 import { corruptions, type Message, type Stats, type StoreEvent, telling } from './native/events.js';
-import { Flight, type KeyPage, Kind, type Reading, reading } from './native/flight.js';
+import { type KeyPage, Kind, type Reading, reading } from './native/flight.js';
 import { closedByItself, closeHandle, closeWhenCollected, countersOf } from './native/handle.js';
 import { type Listener, Messages } from './native/messages.js';
-import { MAX_OPERATIONS, receiver, type Sink } from './native/receiver.js';
+import { receiver, type Sink } from './native/receiver.js';
+import { Turn } from './native/turn.js';
 import type { NativeConfig } from './options/native-config.js';
 
 export type { Extra, KeyPage, Reading, Stats, StoreEvent, Times };
-
-/** As it was at first: a test's fake timers may replace it, and nothing would ever be sent. */
-const { nextTick } = process;
-
-/** Units of text and values after which a turn's operations go at once: the first are then on their way while the rest is collected. */
-const FLUSH_AT = 64 * 1024;
 
 export interface ClearTarget {
   key?: string;
@@ -42,13 +37,13 @@ export class NativeStore {
   private readonly handle: number;
   private readonly receiver = receiver();
   private readonly sink: Sink;
-  private readonly batch = new Batch();
+  private readonly turn: Turn;
+  /** The turn's. */
+  private readonly batch: Batch;
   private readonly messages = new Messages();
   private readonly corrupt: (why: unknown) => void;
   /** What is kept in this process, if that was asked for. The faces look there first; the methods here ask the store. */
   readonly tier: Tier | undefined;
-  private flight: Flight;
-  private scheduled = false;
   private closing: Promise<void> | undefined;
   private lastStats: Stats | undefined;
 
@@ -60,7 +55,6 @@ export class NativeStore {
     const tell = telling(onEvent);
     this.sink = { event: (event) => this.heard(event as StoreEvent | Message, tell) };
     this.corrupt = corruptions(tell);
-    this.flight = new Flight(this.corrupt);
     try {
       this.handle = native.open(
         JSON.stringify(l1 === undefined ? config : { ...config, l1: { ttlMs: l1.ttlMs } }),
@@ -68,6 +62,8 @@ export class NativeStore {
     } catch (error) {
       throw errorOf(error);
     }
+    this.turn = new Turn(this.handle, this.receiver, this.corrupt);
+    this.batch = this.turn.batch;
     this.tier = l1 && new Tier(countersOf(this.handle), l1);
     this.receiver.hear(this.handle, this.sink);
     closeWhenCollected(this, this.handle);
@@ -82,8 +78,8 @@ export class NativeStore {
     const { tier } = this;
     this.batch.get(key, true, tier !== undefined);
     return tier === undefined
-      ? this.add(Kind.Json)
-      : this.add(Kind.Stamped).then((answer) => tier.parsed(key, answer as Answer, this.corrupt));
+      ? this.turn.add(Kind.Json)
+      : this.turn.add(Kind.Stamped).then((answer) => tier.parsed(key, answer as Answer, this.corrupt));
   }
 
   /**
@@ -98,8 +94,8 @@ export class NativeStore {
     const { tier } = this;
     this.batch.get(key, remember, tier !== undefined);
     return tier === undefined
-      ? (this.add(Kind.Raw) as Promise<string | Uint8Array | undefined>)
-      : this.add(Kind.Stamped).then((answer) => tier.received(key, answer as Answer));
+      ? (this.turn.add(Kind.Raw) as Promise<string | Uint8Array | undefined>)
+      : this.turn.add(Kind.Stamped).then((answer) => tier.received(key, answer as Answer));
   }
 
   /**
@@ -114,10 +110,10 @@ export class NativeStore {
     const { tier } = this;
     if (tier === undefined || times) {
       this.batch.read(key, times, false);
-      return this.add(Kind.Reading) as Promise<Reading>;
+      return this.turn.add(Kind.Reading) as Promise<Reading>;
     }
     this.batch.read(key, false, true);
-    return this.add(Kind.Stamped).then((given) => {
+    return this.turn.add(Kind.Stamped).then((given) => {
       const answer = given as Answer | Parameters<typeof reading>;
       // More fields than a value and its stamp: there was nothing fresh.
       return Array.isArray(answer) && answer.length > 2
@@ -131,7 +127,7 @@ export class NativeStore {
     checkText('key', key);
     this.open();
     this.batch.has(key);
-    return this.add(Kind.Done) as Promise<boolean>;
+    return this.turn.add(Kind.Done) as Promise<boolean>;
   }
 
   /**
@@ -149,7 +145,7 @@ export class NativeStore {
       return Promise.reject(error);
     }
     this.batch.getMany(keys);
-    return this.add(json ? Kind.Many : Kind.ManyRaw) as Promise<unknown[]>;
+    return this.turn.add(json ? Kind.Many : Kind.ManyRaw) as Promise<unknown[]>;
   }
 
   /** @returns the live values that carry any of the tags */
@@ -157,7 +153,7 @@ export class NativeStore {
     checkTags(tags);
     this.open();
     this.batch.getByTags(tags);
-    return this.add(Kind.List) as Promise<unknown[]>;
+    return this.turn.add(Kind.List) as Promise<unknown[]>;
   }
 
   /**
@@ -182,7 +178,7 @@ export class NativeStore {
     this.open();
     this.batch.set(key, value, ttlMs, tags, auto, extra);
     // A lifetime of 0 is a clear, which answers nothing: done as asked.
-    return (await this.changing(key, false, this.add(Kind.Done))) !== false;
+    return (await this.changing(key, false, this.turn.add(Kind.Done))) !== false;
   }
 
   /** @returns whether it was there: asked and cleared in one batch, in this order */
@@ -203,7 +199,7 @@ export class NativeStore {
     checkTags(tags);
     this.open();
     this.batch.clear(target.key, tags, target.raise ?? 'all');
-    await this.changing(target.key, tags.length > 0, this.add(Kind.Done));
+    await this.changing(target.key, tags.length > 0, this.turn.add(Kind.Done));
   }
 
   /**
@@ -215,7 +211,7 @@ export class NativeStore {
     checkText('key', key);
     this.open();
     this.batch.take(key);
-    return this.changing(key, false, this.add(Kind.Raw)) as Promise<string | Uint8Array | undefined>;
+    return this.changing(key, false, this.turn.add(Kind.Raw)) as Promise<string | Uint8Array | undefined>;
   }
 
   /**
@@ -226,7 +222,7 @@ export class NativeStore {
     checkText('key', key);
     this.open();
     this.batch.expire(key);
-    await this.changing(key, false, this.add(Kind.Done));
+    await this.changing(key, false, this.turn.add(Kind.Done));
   }
 
   /**
@@ -239,7 +235,7 @@ export class NativeStore {
     checkCursor(cursor);
     this.open();
     this.batch.keys(prefix, cursor);
-    return this.add(Kind.Keys) as Promise<KeyPage>;
+    return this.turn.add(Kind.Keys) as Promise<KeyPage>;
   }
 
   /**
@@ -253,7 +249,7 @@ export class NativeStore {
     const whole = lockTime(ms);
     this.open();
     this.batch.lock(key, owner, whole);
-    return this.add(Kind.Done) as Promise<boolean>;
+    return this.turn.add(Kind.Done) as Promise<boolean>;
   }
 
   /** Gives a lock back; another owner's is left alone. */
@@ -262,7 +258,7 @@ export class NativeStore {
     checkOwner(owner);
     this.open();
     this.batch.unlock(key, owner);
-    await this.add(Kind.Done);
+    await this.turn.add(Kind.Done);
   }
 
   /**
@@ -275,7 +271,7 @@ export class NativeStore {
     checkText('text', text);
     this.open();
     this.batch.publish(channel, text);
-    await this.add(Kind.Done);
+    await this.turn.add(Kind.Done);
   }
 
   /**
@@ -290,7 +286,7 @@ export class NativeStore {
     this.messages.add(channel, listener);
     this.batch.subscribe(channel);
     try {
-      await this.add(Kind.Done);
+      await this.turn.add(Kind.Done);
     } catch (error) {
       if (!isOutage(error)) {
         this.messages.delete(channel, listener);
@@ -305,7 +301,7 @@ export class NativeStore {
     this.open();
     if (this.messages.deleteAll(channel)) {
       this.batch.unsubscribe(channel);
-      await this.add(Kind.Done);
+      await this.turn.add(Kind.Done);
     }
   }
 
@@ -358,60 +354,8 @@ export class NativeStore {
     }
   }
 
-  /** The operation that was just put into the batch. */
-  private add(kind: Kind): Promise<unknown> {
-    const promise = this.flight.add(kind);
-    if (this.batch.weight >= FLUSH_AT || this.flight.size === MAX_OPERATIONS) {
-      this.flush();
-    } else if (!this.scheduled) {
-      this.scheduled = true;
-      nextTick(flushed, this);
-    }
-    return promise;
-  }
-
-  /** @internal */
-  flush(): void {
-    const { batch, flight } = this;
-    if (flight.size === 0) {
-      return;
-    }
-    this.flight = new Flight(this.corrupt);
-    const firstId = this.receiver.board(flight);
-    let answers: unknown[] | null;
-    try {
-      answers = native.submit(
-        this.handle,
-        firstId,
-        Date.now(),
-        batch.text,
-        batch.words,
-        batch.length,
-        batch.values,
-      );
-    } catch (error) {
-      this.receiver.leave(firstId);
-      flight.fail(error);
-      return;
-    } finally {
-      batch.reset();
-    }
-    if (answers !== null) {
-      this.receiver.leave(firstId);
-      for (let index = 0; index < answers.length; index++) {
-        flight.settle(index, answers[index]);
-      }
-    }
-  }
-
-  /** @internal */
-  turnEnded(): void {
-    this.scheduled = false;
-    this.flush();
-  }
-
   private async letGo(): Promise<void> {
-    this.flush();
+    this.turn.flush();
     closedByItself(this);
     this.lastStats = this.stats();
     this.tier?.close();
@@ -421,8 +365,4 @@ export class NativeStore {
       this.receiver.forget(this.handle);
     }
   }
-}
-
-function flushed(store: NativeStore): void {
-  store.turnEnded();
 }

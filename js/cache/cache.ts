@@ -1,7 +1,7 @@
 /** `Cache`: what people call. Every method takes one object of options; some take a bare key or list too. */
 import type { Duration } from '../duration.js';
 import { ConfigError } from '../errors.js';
-import { nested, spaceTag, tagsOf, userTag } from '../namespaces.js';
+import { nested, spaceTag } from '../namespaces.js';
 import { describe, nearest } from '../options/check.js';
 import {
   callable,
@@ -19,7 +19,7 @@ import {
 import { Core } from './core.js';
 import type { Factory } from './flight.js';
 import { byAge, getOrSet } from './get-or-set.js';
-import { type CacheOptions, type Computing, computeShape, FACE, settingsOf } from './options.js';
+import { type CacheOptions, computeShape, FACE, settingsOf } from './options.js';
 import { counted, kept as fromL1, read, readMany } from './read.js';
 import { type CacheEventName, type CacheEvents, type CacheStats, EVENTS } from './telemetry.js';
 import type {
@@ -32,6 +32,7 @@ import type {
   Storable,
   TagsOptions,
 } from './types.js';
+import { clearTags, prepared, remove, SLICE, write } from './write.js';
 
 declare global {
   // For applications that compile against a library of TypeScript's without it; others declare the same.
@@ -39,9 +40,6 @@ declare global {
     readonly asyncDispose: unique symbol;
   }
 }
-
-/** Operations of one call under way at once: a store takes some 32,000, and others want room too. */
-const SLICE = 8_000;
 
 const GET = new Set(['key', 'defaultValue']);
 const SET = new Set(['key', 'value', 'ttl', 'grace', 'tags']);
@@ -143,11 +141,11 @@ export class Cache<Allowed = JsonStorable> {
     }
     const writes = entries.map((entry, at) => {
       const method = `setMany: entries[${at}]`;
-      return this.prepared(method, options<SetOptions<unknown>>(method, entry, SET));
+      return prepared(this.core, this.space, method, options<SetOptions<unknown>>(method, entry, SET));
     });
     let all = true;
     for (let at = 0; at < writes.length; at += SLICE) {
-      const slice = writes.slice(at, at + SLICE).map((write) => this.write('setMany', write));
+      const slice = writes.slice(at, at + SLICE).map((one) => write(this.core, 'setMany', one));
       all = (await Promise.all(slice)).every(Boolean) && all;
     }
     return all;
@@ -229,33 +227,33 @@ export class Cache<Allowed = JsonStorable> {
 
   /** @returns whether a value was there; in an outage false, and the deletion is replayed after it */
   async delete(given: string | { key: string }): Promise<boolean> {
-    return this.remove('delete', [this.full('delete', keyOf('delete', given))]);
+    return remove(this.core, 'delete', [this.full('delete', keyOf('delete', given))]);
   }
 
   /** @returns whether any value was there */
   async deleteMany(given: readonly string[] | DeleteManyOptions): Promise<boolean> {
     const keys = keysOf('deleteMany', given).map((one) => this.full('deleteMany', one));
-    return keys.length > 0 && this.remove('deleteMany', keys);
+    return keys.length > 0 && remove(this.core, 'deleteMany', keys);
   }
 
   /** Removes every value that carries one of the tags, in whatever namespace. @returns false in an outage: it is replayed */
   async deleteByTag(given: readonly string[] | TagsOptions): Promise<boolean> {
-    return this.clearTags('deleteByTag', tagsToClear('deleteByTag', given), false);
+    return clearTags(this.core, 'deleteByTag', tagsToClear('deleteByTag', given), false);
   }
 
   /** The same as `deleteByTag`. */
   async deleteByTags(given: readonly string[] | TagsOptions): Promise<boolean> {
-    return this.clearTags('deleteByTags', tagsToClear('deleteByTags', given), false);
+    return clearTags(this.core, 'deleteByTags', tagsToClear('deleteByTags', given), false);
   }
 
   /** Makes every value that carries one of the tags stale; those without grace are gone. */
   async expireByTag(given: readonly string[] | TagsOptions): Promise<boolean> {
-    return this.clearTags('expireByTag', tagsToClear('expireByTag', given), true);
+    return clearTags(this.core, 'expireByTag', tagsToClear('expireByTag', given), true);
   }
 
   /** The same as `expireByTag`. */
   async expireByTags(given: readonly string[] | TagsOptions): Promise<boolean> {
-    return this.clearTags('expireByTags', tagsToClear('expireByTags', given), true);
+    return clearTags(this.core, 'expireByTags', tagsToClear('expireByTags', given), true);
   }
 
   /** Removes everything of this namespace and of those under it; at the root, everything of the prefix. */
@@ -315,39 +313,8 @@ export class Cache<Allowed = JsonStorable> {
     return fullKey(method, this.space, name);
   }
 
-  private prepared(method: string, given: SetOptions<unknown>): Prepared {
-    const full = this.full(method, key(method, given.key));
-    return {
-      key: full,
-      encoded: this.core.encode(full, given.value, `${FACE}: ${method}`),
-      times: timing(method, given, this.core.settings.computing),
-      tags: tagsOf(full, tagsToStore(method, full, given.tags)),
-    };
-  }
-
   private async store(method: string, given: SetOptions<unknown>): Promise<boolean> {
-    return this.write(method, this.prepared(method, given));
-  }
-
-  private async write(method: string, { key: full, encoded, times, tags }: Prepared): Promise<boolean> {
-    const { core } = this;
-    core.open();
-    core.flights.supersede(full);
-    const began = core.telemetry.begin('write');
-    const { ttl, grace } = times;
-    const now = Date.now();
-    const extra =
-      ttl > 0 && ttl !== Number.POSITIVE_INFINITY && grace > 0
-        ? { times: { created: now, freshUntil: now + ttl, cost: 0 } }
-        : {};
-    const stored = await core.attempt(method, undefined, () =>
-      core.store.set(full, encoded, ttl === 0 ? 0 : ttl + grace, tags, true, extra),
-    );
-    core.telemetry.end('write', began);
-    if (stored !== undefined) {
-      core.telemetry.stored(full, stored);
-    }
-    return stored ?? false;
+    return write(this.core, method, prepared(this.core, this.space, method, given));
   }
 
   private async compute<T>(method: string, given: GetOrSetOptions<T>): Promise<T> {
@@ -368,43 +335,6 @@ export class Cache<Allowed = JsonStorable> {
     this.core.telemetry.end('read', began);
     return value as T;
   }
-
-  private async remove(method: string, keys: readonly string[]): Promise<boolean> {
-    const { core } = this;
-    core.clears++;
-    return core.attempt(method, false, async () => {
-      let there = false;
-      for (let at = 0; at < keys.length; at += SLICE) {
-        const removed = keys.slice(at, at + SLICE).map((one) => core.store.remove(one));
-        there = (await Promise.all(removed)).some(Boolean) || there;
-      }
-      core.telemetry.count.deletes += keys.length;
-      if (core.telemetry.heard('delete')) {
-        core.telemetry.tell('delete', { keys });
-      }
-      return there;
-    });
-  }
-
-  private async clearTags(method: string, tags: readonly string[], soft: boolean): Promise<boolean> {
-    const { core } = this;
-    core.clears++;
-    return core.attempt(method, false, async () => {
-      await core.store.clear({ tags: tags.map(userTag), raise: soft ? 'auto' : 'all' });
-      core.telemetry.count.clears++;
-      if (core.telemetry.heard('clear')) {
-        core.telemetry.tell('clear', { tags, soft });
-      }
-      return true;
-    });
-  }
-}
-
-interface Prepared {
-  key: string;
-  encoded: string | Uint8Array;
-  times: Computing;
-  tags: readonly string[];
 }
 
 /**

@@ -1,6 +1,6 @@
 //! Keys of cleared tags, to be looked at again little by little: a clear moves a whole set here at once.
 
-use super::store::Key;
+use super::entries::Key;
 use std::collections::{HashSet, VecDeque, hash_set};
 
 #[derive(Default)]

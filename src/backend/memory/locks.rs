@@ -1,6 +1,6 @@
 //! Locks, each with an owner and an end.
 
-use super::store::Key;
+use super::entries::Key;
 use crate::clock::UnixMs;
 use crate::error::{Code, Error, Result};
 use std::collections::{BTreeSet, HashMap};

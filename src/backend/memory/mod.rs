@@ -1,5 +1,6 @@
 //! Process memory: answered inside the call. Stores of one name are one store, also across worker threads.
 
+mod entries;
 mod graves;
 mod locks;
 mod store;

@@ -1,25 +1,21 @@
-//! The store itself: entries bounded by bytes (quick_cache), tag records beside the sets of their keys, and an order of
+//! The store itself: entries bounded by bytes, tag records beside the sets of their keys, and an order of
 //! expiry. Everything happens under one lock, so each operation is atomic; each does a bounded amount of work.
 
+use super::entries::{Entries, Key, Weight, new_entries};
 use super::graves::Graves;
 use super::locks::Locks;
-use crate::backend::{Body, Clear, Kept, LiveEntry, Raise, Write, Written};
+use crate::backend::{Body, Clear, LiveEntry, Raise, Write, Written};
 use crate::clock::UnixMs;
 use crate::error::{Code, Error, Result};
 use crate::key::{FENCE_BUCKETS, STAR};
 use crate::l1::Slots;
 use crate::tags::{Epoch, Record, Validity, judge};
 use crate::ttl::{NEVER, Times};
-use quick_cache::unsync::Cache;
-use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
+use quick_cache::Weighter;
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Weak};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// What an entry costs beside its key, value and tags: the slot, two shared headers, its place in the order of expiry.
-const ENTRY_OVERHEAD: u64 = 264;
-/// A membership in a tag's set.
-const MEMBER_OVERHEAD: u64 = 48;
 /// Records kept of tags without entries, so that a clear is known to sets still under way. Beyond it the oldest merge
 /// into `floor`, at worst one wasted set of a new tag.
 const IDLE_TAGS: usize = 16_384;
@@ -27,36 +23,6 @@ const IDLE_TAGS: usize = 16_384;
 const MAINTENANCE: usize = 64;
 /// Entries up to which freeing them is faster than starting a thread for it.
 const FREED_HERE: usize = 1_000;
-/// What a slot is expected to hold, to size the table at the start; it grows by itself.
-const EXPECTED_ENTRY: u64 = 4096;
-
-pub type Key = Arc<str>;
-pub type Entries = Cache<Key, Arc<LiveEntry>, Weight, DefaultHashBuilder, Evicted>;
-
-#[derive(Clone)]
-pub struct Weight;
-
-impl Weighter<Key, Arc<LiveEntry>> for Weight {
-    fn weight(&self, key: &Key, entry: &Arc<LiveEntry>) -> u64 {
-        let value = match &entry.value {
-            Kept::Plain(value) => value.len(),
-            Kept::Packed { payload, .. } => payload.len(),
-        };
-        (key.len() + value) as u64 + ENTRY_OVERHEAD + entry.tags.len() as u64 * MEMBER_OVERHEAD
-    }
-}
-
-/// Hands evicted entries back, so that the indexes forget them too.
-#[derive(Clone)]
-pub struct Evicted;
-
-impl Lifecycle<Key, Arc<LiveEntry>> for Evicted {
-    type RequestState = Vec<(Key, Arc<LiveEntry>)>;
-
-    fn on_evict(&self, state: &mut Self::RequestState, key: Key, entry: Arc<LiveEntry>) {
-        state.push((key, entry));
-    }
-}
 
 pub struct Tag {
     pub record: Record,
@@ -390,11 +356,6 @@ impl Store {
             .name("cachalot-free".into())
             .spawn(move || drop((entries, expiries, graves, tags)));
     }
-}
-
-fn new_entries(max_bytes: u64) -> Entries {
-    let expected = (max_bytes / EXPECTED_ENTRY).clamp(16, 65_536) as usize;
-    Cache::with(expected, max_bytes, Weight, DefaultHashBuilder::default(), Evicted)
 }
 
 fn bucket(key: &str) -> usize {

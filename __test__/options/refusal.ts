@@ -1,0 +1,13 @@
+import { expect } from 'vitest';
+import { CachalotError } from '../../js/errors.js';
+
+/** The error of a call that must throw one. */
+export function refusal(call: () => unknown): CachalotError {
+  try {
+    call();
+  } catch (error) {
+    expect(error).toBeInstanceOf(CachalotError);
+    return error as CachalotError;
+  }
+  throw new Error('expected an error');
+}

@@ -1,0 +1,87 @@
+/** How a cache writes to its store: sets, deletions, clears of tags. */
+import { tagsOf, userTag } from '../namespaces.js';
+import { fullKey, key, tagsToStore, timing } from './arguments.js';
+import type { Core } from './core.js';
+import { type Computing, FACE } from './options.js';
+import type { SetOptions } from './types.js';
+
+/** Operations of one call under way at once: a store takes some 32,000, and others want room too. */
+export const SLICE = 8_000;
+
+/** A set that was checked and encoded. */
+export interface Prepared {
+  key: string;
+  encoded: string | Uint8Array;
+  times: Computing;
+  tags: readonly string[];
+}
+
+/** @throws ConfigError on what the caller got wrong */
+export function prepared(core: Core, space: string, method: string, given: SetOptions<unknown>): Prepared {
+  const full = fullKey(method, space, key(method, given.key));
+  return {
+    key: full,
+    encoded: core.encode(full, given.value, `${FACE}: ${method}`),
+    times: timing(method, given, core.settings.computing),
+    tags: tagsOf(full, tagsToStore(method, full, given.tags)),
+  };
+}
+
+export async function write(
+  core: Core,
+  method: string,
+  { key: full, encoded, times, tags }: Prepared,
+): Promise<boolean> {
+  core.open();
+  core.flights.supersede(full);
+  const began = core.telemetry.begin('write');
+  const { ttl, grace } = times;
+  const now = Date.now();
+  const extra =
+    ttl > 0 && ttl !== Number.POSITIVE_INFINITY && grace > 0
+      ? { times: { created: now, freshUntil: now + ttl, cost: 0 } }
+      : {};
+  const stored = await core.attempt(method, undefined, () =>
+    core.store.set(full, encoded, ttl === 0 ? 0 : ttl + grace, tags, true, extra),
+  );
+  core.telemetry.end('write', began);
+  if (stored !== undefined) {
+    core.telemetry.stored(full, stored);
+  }
+  return stored ?? false;
+}
+
+/** @param keys full ones. @returns whether any was there */
+export async function remove(core: Core, method: string, keys: readonly string[]): Promise<boolean> {
+  core.clears++;
+  return core.attempt(method, false, async () => {
+    let there = false;
+    for (let at = 0; at < keys.length; at += SLICE) {
+      const removed = keys.slice(at, at + SLICE).map((one) => core.store.remove(one));
+      there = (await Promise.all(removed)).some(Boolean) || there;
+    }
+    core.telemetry.count.deletes += keys.length;
+    if (core.telemetry.heard('delete')) {
+      core.telemetry.tell('delete', { keys });
+    }
+    return there;
+  });
+}
+
+/** @param soft makes stale what has a grace, in place of removing it */
+export async function clearTags(
+  core: Core,
+  method: string,
+  tags: readonly string[],
+  soft: boolean,
+): Promise<boolean> {
+  core.clears++;
+  return core.attempt(method, false, async () => {
+    await core.store.clear({ tags: tags.map(userTag), raise: soft ? 'auto' : 'all' });
+    core.telemetry.count.clears++;
+    if (core.telemetry.heard('clear')) {
+      core.telemetry.tell('clear', { tags, soft });
+    }
+    return true;
+  });
+}
