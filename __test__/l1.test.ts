@@ -1,9 +1,8 @@
 // L1 over every store. The cases are in l1/, split by theme.
 
 import { describe, expect, it, test } from 'vitest';
-import { createCache, memory, redis } from '../js/index.js';
+import { createCache, memory } from '../js/index.js';
 import { frozen, weightOf } from '../js/l1/freeze.js';
-import { MemcachedCachingProvider, MemoryCachingProvider, RedisCachingProvider } from '../js/medusa/index.js';
 import { specs } from './cache/caches.js';
 import { hits } from './l1/hits.js';
 
@@ -30,55 +29,14 @@ test('100,000 different keys stay within its bytes', { timeout: 60_000 }, async 
   await cache.close();
 });
 
-describe('options', () => {
-  const open = (l1: unknown, more: object = {}) => createCache({ store: memory(), l1, ...more } as never);
-  const providers = {
-    redis: (l1: unknown) => RedisCachingProvider.validateOptions({ redisUrl: 'redis://h', l1 }),
-    memcached: (l1: unknown) => MemcachedCachingProvider.validateOptions({ l1 }),
-    memory: (l1: unknown) => MemoryCachingProvider.validateOptions({ l1 }),
-  };
-
-  it.each([
-    ['yes', '"l1"', 'an object of options'],
-    [{ maxBytes: 10 }, '"l1.maxBytes"', 'from 65536'],
-    [{ maxbytes: 100_000 }, '"l1.maxbytes"', 'l1.maxBytes'],
-    [{ ttl: 0 }, '"l1.ttl"', 'above 0'],
-    [{ ttl: 'soon' }, '"l1.ttl"', "'30s'"],
-    [{ ttl: null }, '"l1.ttl"', 'null'],
-    [{ share: 'yes' }, '"l1.share"', 'true or false'],
-  ])('%j is refused', (l1, name, why) => {
-    expect(() => open(l1)).toThrow(expect.objectContaining({ code: 'CACHALOT_CONFIG' }));
-    expect(() => open(l1)).toThrow(name);
-    expect(() => open(l1)).toThrow(why);
-  });
-
-  it('the providers take seconds', () => {
-    for (const check of Object.values(providers)) {
-      for (const l1 of [true, false, undefined, {}, { ttl: 0.5, maxBytes: 65_536, share: true }]) check(l1);
-      expect(() => check({ ttl: '30s' })).toThrow('a number of seconds above 0');
-      expect(() => check({ maxByte: 1 })).toThrow('l1.maxBytes');
-    }
-  });
-
-  it('only JSON is shared', () => {
-    expect(() => open({ share: true }, { serializer: 'structured' })).toThrow('"l1.share"');
-    const serializer = { serialize: String, deserialize: String };
-    expect(() => open({ share: true }, { serializer })).toThrow("a serializer other than 'json'");
-  });
-
-  it('without it nothing is kept', async () => {
-    for (const l1 of [undefined, false]) {
-      const cache = open(l1) as ReturnType<typeof createCache>;
-      await cache.set({ key: 'k', value: 1 });
-      expect([await cache.get('k'), await cache.get('k')]).toEqual([1, 1]);
-      expect(cache.stats()).toMatchObject({ l1Hits: 0, store: { hits: 2, l1Hits: 0, l1Entries: 0 } });
-      await cache.close();
-    }
-  });
-
-  it('a store says nothing of it: it belongs to the cache', () => {
-    expect(() => redis({ url: 'redis://h', l1: true } as never)).toThrow('unknown option "l1"');
-  });
+it('without it nothing is kept', async () => {
+  for (const l1 of [undefined, false]) {
+    const cache = createCache({ store: memory(), l1 });
+    await cache.set({ key: 'k', value: 1 });
+    expect([await cache.get('k'), await cache.get('k')]).toEqual([1, 1]);
+    expect(cache.stats()).toMatchObject({ l1Hits: 0, store: { hits: 2, l1Hits: 0, l1Entries: 0 } });
+    await cache.close();
+  }
 });
 
 describe('shared values', () => {

@@ -1,5 +1,6 @@
 /** The store factories: a store described and checked, not yet opened. */
-import { invalid, object } from './options/check.js';
+import { ConfigError } from './errors.js';
+import { invalid, type Notes, object } from './options/check.js';
 import { DEFAULT_SERVERS, memcachedServers } from './options/endpoint.js';
 import { memcachedNotes, redisNotes } from './options/foreign-names.js';
 import { type MemcachedOptions, memcachedShape, memcachedSpec } from './options/memcached.js';
@@ -25,17 +26,27 @@ export interface MemcachedStoreOptions extends MemcachedOptions {
 
 export type MemoryStoreOptions = MemoryOptions;
 
+/** Names that belong to who uses the store. */
+function elsewhere(otherwise?: Notes): Notes {
+  return (name, at) =>
+    name === 'l1'
+      ? new ConfigError(
+          `${at.face}: option "l1" is not the store's. Give it to createCache({ store, l1 }), or to the Medusa provider.`,
+        )
+      : otherwise?.(name, at);
+}
+
 const checkRedis = object<RedisStoreOptions, { url: RedisAddress }>(
   { ...redisShape, url: redisUrl },
-  redisNotes,
+  elsewhere(redisNotes),
 );
 
 const checkMemcached = object<MemcachedStoreOptions, { servers: NativeEndpoint[] }>(
   { ...memcachedShape, servers: memcachedServers, prefix },
-  memcachedNotes,
+  elsewhere(memcachedNotes),
 );
 
-const checkMemory = object<MemoryStoreOptions>(memoryShape);
+const checkMemory = object<MemoryStoreOptions>(memoryShape, elsewhere());
 
 /**
  * A store on Redis or Valkey.

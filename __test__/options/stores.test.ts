@@ -94,6 +94,10 @@ describe('the factories', () => {
       /redis\(\): unknown option "redisUrl"/,
     );
     expect(refusal(() => memory({ maxbytes: 1 } as never)).message).toMatch(/"maxBytes"/);
+    expect(refusal(() => memory({ max: 1 } as never)).message).toMatch(/closest valid option is "maxBytes"/);
+    expect(refusal(() => memory(new Map() as never)).message).toBe(
+      'memory(): expected an object of options, got a Map.',
+    );
     expect(refusal(() => memory({ maxBytes: 1 })).message).toMatch(/16384/);
     expect(refusal(() => memcached({ options: { expires: 5 } })).message).toMatch(/options.expires/);
   });

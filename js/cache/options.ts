@@ -1,7 +1,7 @@
 /** What `createCache` takes, checked, with its defaults. */
 import { type Duration, milliseconds } from '../duration.js';
 import { CachalotError } from '../errors.js';
-import { type L1Options, l1Option, withL1 } from '../l1/settings.js';
+import { type L1Options, l1Option, NO_L1, withL1 } from '../l1/settings.js';
 import { described } from '../open.js';
 import { type Check, describe, invalid, object, oneOf, type Place } from '../options/check.js';
 import type { StoreSpec } from '../options/native-config.js';
@@ -95,8 +95,11 @@ const DEFAULTS: Computing = {
 /** Longest wait of a timer of Node.js (2^31 - 1 ms); longer ones would fire at once. */
 const MAX_TIMER = 2 ** 31 - 1;
 
+const ZERO_OR_MORE = "milliseconds of 0 or more, or text such as '30s' or '5m'";
+const ABOVE_ZERO = "milliseconds above 0, or text such as '30s' or '5m'";
+
 const duration: Check<Duration> = (value, at) => {
-  check(() => milliseconds(at.face, at.path, value), value, at);
+  inMs(value, at, ZERO_OR_MORE);
   return value as Duration;
 };
 
@@ -105,21 +108,25 @@ const lifetime: Check<Duration | null> = (value, at) => (value === null ? null :
 const period: Check<Duration | false> = (value, at) => (value === false ? false : duration(value, at));
 
 /** For timers. */
-const wait: Check<Duration> = (value, at) => {
-  duration(value, at);
-  if (milliseconds(at.face, at.path, value) > MAX_TIMER) {
+const wait: Check<Duration> = (value, at) => timed(value, at, ZERO_OR_MORE);
+
+function timed(value: unknown, at: Place, expected: string): Duration {
+  if (inMs(value, at, expected) > MAX_TIMER) {
     throw invalid(at, `at most ${MAX_TIMER} ms (24.8 days)`, describe(value));
   }
   return value as Duration;
-};
+}
 
-const aboveZero: Check<Duration> = (value, at) => {
-  wait(value, at);
-  if (milliseconds(at.face, at.path, value) === 0) {
-    throw invalid(at, 'a duration above 0', describe(value));
-  }
-  return value as Duration;
-};
+/** For timers that wait. @param zero what to do instead of writing 0 */
+function aboveZero(zero = ''): Check<Duration> {
+  return (value, at) => {
+    const checked = timed(value, at, ABOVE_ZERO);
+    if (inMs(value, at, ABOVE_ZERO) === 0) {
+      throw invalid(at, ABOVE_ZERO, describe(value), zero);
+    }
+    return checked;
+  };
+}
 
 const early: Check<boolean | number> = (value, at) => {
   if (typeof value !== 'boolean' && !(typeof value === 'number' && Number.isFinite(value) && value > 0)) {
@@ -134,9 +141,9 @@ export const computeShape = {
   grace: period,
   graceBackoff: duration,
   timeout: wait,
-  hardTimeout: aboveZero,
+  hardTimeout: aboveZero(),
   earlyRefresh: early,
-  lease: aboveZero,
+  lease: aboveZero(),
 };
 
 const serializer: Check<'json' | 'structured' | Serializer> = (value, at) => {
@@ -163,7 +170,7 @@ const checkOptions = object<CacheOptions>({
   prefix,
   serializer,
   errors: oneOf('miss', 'throw'),
-  l1: l1Option(aboveZero),
+  l1: l1Option(aboveZero(NO_L1)),
   logger,
 });
 
@@ -212,14 +219,11 @@ export function computing(given: ComputeOptions, base: Computing): Computing {
   };
 }
 
-/** The error of a checker that knows no option, as that of an option. */
-function check(parse: () => unknown, value: unknown, at: Place): void {
+/** @throws ConfigError of the option: the parser knows none */
+function inMs(value: unknown, at: Place, expected: string): number {
   try {
-    parse();
+    return milliseconds(at.face, at.path, value);
   } catch (error) {
-    if (error instanceof CachalotError) {
-      throw invalid(at, "milliseconds of 0 or more, or text such as '30s' or '5m'", describe(value));
-    }
-    throw error;
+    throw error instanceof CachalotError ? invalid(at, expected, describe(value)) : error;
   }
 }

@@ -1,7 +1,17 @@
 /** The options of L1, checked, with their defaults. */
 
 import type { Duration } from '../duration.js';
-import { type Check, type Checked, flag, integer, object, seconds } from '../options/check.js';
+import {
+  type Check,
+  type Checked,
+  describe,
+  flag,
+  hasNames,
+  integer,
+  invalid,
+  object,
+  secondsOr,
+} from '../options/check.js';
 import type { StoreSpec } from '../options/native-config.js';
 
 /** Values kept in this process in front of the store. The defaults hold for what is left out. */
@@ -34,14 +44,25 @@ const MAX_BYTES = 64 * 1024 * 1024;
 const SMALLEST = 64 * 1024;
 const GREATEST = 64 * 1024 ** 3;
 
-/** What the option `l1` may be. */
+/** What to do in place of `ttl: 0`. */
+export const NO_L1 = 'To keep nothing in this process, leave out "l1"';
+
+/** What the option `l1` may be. @param ttl refuses 0, with `NO_L1` */
 export function l1Option<Ttl>(ttl: Check<Ttl>): Check<boolean | Checked<L1Options<Ttl>>> {
   const options = object<L1Options<Ttl>>({
     maxBytes: integer('bytes', SMALLEST, GREATEST),
     ttl: ttl as Check<Exclude<Ttl | undefined, undefined>>,
     share: flag,
   });
-  return (value, at) => (typeof value === 'boolean' ? value : options(value, at));
+  return (value, at) => {
+    if (typeof value === 'boolean') {
+      return value;
+    }
+    if (!hasNames(value)) {
+      throw invalid(at, 'true, false or an object { maxBytes, ttl, share }', describe(value));
+    }
+    return options(value, at);
+  };
 }
 
 /** The store with what was said of L1. @param toMs of a `ttl` that was checked */
@@ -63,7 +84,7 @@ export function withL1<Ttl>(
 }
 
 /** Of the providers, which count in seconds. */
-export const l1InSeconds = l1Option(seconds);
+export const l1InSeconds = l1Option(secondsOr(NO_L1));
 
 export function secondsToMs(ttl: number): number {
   return ttl * 1000;

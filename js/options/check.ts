@@ -80,10 +80,25 @@ export function describe(value: unknown, secret = false): string {
     case 'undefined':
       return 'nothing';
     case 'object':
-      return value === null ? 'null' : Array.isArray(value) ? 'an array' : 'an object';
+      return value === null ? 'null' : Array.isArray(value) ? 'an array' : kindOf(value);
     default:
       return `a ${typeof value}`;
   }
+}
+
+/** `an object`, or `a Map`, `an Error`: what the language itself calls it. */
+function kindOf(value: object): string {
+  const kind = tagOf(value);
+  return kind === 'Object' ? 'an object' : `${/^[AEIOU]/.test(kind) ? 'an' : 'a'} ${kind}`;
+}
+
+function tagOf(value: object): string {
+  return Object.prototype.toString.call(value).slice('[object '.length, -1);
+}
+
+/** Something with named fields. A Map or a Date has none, so all that it says would be ignored. */
+export function hasNames(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && ['Object', 'Module'].includes(tagOf(value));
 }
 
 /** A whole number within bounds. @param unit what is counted, for the message */
@@ -96,15 +111,18 @@ export function integer(unit: string, min: number, max: number): Check<number> {
   };
 }
 
-/** A number of seconds above 0. */
-export const seconds: Check<number> = (value, at) => {
-  if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
-    const advice =
-      value === 0 ? 'With 0 nothing would be stored; for no caching, remove the provider' : numeric(value);
-    throw invalid(at, 'a number of seconds above 0', describe(value), advice);
-  }
-  return value;
-};
+/** A number of seconds above 0. @param zero what to do instead of writing 0 */
+export function secondsOr(zero: string): Check<number> {
+  return (value, at) => {
+    if (typeof value !== 'number' || !Number.isFinite(value) || value <= 0) {
+      throw invalid(at, 'a number of seconds above 0', describe(value), value === 0 ? zero : numeric(value));
+    }
+    return value;
+  };
+}
+
+/** Of a provider's entries. */
+export const seconds = secondsOr('With 0 nothing would be stored; for no caching, remove the provider');
 
 export const flag: Check<boolean> = (value, at) => {
   if (typeof value !== 'boolean') {
@@ -143,7 +161,7 @@ export function object<T extends object, Parsed = object>(
 ): Check<Checked<T, Parsed>> {
   const names = Object.keys(shape);
   return (value, at) => {
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    if (!hasNames(value)) {
       const expected = 'an object of options';
       throw at.path === ''
         ? new ConfigError(`${at.face}: expected ${expected}, got ${describe(value, true)}.`)
@@ -169,10 +187,12 @@ export function switchable<T extends { enabled?: boolean | undefined }>(inner: C
   return (value, at) => (typeof value === 'boolean' ? value : inner(value, at));
 }
 
-/** The name among `names` that takes the fewest edits from `name`. */
+/** The name among `names` that takes the fewest edits from `name`; of those that begin with it, if any do. */
 export function nearest(name: string, names: readonly string[]): string {
-  const exact = names.find((known) => known.toLowerCase() === name.toLowerCase());
-  return exact ?? closest(name, names);
+  const lower = name.toLowerCase();
+  // `max` is nearer to `maxBytes` than to `ttl`, whatever the number of edits.
+  const longer = lower.length < 3 ? [] : names.filter((known) => known.toLowerCase().startsWith(lower));
+  return closest(name, longer.length > 0 ? longer : names);
 }
 
 function unknown(where: Place, name: string, parent: string, names: readonly string[]): ConfigError {
