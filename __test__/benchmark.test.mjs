@@ -1,12 +1,18 @@
-// What the benchmark says of its figures, and that the documents say what the file of results says.
+// What the benchmark says of its figures, that the documents say what the file of results says, and its commands.
 
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, readFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { readOptions } from '../benchmark/options.mjs';
 import { PEERS } from '../benchmark/peers/index.mjs';
 import { invites, planOf } from '../benchmark/plan.mjs';
 import { BEGIN, END, readme } from '../benchmark/report/readme.mjs';
 import { stale } from '../benchmark/report/render.mjs';
 import { median, ratios, summarise } from '../benchmark/statistics.mjs';
 import { judge } from '../benchmark/targets.mjs';
+import { alive } from './support/processes.js';
 
 const result = (name, opsPerSecond, rest = {}) => ({
   name,
@@ -122,4 +128,120 @@ test('a README without the marks is an error, and what is outside them stays', (
   expect(text.startsWith('before\n') && text.endsWith('after\n')).toBe(true);
   expect(text).toContain('| ioredis | 3.00x');
   expect(text).not.toContain('old');
+});
+
+describe('commands', () => {
+  const path = (name) => fileURLToPath(new URL(`../${name}`, import.meta.url));
+  const said = (script, ...words) => {
+    const { status, stdout, stderr } = spawnSync(process.execPath, [path(`benchmark/${script}`), ...words], {
+      encoding: 'utf8',
+    });
+    return { status, stdout, stderr };
+  };
+  const NAMES_HELP = ' --help names all options.';
+
+  test.each([
+    ['run.mjs', ['--quick', '--only', '--rounds', '--publish', '--help']],
+    ['native/run.mjs', ['--list', '--help']],
+    ['native/instructions.mjs', ['--record', '--help']],
+  ])('%s prints its options', (script, options) => {
+    const { status, stdout, stderr } = said(script, '--help');
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    for (const option of options) expect(stdout).toMatch(new RegExp(`^  ${option}\\b`, 'm'));
+    if (script === 'run.mjs') {
+      const readme = readFileSync(path('benchmark/README.md'), 'utf8');
+      for (const option of options) expect(readme).toContain(`\`${option}`);
+    }
+  });
+
+  test.each([
+    ['run.mjs', ['--quik'], "Unknown option '--quik'."],
+    ['run.mjs', ['get'], "Unexpected argument 'get'."],
+    ['run.mjs', ['--only', 'nothing'], '--only: "nothing" matches none of the '],
+    ['native/run.mjs', ['--lst'], "Unknown option '--lst'."],
+    ['native/instructions.mjs', ['--recor'], "Unknown option '--recor'."],
+    ['native/instructions.mjs', ['get_200'], "Unexpected argument 'get_200'."],
+  ])('%s %j: one line, code 2, and nothing is written', (script, words, begins) => {
+    const results = path('tmp/benchmark.json');
+    const before = existsSync(results) ? readFileSync(results, 'utf8') : undefined;
+    const { status, stdout, stderr } = said(script, ...words);
+    expect({ status, stdout }).toEqual({ status: 2, stdout: '' });
+    expect(stderr.startsWith(begins), stderr).toBe(true);
+    expect(stderr.split('\n')).toEqual([expect.stringContaining(NAMES_HELP), '']);
+    expect(existsSync(results) ? readFileSync(results, 'utf8') : undefined).toBe(before);
+  });
+
+  test('what a run is asked', () => {
+    expect(readOptions([])).toEqual({ quick: false, publish: false });
+    expect(readOptions(['--quick', '--only', 'GET 1 kb', '--rounds', '2'])).toEqual({
+      quick: true,
+      publish: false,
+      only: /GET 1 kb/i,
+      rounds: 2,
+    });
+    // Parts that are no cells, and a cell that only the full run has.
+    for (const name of ['floors', 'costs', '50,000 entries'])
+      expect(readOptions(['--only', name]).only).toBeDefined();
+  });
+
+  test.each([
+    [['--rounds', 'x'], '--rounds: expected a whole number from 1 to 1000, got "x".'],
+    [['--rounds', '0'], '--rounds: expected a whole number from 1 to 1000, got "0".'],
+    [['--rounds', '1.5'], '--rounds: expected a whole number'],
+    [['--rounds'], "'--rounds <value>'"],
+    [['--quick=yes'], "'--quick'"],
+    [['--only', '['], '--only: expected a regular expression: '],
+    [['--quick', '--only', '50,000 entries'], '"get 1 KB, 1 at a time"'],
+    [['--only', 'nothing'], '"floors", "costs"'],
+    [['--publish', '--only', 'get'], '--publish: a run with --only or --rounds is not published'],
+  ])('%j is refused', (argv, why) => {
+    const { error } = readOptions(argv);
+    expect(error).toContain(why);
+    expect(error.endsWith(NAMES_HELP)).toBe(true);
+    expect(error).not.toContain('\n');
+  });
+
+  /** Processes that this one has started. */
+  function childrenOf(pid) {
+    const { stdout } = spawnSync('ps', ['-A', '-o', 'pid=,ppid='], { encoding: 'utf8' });
+    const rows = stdout
+      .trim()
+      .split('\n')
+      .map((row) => row.trim().split(/\s+/).map(Number));
+    return rows.filter(([, parent]) => parent === pid).map(([child]) => child);
+  }
+
+  test.each(['SIGINT', 'SIGTERM'])('%s ends a run and its servers', { timeout: 30_000 }, async (signal) => {
+    // As run.mjs starts it, which would install the peers first; those that are not there take no part.
+    const run = spawn(process.execPath, ['--expose-gc', path('benchmark/bench.mjs'), '--only', 'get 1 KB'], {
+      stdio: 'ignore',
+    });
+    try {
+      await expect.poll(() => childrenOf(run.pid).length, { timeout: 15_000 }).toBe(2);
+      const servers = childrenOf(run.pid);
+      const ended = once(run, 'exit');
+      run.kill(signal);
+      expect(await ended).toEqual([signal === 'SIGINT' ? 130 : 143, null]);
+      await expect.poll(() => servers.filter(alive), { timeout: 5_000 }).toEqual([]);
+    } finally {
+      run.kill('SIGKILL');
+    }
+  });
+
+  test('a signal reaches what a command runs', { timeout: 30_000 }, async () => {
+    const foreground = path('benchmark/foreground.mjs');
+    const inner = "process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1e6)";
+    const code = `import(${JSON.stringify(foreground)}).then(({ must }) => must(process.execPath, ['-e', ${JSON.stringify(inner)}]))`;
+    const outer = spawn(process.execPath, ['-e', code], { stdio: 'ignore' });
+    try {
+      await expect.poll(() => childrenOf(outer.pid).length, { timeout: 15_000 }).toBe(1);
+      const children = childrenOf(outer.pid);
+      const ended = once(outer, 'exit');
+      outer.kill('SIGTERM');
+      expect(await ended).toEqual([143, null]);
+      await expect.poll(() => children.filter(alive), { timeout: 5_000 }).toEqual([]);
+    } finally {
+      outer.kill('SIGKILL');
+    }
+  });
 });

@@ -2,12 +2,12 @@
 // slow moment of the machine falls on all alike. Then what clients cost beside time.
 
 import os from 'node:os';
-import { parseArgs } from 'node:util';
 import { serverVersion, startMemcached, startRedis } from '../test-packages/servers.mjs';
 import { costs } from './costs/index.mjs';
 import { jsonFloor } from './floors/json.mjs';
 import { redisLimit } from './floors/redis-benchmark.mjs';
 import { threadClock } from './measure.mjs';
+import { readOptions } from './options.mjs';
 import { openAll, versionOf } from './peers/index.mjs';
 import { invites, planOf } from './plan.mjs';
 import { commit, write } from './report/files.mjs';
@@ -16,22 +16,18 @@ import { measureCell } from './rounds.mjs';
 import { cellName } from './statistics.mjs';
 import { WORKLOADS } from './workloads/index.mjs';
 
-const { values: asked } = parseArgs({
-  options: {
-    quick: { type: 'boolean' },
-    publish: { type: 'boolean' },
-    only: { type: 'string' },
-    rounds: { type: 'string' },
-  },
-});
-const quick = asked.quick ?? false;
-const only = asked.only === undefined ? undefined : new RegExp(asked.only, 'i');
+// Checked by run.mjs before this process was started.
+const { quick, only, rounds, publish } = readOptions(process.argv.slice(2));
 const plan = planOf(quick);
-if (asked.rounds !== undefined) {
-  for (const kind of ['rounds', 'clearRounds', 'costRounds', 'startRounds'])
-    plan[kind] = Number(asked.rounds);
+if (rounds !== undefined) {
+  for (const kind of ['rounds', 'clearRounds', 'costRounds', 'startRounds']) plan[kind] = rounds;
 }
-const partial = only !== undefined || asked.rounds !== undefined;
+const partial = only !== undefined || rounds !== undefined;
+
+// An end by `process.exit`, so that servers and children are ended too (test-packages/servers.mjs, costs/in-child.mjs).
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.on(signal, () => process.exit(128 + os.constants.signals[signal]));
+}
 
 setTimeout(() => {
   console.error(`The run took longer than ${plan.limitMs / 60_000} minutes and was ended.`);
@@ -72,7 +68,7 @@ try {
   }
   results.seconds = Math.round((Date.now() - began) / 1_000);
   printSummary(results);
-  await write(results, { publish: !partial && (!quick || asked.publish === true) });
+  await write(results, { publish: !partial && (!quick || publish) });
 } catch (error) {
   // Ended here: the clients would go on to say that their servers are gone.
   console.error(error);

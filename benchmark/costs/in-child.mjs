@@ -4,6 +4,11 @@ import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 
+const running = new Set();
+process.once('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
 /** Opening a client, a moment of idleness and some seconds of work. */
 const LIMIT_MS = 30_000;
 
@@ -13,9 +18,11 @@ const start = promisify(execFile);
 export async function inChild(file, ...words) {
   const path = fileURLToPath(new URL(file, import.meta.url));
   try {
-    const { stdout } = await start(process.execPath, ['--expose-gc', path, ...words.map(String)], {
+    const ending = start(process.execPath, ['--expose-gc', path, ...words.map(String)], {
       timeout: LIMIT_MS,
     });
+    running.add(ending.child);
+    const { stdout } = await ending.finally(() => running.delete(ending.child));
     return JSON.parse(stdout.trim().split('\n').at(-1));
   } catch (error) {
     return { reason: (error.stderr ?? '').match(/^\w*Error.*$/m)?.[0] ?? error.message.split('\n')[0] };

@@ -1,9 +1,6 @@
 // `npm run bench:instructions`: instructions of a get and of a set in the core, counted by callgrind, beside those that
 // benchmark/native/instructions.json recorded. Noise cannot blur it: a machine that is busy counts the same.
 //
-//   npm run bench:instructions                 fails if a count rose by more than TOLERANCE
-//   npm run bench:instructions -- --record     writes the counts of now
-//
 // Not a part of `npm test`: counts hold for one compiler and one kind of processor (libc picks its copies by it), neither
 // is pinned, and linking takes longer than all else in it.
 
@@ -12,8 +9,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { readOrEnd } from '../command-line.mjs';
+import { build } from './build.mjs';
 
-const root = fileURLToPath(new URL('../..', import.meta.url));
 const file = fileURLToPath(new URL('instructions.json', import.meta.url));
 
 /** Maps are seeded by chance, which moves a count by some tenths of a percent. */
@@ -24,6 +22,15 @@ const ENTRIES = 16;
 const TIMES = [20, 220];
 const CASES = ['get_200', 'get_1024', 'get_16384', 'set_200', 'set_1024', 'set_16384', 'memory_get_1024'];
 
+const HELP = `npm run bench:instructions                compares with benchmark/native/instructions.json; fails if a count rose by
+                                          more than ${TOLERANCE * 100} %
+npm run bench:instructions -- --record    writes the counts of now
+
+  --record   as above
+  --help     this text`;
+
+const { record } = readOrEnd(HELP, { record: { type: 'boolean', default: false } });
+
 const conditions = {
   rustc: execFileSync('rustc', ['--version'], { encoding: 'utf8' }).trim(),
   machine: `${process.platform} ${process.arch}`,
@@ -31,9 +38,9 @@ const conditions = {
 };
 
 provideValgrind();
-const program = build();
+const program = build('hot_path');
 const counts = Object.fromEntries(CASES.map((name) => [name, instructions(name)]));
-if (process.argv.includes('--record')) {
+if (record) {
   writeFileSync(file, `${JSON.stringify({ conditions, instructions: counts }, null, 2)}\n`);
   console.log('Written: benchmark/native/instructions.json');
 } else {
@@ -84,24 +91,6 @@ function collected(name, times) {
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
-}
-
-/** @returns the path of the program that was built */
-function build() {
-  const { status, stdout } = spawnSync(
-    'cargo',
-    [
-      ...['bench', '--locked', '--no-default-features', '--features', 'bench', '--bench', 'hot_path'],
-      ...['--no-run', '--message-format=json-render-diagnostics'],
-    ],
-    { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 },
-  );
-  if (status !== 0) process.exit(status ?? 1);
-  for (const line of stdout.split('\n').filter((text) => text.startsWith('{'))) {
-    const message = JSON.parse(line);
-    if (message.executable && message.target?.name === 'hot_path') return message.executable;
-  }
-  throw new Error('cargo named no program for hot_path.');
 }
 
 function provideValgrind() {
