@@ -6,6 +6,7 @@ import { serverVersion, startMemcached, startRedis } from '../test-packages/serv
 import { costs } from './costs/index.mjs';
 import { jsonFloor } from './floors/json.mjs';
 import { redisLimit } from './floors/redis-benchmark.mjs';
+import { endOnSignals } from './foreground.mjs';
 import { threadClock } from './measure.mjs';
 import { readOptions } from './options.mjs';
 import { openAll, versionOf } from './peers/index.mjs';
@@ -24,11 +25,7 @@ if (rounds !== undefined) {
 }
 const partial = only !== undefined || rounds !== undefined;
 
-// An end by `process.exit`, so that servers and children are ended too (test-packages/servers.mjs, costs/in-child.mjs).
-for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  process.on(signal, () => process.exit(128 + os.constants.signals[signal]));
-}
-
+endOnSignals();
 setTimeout(() => {
   console.error(`The run took longer than ${plan.limitMs / 60_000} minutes and was ended.`);
   process.exit(1);

@@ -1,8 +1,13 @@
-//! What one get and one set cost in instructions, without a clock: `hot_path CASE TIMES` does the work that often, and
-//! benchmark/native/instructions.mjs counts it, twice, so that what the process does beside it cancels out.
+//! What one get and one set cost in instructions, without a clock: `hot_path CASE TIMES REDIS_PORT` does the work that
+//! often, and benchmark/native/instructions.mjs counts it, twice, so that what the process does beside it cancels out.
+//!
+//! `memory_…` and `redis_…` drive the engine with batches, `redis_…` over a server: what splits, guards, judges and
+//! delivers is in them. `parts_…` call the protocol, the envelope and the rest one by one, where a change of a few
+//! instructions is not lost in the others.
 
 #![allow(clippy::unwrap_used, clippy::panic)] // What fails here ends the run, and should.
 
+mod engine;
 mod samples;
 
 use bytes::{Bytes, BytesMut};
@@ -10,33 +15,35 @@ use cachalot::backend::redis::bench::{Replies, command};
 use cachalot::codec::compression::{Compression, compress, decompress};
 use cachalot::codec::envelope::{Codec, decode, encode};
 use cachalot::codec::text::Value;
-use cachalot::config::Config;
-use cachalot::engine::{AnyEngine, Input, Op, Outcome};
 use cachalot::tags::{Record, Validity, judge};
-use cachalot::ttl::Ttl;
+use engine::Bed;
 use samples::{NOW, RECORD, TAGS, entry, header, json, mget_reply};
-use std::future::Future;
 use std::hint::black_box;
-use std::pin::pin;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::task::{Context, Poll, Waker};
 
-/// Gets of one turn that go into one request.
+/// Operations of one turn that go into one request.
 const ENTRIES: usize = 16;
 
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    let [case, times] = &words[..] else { panic!("hot_path CASE TIMES") };
+    let [case, times, port] = &words[..] else { panic!("hot_path CASE TIMES REDIS_PORT") };
     let times: usize = times.parse().unwrap();
-    match &case[..] {
-        "get_200" => gets(200, times),
-        "get_1024" => gets(1_024, times),
-        "get_16384" => gets(16_384, times),
-        "set_200" => sets(200, times),
-        "set_1024" => sets(1_024, times),
-        "set_16384" => sets(16_384, times),
-        "memory_get_1024" => memory_gets(1_024, times),
+    let (work, bytes) = case.rsplit_once('_').unwrap();
+    let bytes: usize = bytes.parse().unwrap();
+    let bed = |port| Bed::open(port, ENTRIES, bytes);
+    match work {
+        "parts_get" => gets(bytes, times),
+        "parts_set" => sets(bytes, times),
+        "redis_get" => repeat(times, &bed(port.parse().ok()), Bed::gets),
+        "redis_set" => repeat(times, &bed(port.parse().ok()), Bed::sets),
+        "memory_get" => repeat(times, &bed(None), Bed::gets),
+        "memory_set" => repeat(times, &bed(None), Bed::sets),
         _ => panic!("{case}: no such case"),
+    }
+}
+
+fn repeat(times: usize, bed: &Bed, batch: impl Fn(&Bed)) {
+    for _ in 0..times {
+        batch(bed);
     }
 }
 
@@ -73,39 +80,4 @@ fn sets(bytes: usize, times: usize) {
         let entry = encode(&header, &payload).unwrap();
         black_box(command(&[b"SET", b"bench:products:1", &entry, b"PX", b"3600000"]));
     }
-}
-
-/// All of the engine but a server: process memory answers in the call.
-fn memory_gets(bytes: usize, times: usize) {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let config = Config::parse(r#"{"prefix":"bench","backend":{"type":"memory"}}"#).unwrap();
-    let engine = AnyEngine::open(config, cachalot::events::silent(), runtime.handle()).unwrap();
-    let keys: Vec<String> = (0..ENTRIES).map(|n| format!("products:{n}")).collect();
-    let set = |key: &String| Op::Set {
-        key: key.clone(),
-        value: Input::Text(json(bytes).into_bytes()),
-        tags: TAGS.map(str::to_owned).to_vec(),
-        ttl: Some(Ttl::Ms(3_600_000)),
-        auto: true,
-        ticket: None,
-        times: None,
-    };
-    run(&engine, keys.iter().map(set).collect());
-    for _ in 0..times {
-        let hits = run(
-            &engine,
-            keys.iter().map(|key| Op::Get { key: key.clone(), remember: true, stamp: false }).collect(),
-        );
-        assert_eq!(hits, ENTRIES);
-    }
-}
-
-fn run(engine: &AnyEngine, ops: Vec<Op>) -> usize {
-    let hits = AtomicUsize::new(0);
-    let mut run = pin!(engine.run(ops, NOW, |_, outcomes| {
-        let got = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Hit(_))).count();
-        hits.fetch_add(got, Relaxed);
-    }));
-    assert_eq!(run.as_mut().poll(&mut Context::from_waker(Waker::noop())), Poll::Ready(()));
-    hits.load(Relaxed)
 }
