@@ -5,9 +5,11 @@ import { once } from 'node:events';
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
+import { countCalls } from '../benchmark/costs/hot-path.mjs';
 import { readOptions } from '../benchmark/options.mjs';
 import { PEERS } from '../benchmark/peers/index.mjs';
 import { invites, planOf } from '../benchmark/plan.mjs';
+import { page } from '../benchmark/report/page.mjs';
 import { BEGIN, END, readme } from '../benchmark/report/readme.mjs';
 import { stale } from '../benchmark/report/render.mjs';
 import { median, ratios, summarise } from '../benchmark/statistics.mjs';
@@ -128,6 +130,65 @@ test('a README without the marks is an error, and what is outside them stays', (
   expect(text.startsWith('before\n') && text.endsWith('after\n')).toBe(true);
   expect(text).toContain('| ioredis | 3.00x');
   expect(text).not.toContain('old');
+});
+
+describe('what a batch costs beside time', () => {
+  const results = JSON.parse(
+    readFileSync(new URL('../docs/benchmarks/results.json', import.meta.url), 'utf8'),
+  );
+  const rendered = (hotPath) => page({ ...results, costs: { ...results.costs, hotPath } });
+  const HEADING = '## What a batch of gets costs beside time';
+  const batches = [
+    { atOnce: 1, wakeUps: { main: 1.04, own: 2, others: 0 }, calls: { main: 4, own: 3, others: 0.5 } },
+  ];
+
+  test('calls in a trace: between the marks, by threads, each once', () => {
+    const trace = `
+10 futex(0x1, FUTEX_WAKE) = 1
+10 access("/cachalot-begin-1", F_OK) = -1 ENOENT (No such file or directory)
+10 sendto(20, "GET k", 5, 0, NULL, 0) = 5
+11 epoll_wait(4,  <unfinished ...>
+10 futex(0x2, FUTEX_WAIT <unfinished ...>
+11 <... epoll_wait resumed>[], 1024, -1) = 1
+11 recvfrom(20, "$1024", 65536, 0, NULL, NULL) = 1024
+12 madvise(0x7f, 4096, MADV_DONTNEED) = 0
+10 --- SIGCHLD {si_signo=SIGCHLD} ---
+10 access("/cachalot-end-1", F_OK) = -1 ENOENT (No such file or directory)
+10 close(3) = 0
+10 access("/cachalot-begin-64", F_OK) = -1 ENOENT (No such file or directory)
+11 write(7, "x", 1) = 1
+13 +++ exited with 0 +++
+10 access("/cachalot-end-64", F_OK) = -1 ENOENT (No such file or directory)`;
+    expect(countCalls(trace, { 10: 'main', 11: 'own' }, 2)).toEqual({
+      1: { main: 1, own: 1, others: 0.5 },
+      64: { main: 0, own: 0.5, others: 0 },
+    });
+  });
+
+  test('is a part of the page, in results that have it', () => {
+    expect(rendered(undefined)).not.toContain(HEADING);
+    const peers = [
+      { name: 'cachalot redis', ours: true, batches },
+      { name: 'ioredis', ours: false, reason: 'no answer' },
+    ];
+    const allocations = [{ atOnce: 1, allocations: 22.18, bytes: 3074.2 }];
+    const text = rendered({ bytes: 1_024, peers, allocations });
+    expect(text).toContain(HEADING);
+    expect(text).toContain('| **cachalot redis** | 1 | 1.0 | 2.0 | 0.0 | 4.0 | 3.0 | 0.5 |');
+    expect(text).toContain('| 1 | 22.2 | 3,074 |');
+    expect(text).toContain('Not run: ioredis: no answer');
+  });
+
+  test('says what was not counted', () => {
+    const [{ calls: _, ...untraced }] = batches;
+    const peers = [
+      { name: 'cachalot redis', ours: true, batches: [untraced], untraced: 'strace is not installed' },
+    ];
+    const text = rendered({ bytes: 1_024, peers, allocations: { reason: 'a quick run builds nothing' } });
+    expect(text).toContain('| **cachalot redis** | 1 | 1.0 | 2.0 | 0.0 | – | – | – |');
+    expect(text).toContain('System calls were not counted: strace is not installed.');
+    expect(text).toContain('Allocations were not counted: a quick run builds nothing.');
+  });
 });
 
 describe('commands', () => {

@@ -36,6 +36,8 @@ const QUICK = {
   clearRounds: 5,
   costRounds: 1,
   startRounds: 3,
+  /** `compiles`: a program of the core's may be built for it, which takes a minute or two. */
+  hotPath: { names: ['cachalot redis', 'ioredis'], compiles: false },
   /** A run that takes longer than this has something wrong with it and ends with an error. */
   limitMs: 5 * 60_000,
   cells: [
@@ -62,6 +64,10 @@ const FULL = {
   clearRounds: 5,
   costRounds: 3,
   startRounds: 15,
+  hotPath: {
+    names: ['cachalot redis', 'cachalot memcached', 'ioredis', 'node-redis', 'valkey-glide'],
+    compiles: true,
+  },
   limitMs: 40 * 60_000,
   cells: [
     ...cells('get', { bytes: [200, KB], at: [1, 16, 64, 256] }),

@@ -12,7 +12,7 @@ export async function clients(ports, { rounds, milliseconds }) {
     for (const name of names) {
       seen
         .get(name)
-        .push(await inChild('client-child.mjs', name, ports.redisPort, ports.memcachedPort, milliseconds));
+        .push(await inChild('client-child.mjs', [name, ports.redisPort, ports.memcachedPort, milliseconds]));
     }
   }
   const [bare, ...rest] = names.map((name) => summary(seen.get(name)));

@@ -82,7 +82,7 @@ async function write(client, tagged) {
 async function inMemory(ports) {
   const rows = [];
   for (const name of IN_MEMORY) {
-    rows.push({ name, ...(await inChild('memory-child.mjs', name, ports.redisPort, ports.memcachedPort)) });
+    rows.push({ name, ...(await inChild('memory-child.mjs', [name, ports.redisPort, ports.memcachedPort])) });
   }
   return rows;
 }

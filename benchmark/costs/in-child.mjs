@@ -14,17 +14,20 @@ const LIMIT_MS = 30_000;
 
 const start = promisify(execFile);
 
-/** @returns what it measured, or `{ reason }` */
-export async function inChild(file, ...words) {
+/**
+ * @param under a program, with its words, that Node.js is run by
+ * @returns what it measured, or `{ reason }`
+ */
+export async function inChild(file, words, under = []) {
   const path = fileURLToPath(new URL(file, import.meta.url));
   try {
-    const ending = start(process.execPath, ['--expose-gc', path, ...words.map(String)], {
-      timeout: LIMIT_MS,
-    });
+    const [command, ...args] = [...under, process.execPath, '--expose-gc', path, ...words.map(String)];
+    const ending = start(command, args, { timeout: LIMIT_MS });
     running.add(ending.child);
     const { stdout } = await ending.finally(() => running.delete(ending.child));
     return JSON.parse(stdout.trim().split('\n').at(-1));
   } catch (error) {
+    if (error.code === 'ENOENT') return { reason: `${under[0]} is not installed` };
     return { reason: (error.stderr ?? '').match(/^\w*Error.*$/m)?.[0] ?? error.message.split('\n')[0] };
   }
 }

@@ -31,7 +31,7 @@ export async function startTimes(rounds) {
   const seen = LOADED.map(() => []);
   for (let round = 0; round < rounds; round++) {
     for (const [at, [, specifiers]] of LOADED.entries()) {
-      seen[at].push(await inChild('start-child.mjs', ...specifiers));
+      seen[at].push(await inChild('start-child.mjs', specifiers));
     }
   }
   return LOADED.map(([name], at) => {

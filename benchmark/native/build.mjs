@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
-/** @returns the path of the program; ends the process if it does not compile */
+/** @returns the path of the program @throws if there is no cargo, or it does not compile */
 export function build(name) {
   const { status, stdout, error } = spawnSync(
     'cargo',
@@ -15,8 +15,8 @@ export function build(name) {
     ],
     { cwd: root, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 1 << 26 },
   );
-  if (error) console.error(`cargo: ${error.message}`);
-  if (status !== 0) process.exit(status ?? 1);
+  if (error) throw new Error(`cargo: ${error.message}`);
+  if (status !== 0) throw new Error(`cargo could not build ${name}.`);
   for (const line of stdout.split('\n').filter((text) => text.startsWith('{'))) {
     const message = JSON.parse(line);
     if (message.executable && message.target?.name === name) return message.executable;

@@ -1,7 +1,7 @@
 //! The engine as the addon drives it, batch by batch: over process memory, which answers in the call, or over a Redis
 //! server, with everything between a batch and the socket.
 
-use crate::samples::{TAGS, json};
+use crate::samples::json;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome};
 use cachalot::ttl::Ttl;
@@ -22,12 +22,13 @@ pub struct Bed {
     immediate: bool,
     keys: Vec<String>,
     value: Vec<u8>,
+    tags: &'static [&'static str],
 }
 
 impl Bed {
-    /// With the entries of a batch of so many, of so many bytes each and five tags, all of them stored. Without a port:
-    /// in process memory.
-    pub fn open(port: Option<u16>, entries: usize, bytes: usize) -> Self {
+    /// With the entries of a batch of so many, of so many bytes each, all of them stored. Without a port: in process
+    /// memory.
+    pub fn open(port: Option<u16>, entries: usize, bytes: usize, tags: &'static [&'static str]) -> Self {
         // One thread, so that what it does follows from what it is asked.
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
         let backend = match port {
@@ -40,7 +41,8 @@ impl Bed {
         let config = Config::parse(&format!(r#"{{"prefix":"bench","backend":{backend}}}"#)).unwrap();
         let engine = AnyEngine::open(config, cachalot::events::silent(), runtime.handle()).unwrap();
         let keys = (0..entries).map(|n| format!("products:{n}")).collect();
-        let bed = Bed { runtime, engine, immediate: port.is_none(), keys, value: json(bytes).into_bytes() };
+        let value = json(bytes).into_bytes();
+        let bed = Bed { runtime, engine, immediate: port.is_none(), keys, value, tags };
         for _ in 0..WARM_UP {
             bed.sets();
             bed.gets();
@@ -59,7 +61,7 @@ impl Bed {
         let set = |key: &String| Op::Set {
             key: key.clone(),
             value: Input::Text(self.value.clone()),
-            tags: TAGS.map(str::to_owned).to_vec(),
+            tags: self.tags.iter().map(|&tag| tag.to_owned()).collect(),
             ttl: Some(Ttl::Ms(3_600_000)),
             auto: true,
             ticket: None,

@@ -29,7 +29,7 @@ fn main() {
     let times: usize = times.parse().unwrap();
     let (work, bytes) = case.rsplit_once('_').unwrap();
     let bytes: usize = bytes.parse().unwrap();
-    let bed = |port| Bed::open(port, ENTRIES, bytes);
+    let bed = |port| Bed::open(port, ENTRIES, bytes, &TAGS);
     match work {
         "parts_get" => gets(bytes, times),
         "parts_set" => sets(bytes, times),

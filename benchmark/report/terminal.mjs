@@ -46,7 +46,7 @@ export function printFloors({ json, redis }) {
   }
 }
 
-export function printCosts({ start, clients, entries, sizes }) {
+export function printCosts({ start, clients, entries, sizes, hotPath }) {
   console.log('\nLoading, ms');
   for (const { name, milliseconds, how, reason } of start) {
     console.log(row(name, reason ?? fixed(milliseconds, 1), ...(how ? [how] : [])));
@@ -76,6 +76,29 @@ export function printCosts({ start, clients, entries, sizes }) {
     `\nAddon ${kilo(sizes.addon.bytes)}; package ${kilo(sizes.packed)}, unpacked ${kilo(sizes.unpacked)}; ` +
       sizes.peers.map(({ name, bytes }) => `${name} ${kilo(bytes)}`).join(', '),
   );
+  printHotPath(hotPath);
+}
+
+function printHotPath({ peers, allocations }) {
+  console.log(
+    "\nOf a batch of gets of 1 KB, by threads (main, the client's own, others): wake-ups, then system calls",
+  );
+  for (const { name, batches, reason, untraced } of peers) {
+    if (reason !== undefined) console.log(`  ${name}: not run: ${reason}`);
+    if (untraced !== undefined) console.log(`  ${name}: system calls not counted: ${untraced}`);
+    for (const { atOnce, wakeUps, calls = {} } of batches ?? []) {
+      const counts = [wakeUps, calls].flatMap(({ main, own, others }) => [main, own, others]);
+      console.log(row(`${name}, ${atOnce}`, ...counts.map((count) => fixed(count, 1))));
+    }
+  }
+  if (allocations.reason !== undefined) console.log(`  Allocations not counted: ${allocations.reason}`);
+  else {
+    for (const { atOnce, allocations: times, bytes } of allocations) {
+      console.log(
+        `  A get of ${atOnce}: ${fixed(times, 1)} allocations in the core, ${integer(bytes)} bytes`,
+      );
+    }
+  }
 }
 
 export function printSummary({ cells, seconds }) {
