@@ -305,7 +305,7 @@ export class NativeStore {
     }
   }
 
-  /** After `close()`: as they stood when it was called. */
+  /** After `close()`: as they stood when it was called; nothing is kept in this process any more. */
   stats(): Stats {
     if (this.lastStats !== undefined) {
       return this.lastStats;
@@ -357,8 +357,9 @@ export class NativeStore {
   private async letGo(): Promise<void> {
     this.turn.flush();
     closedByItself(this);
-    this.lastStats = this.stats();
+    // First, so that what it kept is not said to be there still.
     this.tier?.close();
+    this.lastStats = this.stats();
     try {
       await closeHandle(this.handle);
     } finally {

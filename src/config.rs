@@ -68,9 +68,11 @@ impl BackendConfig {
         let prefix = space.entry_prefix();
         match self {
             BackendConfig::Memory(_) => None,
-            BackendConfig::Redis(redis) => Some(format!("redis {} {} {prefix}", redis.endpoint, redis.db)),
+            BackendConfig::Redis(redis) => {
+                Some(format!("redis {} {} {prefix}", redis.endpoint.place(), redis.db))
+            }
             BackendConfig::Memcached(memcached) => {
-                let mut servers: Vec<_> = memcached.servers.iter().map(Endpoint::to_string).collect();
+                let mut servers: Vec<_> = memcached.servers.iter().map(Endpoint::place).collect();
                 servers.sort_unstable();
                 Some(format!("memcached {} {prefix}", servers.join(",")))
             }
@@ -139,6 +141,21 @@ pub struct MemcachedConfig {
 pub enum Endpoint {
     Tcp { host: String, port: u16 },
     Unix { path: String },
+}
+
+impl Endpoint {
+    /// With one name for this machine. Where the names lead to different servers all the same, a store is told of changes
+    /// that are not its own, which costs it a request.
+    fn place(&self) -> String {
+        match self {
+            Endpoint::Tcp { host, port }
+                if ["localhost", "127.0.0.1", "::1"].iter().any(|name| host.eq_ignore_ascii_case(name)) =>
+            {
+                format!("localhost:{port}")
+            }
+            other => other.to_string(),
+        }
+    }
 }
 
 impl std::fmt::Display for Endpoint {
@@ -236,4 +253,32 @@ fn default_memory_bytes() -> u64 {
 
 fn default_item_bytes() -> usize {
     1024 * 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(backend: &str) -> Option<String> {
+        let config = Config::parse(&format!(r#"{{"prefix":"p","backend":{backend}}}"#)).unwrap();
+        config.backend.place(&Keyspace::new(&config.prefix).unwrap())
+    }
+
+    #[test]
+    fn stores_on_this_machine_are_neighbours_by_whichever_of_its_names() {
+        let redis = |host: &str, db: u32| {
+            place(&format!(r#"{{"type":"redis","endpoint":{{"host":"{host}","port":6379}},"db":{db}}}"#))
+        };
+        for host in ["localhost", "LocalHost", "::1"] {
+            assert_eq!(redis(host, 0), redis("127.0.0.1", 0));
+        }
+        assert_ne!(redis("cache", 0), redis("127.0.0.1", 0));
+        assert_ne!(redis("localhost", 1), redis("localhost", 0));
+        let memcached = |hosts: [&str; 2]| {
+            let servers = hosts.map(|host| format!(r#"{{"host":"{host}","port":11211}}"#)).join(",");
+            place(&format!(r#"{{"type":"memcached","servers":[{servers}]}}"#))
+        };
+        assert_eq!(memcached(["localhost", "b"]), memcached(["b", "127.0.0.1"]));
+        assert_eq!(place(r#"{"type":"memory"}"#), None);
+    }
 }

@@ -24,6 +24,15 @@ export function hits(store: SpecUnderTest): void {
     expect(own.l1Bytes).toBeGreaterThan(20);
   });
 
+  test('after close nothing is said to be kept, and the counts are what they were', async () => {
+    const cache = open({ l1: true });
+    await cache.set({ key: 'k', value: 1 });
+    for (let i = 0; i < 3; i++) await cache.get('k');
+    expect(cache.stats().store).toMatchObject({ hits: 1, l1Hits: 2, l1Entries: 1 });
+    await cache.close();
+    expect(cache.stats().store).toMatchObject({ hits: 1, l1Hits: 2, l1Entries: 0, l1Bytes: 0 });
+  });
+
   test('a copy for each caller, null and text of any script', async () => {
     const cache = open({ l1: true });
     const values = { list: [1, 2], none: null, latin: 'café', wide: '10 € 🐋', number: 0, no: false };

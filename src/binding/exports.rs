@@ -71,10 +71,10 @@ pub fn open(env: Env, config: String) -> Result<u32> {
 /// Registers this environment's receiver of completions; called once for each environment, before anything else.
 ///
 /// `flat` is `[firstId, count, result…, firstId, count, result…]`. A result: string or Uint8Array = hit; null = miss;
-/// undefined = done; boolean = stored, there, had; array = list of hits, or a hit with its stamp, or of a read with a ticket `[value or null,
-/// ticket, stale]` and, where it has times, `created, freshUntil, cost`, or of keys
-/// `[next cursor or null, key…]`; object `{code, message, queued}` = error. `firstId` 0: each result is an
-/// event, the JSON of src/events.rs with the store's `handle`.
+/// undefined = done; boolean = stored, there, had; array = list of hits, or a hit with its stamp, or of a read with a
+/// ticket `[value or null, ticket, stale]` and, where it has times, `created, freshUntil, cost`, or of keys
+/// `[next cursor or null, key…]`; object `{code, message, queued}` = error. `firstId` 0: each result is an event, the
+/// JSON of src/events.rs with the store's `handle`.
 #[napi(ts_args_type = "deliver: (flat: unknown[]) => void")]
 pub fn listen(env: Env, deliver: Raw) -> Result<()> {
     guard(|| completions::listen(env.raw(), deliver.0))
@@ -83,7 +83,7 @@ pub fn listen(env: Env, deliver: Raw) -> Result<()> {
 /// One turn's operations. Stores in process memory answer at once, with the results in order; others return null and
 /// deliver later, operation by operation under the ids `firstId`, `firstId + 1` and so on.
 ///
-/// `meta`: u32 words, for each operation, with lengths in UTF-16 units of `text`, the concatenation of all keys and tags:
+/// `meta`: u32 words, for each operation, with lengths in UTF-16 units of `text`, which is all keys and tags in a row:
 /// - get: `1 | flags<<8` (1 = remember the miss; 2 = with a ticket for the set that may follow, and 8 = with ticket
 ///   and times beside a fresh entry too; 4 = only whether it is there; 16 = a hit with a stamp for L1), keyLen
 /// - get by tags: `2`, nTags, tagLen…

@@ -75,6 +75,24 @@ async fn a_dead_servers_keys_fail_alone_and_come_back_as_misses() {
 }
 
 #[tokio::test]
+async fn a_dead_server_keeps_no_request_for_the_others_from_its_socket() {
+    let mut servers: Vec<_> = (0..3).map(|_| Server::start(&[])).collect();
+    let store = open(servers.iter().map(Server::endpoint).collect());
+    let keys: Vec<String> = (0..60).map(|i| format!("k{i}")).collect();
+    // After answers of all that live, so that none of them has been silent.
+    let is_idle = async || {
+        let _ = store.0.read(&keys, clock::now(), None).await;
+        store.0.is_idle()
+    };
+    until("all are idle", is_idle).await;
+    servers[1].kill();
+    until("those that live are idle", is_idle).await;
+    servers[0].kill();
+    servers[2].kill();
+    until("none is there", async || !is_idle().await).await;
+}
+
+#[tokio::test]
 async fn every_operation_settles_within_its_deadline_when_all_servers_are_dead() {
     let mut server = Server::start(&[]);
     let mut config = config(vec![server.endpoint()]);

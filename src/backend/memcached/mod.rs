@@ -153,7 +153,10 @@ impl Backend for MemcachedBackend {
     const COARSE_EXPIRY: bool = true;
 
     fn is_idle(&self) -> bool {
-        self.store.nodes().iter().all(|node| node.link.is_idle())
+        // A server that is away must not keep the others' requests from their sockets; what it is asked fails, or goes by
+        // way of its task.
+        let mut living = self.store.nodes().iter().filter(|node| node.link.incarnation() != 0).peekable();
+        living.peek().is_some() && living.all(|node| node.link.is_idle())
     }
 
     fn hashes(&self, key: &str) -> bool {
