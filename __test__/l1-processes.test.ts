@@ -90,14 +90,24 @@ describe.each([
       const cache = cacheOn(place, l1);
       const writer = await otherOn(place);
       for (const way of ['delete', 'deleteByTag', 'clear'] as const) {
-        await writer.ask('set', { key: 's:k', value: 1, tag: 't' });
-        expect(await cache.get('s:k')).toBe(1);
-        const { l1Hits } = cache.stats();
-        await writer.ask(way, { key: 's:k', tag: 't' });
-        expect(await cache.get('s:k')).toBe(1);
-        expect(cache.stats().l1Hits).toBe(l1Hits + 1);
-        await sleep(ttl);
-        expect(await cache.get('s:k')).toBeUndefined();
+        // On a busy machine the other process may take longer than the ttl, and then nothing shows that L1 had it.
+        for (let shown = false, attempt = 0; !shown; attempt++) {
+          expect(attempt, 'the other process never did it within the ttl').toBeLessThan(20);
+          await writer.ask('set', { key: 's:k', value: 1, tag: 't' });
+          const asked = Date.now();
+          expect(await cache.get('s:k')).toBe(1);
+          const kept = Date.now();
+          const { l1Hits } = cache.stats();
+          await writer.ask(way, { key: 's:k', tag: 't' });
+          const value = await cache.get('s:k');
+          if (Date.now() < asked + ttl) {
+            expect(value).toBe(1);
+            expect(cache.stats().l1Hits).toBe(l1Hits + 1);
+            shown = true;
+          }
+          while (Date.now() < kept + ttl) await sleep(kept + ttl - Date.now());
+          expect(await cache.get('s:k')).toBeUndefined();
+        }
       }
     },
   );
