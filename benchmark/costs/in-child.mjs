@@ -27,7 +27,14 @@ export async function inChild(file, words, under = []) {
     const { stdout } = await ending.finally(() => running.delete(ending.child));
     return JSON.parse(stdout.trim().split('\n').at(-1));
   } catch (error) {
-    if (error.code === 'ENOENT') return { reason: `${under[0]} is not installed` };
-    return { reason: (error.stderr ?? '').match(/^\w*Error.*$/m)?.[0] ?? error.message.split('\n')[0] };
+    return { reason: reasonOf(error, under) };
   }
+}
+
+/** In words that can stand on the page: the command line, with the folders of this machine, is not among them. */
+function reasonOf({ code, killed, stderr, message }, [over]) {
+  if (code === 'ENOENT') return `${over} is not installed`;
+  if (killed) return `it took longer than ${LIMIT_MS / 1_000} s`;
+  const lines = (stderr ?? '').trim().split('\n');
+  return lines.find((line) => /^\w*Error/.test(line)) ?? (lines.at(-1) || message.split('\n')[0]);
 }
