@@ -289,6 +289,26 @@ describe('commands', () => {
     }
   });
 
+  test('what a command runs ends with the shell that npm runs it by', { timeout: 30_000 }, async () => {
+    const inner = 'setInterval(() => {}, 1e6)';
+    const code = `import(${JSON.stringify(path('benchmark/foreground.mjs'))}).then(({ must }) => must(process.execPath, ['-e', ${JSON.stringify(inner)}]))`;
+    // Another command after it, so that the shell does not become the program.
+    const shell = spawn('/bin/sh', ['-c', '"$0" -e "$1"; true', process.execPath, code], {
+      stdio: 'ignore',
+      env: { ...process.env, npm_lifecycle_event: 'bench' },
+    });
+    const below = () => childrenOf(shell.pid).flatMap((pid) => [pid, ...childrenOf(pid)]);
+    let all = [];
+    try {
+      await expect.poll(() => below().length, { timeout: 15_000 }).toBe(2);
+      all = below();
+      shell.kill('SIGTERM');
+      await expect.poll(() => all.filter(alive), { timeout: 10_000 }).toEqual([]);
+    } finally {
+      for (const pid of all.filter(alive)) process.kill(pid, 'SIGKILL');
+    }
+  });
+
   test('a signal reaches what a command runs', { timeout: 30_000 }, async () => {
     const foreground = path('benchmark/foreground.mjs');
     const inner = "process.on('SIGTERM', () => process.exit(0)); setInterval(() => {}, 1e6)";

@@ -8,6 +8,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { startRedis } from '../../test-packages/servers.mjs';
 import { readOrEnd } from '../command-line.mjs';
@@ -53,7 +54,11 @@ const counts = {};
 endOnSignals();
 const redis = await startRedis();
 try {
-  for (const name of CASES) counts[name] = instructions(name);
+  for (const name of CASES) {
+    counts[name] = instructions(name);
+    // A signal is heard between two cases.
+    await setImmediate();
+  }
 } finally {
   await redis.stop();
 }
