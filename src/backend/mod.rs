@@ -4,6 +4,8 @@
 //! Every method's first poll sends its first command before it awaits anything, so that batches reach the server in the
 //! order in which they were asked for. Every method settles within the backend's `commandTimeout`.
 
+pub mod asked;
+pub mod line;
 pub mod memcached;
 pub mod memory;
 pub mod pending;

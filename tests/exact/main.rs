@@ -5,6 +5,7 @@
 
 mod bed;
 mod locks;
+mod order;
 mod outages;
 mod times;
 mod versions;

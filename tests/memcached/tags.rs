@@ -8,6 +8,7 @@ use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
 
 const KEYS: usize = 3;
@@ -326,5 +327,32 @@ async fn clears_of_one_tag_at_once_lower_nothing_and_lose_nothing() {
         let record = stores[1].0.records(&["t"]).await.unwrap()[0].unwrap();
         // Each advanced the epoch; the record must stand at the last.
         assert_eq!(record.all, stores[2].read("k", false).await.epoch.n, "round {round}");
+    }
+}
+
+/// What was stamped with a lost epoch is stamped anew, unless it was cleared meanwhile: the clear may have found no epoch
+/// either, and then the new one says nothing of which came first.
+#[tokio::test]
+async fn a_set_whose_epoch_was_lost_is_stored_unless_it_was_cleared_since() {
+    let servers: Vec<_> = (0..3).map(|_| Server::start(&[])).collect();
+    let store = open(servers.iter().map(Server::endpoint).collect());
+    for round in 0..12 {
+        store.set("k", &["t"], "before", None).await.unwrap();
+        servers.iter().for_each(|server| server.raw().flush());
+        if round % 2 == 0 {
+            assert!(matches!(store.set("k", &["t"], "after", None).await, Ok(Written::Stored(_))));
+            assert_eq!(store.value("k").await.as_deref(), Some("after"));
+            continue;
+        }
+        let tag = if round % 4 == 1 { ["t"] } else { ["*"] };
+        let mut set = Box::pin(store.set("k", &["t"], "after", None));
+        let mut cleared = Box::pin(store.clear_tags(&tag, Raise::All));
+        let context = &mut Context::from_waker(Waker::noop());
+        assert!(set.as_mut().poll(context).is_pending() && cleared.as_mut().poll(context).is_pending());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let (cleared, set) = tokio::join!(biased; cleared, set);
+        cleared.unwrap();
+        assert!(matches!(set, Ok(Written::Stored(_))));
+        assert_eq!(store.value("k").await, None);
     }
 }

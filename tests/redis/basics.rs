@@ -133,12 +133,12 @@ async fn a_batch_is_answered_in_order() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_last_set_of_a_key_in_a_batch_wins_also_when_the_first_is_sent_twice() {
+async fn the_last_set_of_a_key_in_a_batch_wins_also_where_the_first_is_stamped_anew() {
     let server = Server::start();
     let (store, other) = (Store::open(&server), Store::open(&server));
     // One tag's record is there already; the other tag's is not.
     store.put("k", "seed", &["known"]).await;
-    // Another process advances the epoch: this one's stamp is old, so a set with a new tag is sent again.
+    // Another process advances the epoch: this one's stamp is old, so a set with a new tag is given another.
     other.clear_tags(&["unrelated"]).await;
     let writes = vec![tagged(&["new"]).write("k", "first"), tagged(&["known"]).write("k", "last")];
     for outcome in store.backend.write(writes, 0).await {

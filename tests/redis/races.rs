@@ -5,8 +5,11 @@ use crate::store::{Store, by_tags, config, space, tagged};
 use cachalot::backend::{Backend, Clear, Written};
 use cachalot::config::RedisConfig;
 use cachalot::tags::{Raise, Record};
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::task::{Context, Waker};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -234,4 +237,93 @@ async fn records_held_near_do_not_look_idle_to_the_server() {
     assert!(idle() >= 2, "a read through the near cache leaves it alone");
     store.backend.touch().await;
     assert!(idle() <= 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_with_an_old_stamp_is_stamped_anew_by_the_server_in_one_call() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let (store, other) = (Store::open(&server), Store::open(&server));
+    store.put("k", "seed", &["t"]).await;
+    other.put("k", "seed", &["t"]).await;
+    for round in 0..100 {
+        // Another generation, drawn at random; or another epoch of the same one.
+        if round % 4 == 0 {
+            ask::<()>(&mut raw, &["FLUSHALL"]);
+            other.put("k", "other", &["t"]).await;
+        } else {
+            other.clear_tags(&["t"]).await;
+            other.clear_key("k").await;
+        }
+        let before = calls(&mut raw, "evalsha");
+        let value = round.to_string();
+        store.put("k", &value, &["t"]).await;
+        assert_eq!(calls(&mut raw, "evalsha"), before + 1);
+        // Only what has the right checksum is decoded, and only what has the epoch is valid.
+        assert_eq!(other.get("k").await, Some(value));
+    }
+}
+
+/// Begins it: what it sends first is sent.
+fn begun<'a, T>(work: impl Future<Output = T> + 'a) -> LocalBoxFuture<'a, T> {
+    let mut work = work.boxed_local();
+    assert!(work.poll_unpin(&mut Context::from_waker(Waker::noop())).is_pending());
+    work
+}
+
+/// A clear that an outage kept back is made first; whoever waits for that keeps its place.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_clear_that_is_owed_is_not_overtaken() {
+    let server = Server::start();
+    let store = Store::open(&server);
+    store.put("warm", "v", &[]).await;
+    let owe = || store.backend.owe(by_tags(&["owed"], Raise::All));
+    for _ in 0..20 {
+        owe();
+        let set = begun(store.set("k", "1", tagged(&["t"])));
+        let (cleared, set) = tokio::join!(biased; store.clear(by_tags(&["t"], Raise::All)), set);
+        assert_eq!((set.unwrap(), cleared.unwrap()), (Written::Stored(None), ()));
+        assert_eq!(store.get("k").await, None);
+        owe();
+        let first = begun(store.set("k", "1", tagged(&["t"])));
+        let second = begun(store.set("k", "2", tagged(&["t"])));
+        // By now the clear is made, and nobody who waited for it has taken note.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        let (first, found, second) = tokio::join!(biased; first, store.get("k"), second);
+        assert_eq!((first.unwrap(), second.unwrap()), (Written::Stored(None), Written::Stored(None)));
+        assert_eq!((found.as_deref(), store.get("k").await.as_deref()), (Some("2"), Some("2")));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_set_that_is_sent_again_gives_way_to_what_was_asked_after_it() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    store.put("other", "v", &["t"]).await;
+    store.put("k", "before", &[]).await;
+    let set = |value: &'static str| store.set("k", value, tagged(&["t"]));
+    let key = Clear { keys: vec!["k".into()], tags: vec![], raise: Raise::All };
+    for clear in [key, by_tags(&["t"], Raise::All), by_tags(&["*"], Raise::All)] {
+        ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
+        let (set, clear) = (begun(set("1")), begun(store.clear(clear)));
+        // Both are answered; the later one is first to read that, and goes on.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let (cleared, set) = tokio::join!(biased; clear, set);
+        assert_eq!((set.unwrap(), cleared.unwrap()), (Written::Stored(None), ()));
+        assert_eq!(store.get("k").await, None);
+        store.put("k", "before", &[]).await;
+    }
+    ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
+    let (first, second) = (begun(set("1")), begun(set("2")));
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    let (second, first) = tokio::join!(biased; second, first);
+    assert_eq!((first.unwrap(), second.unwrap()), (Written::Stored(None), Written::Stored(None)));
+    assert_eq!(store.get("k").await.as_deref(), Some("2"));
+    // What was asked for of others is not in its way.
+    ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
+    let (first, second) = (begun(set("3")), begun(store.set("other", "w", tagged(&["t"]))));
+    let (first, second) = tokio::join!(first, second);
+    assert_eq!((first.unwrap(), second.unwrap()), (Written::Stored(None), Written::Stored(None)));
+    assert_eq!(store.get("k").await.as_deref(), Some("3"));
 }

@@ -101,8 +101,10 @@ struct Raising {
 
 impl Store {
     pub async fn clear(&self, clear: Clear) -> Result<()> {
+        let (keys, tags) = (&clear.keys, &clear.tags);
+        self.asked.clears(keys.iter().map(String::as_str), tags.iter().map(String::as_str));
         let mut left = Left::of(clear);
-        let done = self.within(self.attempt(&mut left)).await.and_then(|result| result);
+        let done = self.in_order(self.attempt(&mut left)).await.and_then(|result| result);
         let Err(error) = done else { return Ok(()) };
         if error.code == Code::Closed {
             return Err(error);

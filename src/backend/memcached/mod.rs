@@ -4,7 +4,7 @@
 //! - `ring`: which server holds a key; `shard`: the bytes of an index. No I/O.
 //! - `greeting`: authentication, and the proof that the server has what is needed.
 //! - `store`, `batch`: the servers, one link each, and one request for each of them per batch.
-//! - `records`, `clear`, `write`, `exact`, `index` (with `notes`): what takes more than one command to be safe.
+//! - `records`, `clear`, `write` (and `first`), `exact`, `index` (with `notes`): what takes more than one command to be safe.
 //!
 //! Nothing here is atomic over two keys. Safety comes from generations, compare-and-swap and the order of steps
 //! (docs/tags.md); none of it asks a clock.
@@ -16,6 +16,7 @@ mod batch;
 pub mod bench;
 mod clear;
 mod exact;
+mod first;
 mod greeting;
 mod index;
 mod notes;
@@ -165,7 +166,7 @@ impl Backend for MemcachedBackend {
     }
 
     async fn read(&self, keys: &[String], _now: UnixMs, lease: Option<Duration>) -> Result<ReadReply> {
-        self.store.within(self.read_all(keys, lease)).await
+        self.store.in_order(self.read_all(keys, lease)).await
     }
 
     async fn records(&self, tags: &[&str]) -> Result<Vec<Option<Record>>> {
@@ -189,11 +190,11 @@ impl Backend for MemcachedBackend {
     }
 
     async fn lock(&self, key: &str, owner: &str, ms: u64, _now: UnixMs) -> Result<bool> {
-        self.store.within(self.store.lock(key, owner, ms)).await.and_then(|result| result)
+        self.store.in_order(self.store.lock(key, owner, ms)).await.and_then(|result| result)
     }
 
     async fn unlock(&self, key: &str, owner: &str, _now: UnixMs) -> Result<()> {
-        self.store.within(self.store.unlock(key, owner)).await.and_then(|result| result)
+        self.store.in_order(self.store.unlock(key, owner)).await.and_then(|result| result)
     }
 
     async fn keys(&self, _prefix: &str, _cursor: u64, _now: UnixMs) -> Result<Page> {

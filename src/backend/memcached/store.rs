@@ -6,6 +6,8 @@ use super::greeting::Greeter;
 use super::notes::Notes;
 use super::protocol::{Outcome, Reply};
 use super::ring::Ring;
+use crate::backend::asked::Asked;
+use crate::backend::line::{Line, begun};
 use crate::clock;
 use crate::config::MemcachedConfig;
 use crate::error::{Error, Result};
@@ -16,6 +18,7 @@ use crate::net::clock::timeout_at;
 use crate::net::link::Link;
 use crate::tags::Epoch;
 use futures_util::FutureExt;
+use futures_util::future::Either;
 use parking_lot::Mutex;
 use std::future::Future;
 use std::sync::atomic::AtomicU64;
@@ -49,6 +52,9 @@ pub struct Store {
     pub star: Place,
     /// The epoch last read: what an unguarded set is stamped with at first.
     seen: Mutex<Epoch>,
+    /// Of those who wait until the epoch is known.
+    pub line: Line,
+    pub asked: Asked,
     pub notes: Mutex<Notes>,
     /// The callers' clock as of the last set (milliseconds): what background work judges expiry by.
     pub caller_clock: AtomicU64,
@@ -116,6 +122,8 @@ impl Store {
                 epoch,
                 star,
                 seen: Mutex::new(Epoch::NONE),
+                line: Line::default(),
+                asked: Asked::default(),
                 notes: Mutex::default(),
                 caller_clock: AtomicU64::new(0),
                 max_item: config.max_item_bytes,
@@ -155,6 +163,17 @@ impl Store {
             outcome.map_err(|_| {
                 Error::timeout(format!("memcached: not finished within commandTimeout ({ms} ms)."))
             })
+        })
+    }
+
+    /// Runs something behind those who wait in line, within the deadline of one operation.
+    pub fn in_order<'a, T: 'a>(
+        &'a self,
+        what: impl Future<Output = T> + Send + 'a,
+    ) -> impl Future<Output = Result<T>> + Send + 'a {
+        self.within(match self.line.is_empty() {
+            true => Either::Left(what),
+            false => Either::Right(async { begun(self.line.behind().await, what).await }.boxed()),
         })
     }
 

@@ -7,12 +7,14 @@ use super::index::Joining;
 use super::protocol::{Outcome, Reply};
 use super::records::{Held, Needed, held};
 use super::store::{Counter, Place, Store};
+use crate::backend::asked::{Overtaken, UnderWay};
 use crate::backend::{Body, Lease, Write, Written};
 use crate::clock::UnixMs;
 use crate::codec::envelope;
 use crate::error::{Code, Error, Result};
 use crate::key::STAR;
 use crate::tags::Epoch;
+use futures_util::FutureExt;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -25,6 +27,8 @@ const MAX_TURNS: usize = 8;
 
 /// An entry on its way.
 struct Entry {
+    key: String,
+    names: Vec<String>,
     place: Place,
     bytes: Vec<u8>,
     put: Put,
@@ -50,21 +54,24 @@ enum State {
 impl Store {
     pub async fn write(&self, writes: Vec<Write>, now: UnixMs) -> Vec<Result<Written>> {
         let count = writes.len();
-        match self.within(self.write_all(writes, now)).await {
-            Ok(results) => results,
-            Err(error) => (0..count).map(|_| Err(error.clone())).collect(),
-        }
+        let under_way = self.asked.sets(writes.iter().map(|write| write.key.as_str()));
+        let lacks_epoch = self.seen() == Epoch::NONE && writes.iter().any(|write| write.guard.is_none());
+        let written = if lacks_epoch {
+            self.within(self.write_first(writes, &under_way, now).boxed()).await.and_then(|result| result)
+        } else {
+            self.in_order(self.write_all(writes, &under_way, now)).await
+        };
+        written.unwrap_or_else(|error| (0..count).map(|_| Err(error.clone())).collect())
     }
 
-    async fn write_all(&self, writes: Vec<Write>, now: UnixMs) -> Vec<Result<Written>> {
+    pub async fn write_all(
+        &self,
+        writes: Vec<Write>,
+        under_way: &UnderWay<'_>,
+        now: UnixMs,
+    ) -> Vec<Result<Written>> {
         self.caller_clock.store(now, Relaxed);
-        let mut current = self.seen();
-        if current == Epoch::NONE && writes.iter().any(|write| write.guard.is_none()) {
-            match self.read_epoch(None).await {
-                Ok(epoch) => current = epoch,
-                Err(error) => return writes.iter().map(|_| Err(error.clone())).collect(),
-            }
-        }
+        let current = self.seen();
         let mut needed: Vec<Needed> = Vec::new();
         let mut names: HashMap<String, usize> = HashMap::new();
         let mut joining = Joining::default();
@@ -89,9 +96,10 @@ impl Store {
             if let Body::Wire(bytes) = write.body {
                 entry.bytes = bytes;
             }
+            (entry.key, entry.names) = (write.key, write.tags);
             entries.push(entry);
         }
-        self.first(&mut entries, current, needed, joining).await;
+        self.first(&mut entries, current, needed, joining, under_way).await;
         entries
             .into_iter()
             .map(|entry| match entry.state {
@@ -131,6 +139,8 @@ impl Store {
         // A set that no miss guards begins a line of its own, which no waiting set can take for its own.
         let line = lease.map_or_else(|| rand::random::<u32>().max(1), |lease| lease.line);
         Entry {
+            key: String::new(),
+            names: Vec::new(),
             place,
             bytes: Vec::new(),
             put: Put { flags: line, life },
@@ -143,7 +153,14 @@ impl Store {
     }
 
     /// The batch that is all of an ordinary set, and what follows from its answers.
-    async fn first(&self, entries: &mut [Entry], current: Epoch, mut needed: Vec<Needed>, joining: Joining) {
+    async fn first(
+        &self,
+        entries: &mut [Entry],
+        current: Epoch,
+        mut needed: Vec<Needed>,
+        joining: Joining,
+        under_way: &UnderWay<'_>,
+    ) {
         let mut batch = self.batch();
         let stored = entries.iter().any(|entry| matches!(entry.state, State::Next(_)));
         let epoch = stored.then(|| batch.get(&self.epoch, Want::VALUE));
@@ -189,7 +206,7 @@ impl Store {
         for (at, slot) in sets {
             let entry = &mut entries[at];
             entry.state = match replies.take(slot) {
-                Ok(reply) => self.after_set(entry, &reply, now),
+                Ok(reply) => self.after_set(entry, &reply, now, under_way),
                 Err(error) => State::Over(Err(error)),
             };
         }
@@ -200,7 +217,10 @@ impl Store {
         let epoch = match epoch {
             None => return,
             Some(Ok(Counter::At(epoch))) => Ok(epoch),
-            Some(Ok(other)) => self.read_epoch(Some(other)).await,
+            // It was lost: what was stamped with it is worth nothing.
+            Some(Ok(other)) => self.read_epoch(Some(other)).await.inspect(|epoch| {
+                entries.iter_mut().for_each(|entry| entry.renew(*epoch, under_way));
+            }),
             Some(Err(error)) => Err(error),
         };
         let records = async {
@@ -223,7 +243,7 @@ impl Store {
             }
             lost
         };
-        let (lost, _, _) = tokio::join!(records, self.later(entries), self.grow(grown));
+        let (lost, _, _) = tokio::join!(records, self.later(entries, under_way), self.grow(grown));
         // An entry whose record could not be made is invalid: say why, rather than that it was stored.
         for entry in entries {
             if let State::Over(Ok(Written::Stored(_))) = entry.state
@@ -235,7 +255,7 @@ impl Store {
     }
 
     /// The turns after the first, of the few entries that need them.
-    async fn later(&self, entries: &mut [Entry]) {
+    async fn later(&self, entries: &mut [Entry], under_way: &UnderWay<'_>) {
         for _ in 0..MAX_TURNS {
             let mut batch = self.batch();
             let mut steps = Vec::new();
@@ -262,31 +282,32 @@ impl Store {
                         continue;
                     }
                     (_, Err(error)) => State::Over(Err(error)),
-                    (State::Look, Ok(reply)) => look(entry, &reply),
-                    (_, Ok(reply)) => self.after_set(entry, &reply, Some(entry.stamp)),
+                    (State::Look, Ok(reply)) => look(entry, &reply, under_way),
+                    (_, Ok(reply)) => self.after_set(entry, &reply, None, under_way),
                 };
             }
         }
     }
 
     /// `current`: the epoch read with the set, if it was.
-    fn after_set(&self, entry: &mut Entry, reply: &Reply, current: Option<Epoch>) -> State {
+    fn after_set(
+        &self,
+        entry: &mut Entry,
+        reply: &Reply,
+        current: Option<Epoch>,
+        under_way: &UnderWay<'_>,
+    ) -> State {
         match &reply.outcome {
-            Outcome::Done => {
-                let version = Version::of(reply);
-                if let (false, Some(current), Some(version)) = (entry.guarded, current, version)
-                    && current != entry.stamp
-                {
-                    envelope::restamp(&mut entry.bytes, current);
-                    entry.stamp = current;
-                    return State::Next(Some(version));
+            Outcome::Done => match (Version::of(reply), current) {
+                (Some(version), Some(current)) if !entry.guarded && current != entry.stamp => {
+                    entry.restamped(version, current, under_way)
                 }
-                State::Over(Ok(Written::Stored(version.map(|v| Lease {
+                (version, _) => State::Over(Ok(Written::Stored(version.map(|v| Lease {
                     cas: v.cas,
                     line: entry.put.flags,
                     link: v.link,
-                }))))
-            }
+                })))),
+            },
             // A later set or a delete has taken the place of this one, which nothing guarded.
             Outcome::Exists | Outcome::NotFound if !entry.guarded => State::Over(Ok(Written::Stored(None))),
             Outcome::Exists => State::Look,
@@ -318,6 +339,34 @@ impl Store {
     }
 }
 
+impl Entry {
+    /// To be stored once more in place of the version that was stored, at this epoch; not if what was asked for since has
+    /// cleared it.
+    fn restamped(&mut self, version: Version, epoch: Epoch, under_way: &UnderWay<'_>) -> State {
+        match under_way.overtaken(&self.key, &self.names) {
+            Overtaken::Replaced | Overtaken::Cleared => return State::Over(Ok(Written::Stored(None))),
+            // Of the same generation, the server's own order decides.
+            Overtaken::Perhaps if epoch.generation != self.stamp.generation => {
+                return State::Over(Ok(Written::Stale));
+            }
+            Overtaken::Perhaps | Overtaken::No => {}
+        }
+        envelope::restamp(&mut self.bytes, epoch);
+        self.stamp = epoch;
+        State::Next(Some(version))
+    }
+
+    /// An entry that no miss guards is stored again, where it was stored at an epoch that is not this one.
+    fn renew(&mut self, epoch: Epoch, under_way: &UnderWay<'_>) {
+        if let (false, State::Over(Ok(Written::Stored(Some(lease))))) = (self.guarded, &self.state)
+            && self.stamp != epoch
+        {
+            let version = Version { cas: lease.cas, link: lease.link };
+            self.state = self.restamped(version, epoch, under_way);
+        }
+    }
+}
+
 /// What must not stay has been deleted; if that failed, it is the failure that counts.
 fn dropped(entry: &mut Entry, reply: Result<Reply>) {
     if let State::Drop(error) = &entry.state {
@@ -327,11 +376,13 @@ fn dropped(entry: &mut Entry, reply: Result<Reply>) {
 
 /// A leased set found another version in its place. If that descends from the same stub, it came of the same miss and
 /// ours is the later; anything else is none of ours.
-fn look(entry: &Entry, reply: &Reply) -> State {
+fn look(entry: &Entry, reply: &Reply, under_way: &UnderWay<'_>) -> State {
     // Over another connection the server may be a restarted one, where the line's number means another line.
     let same_line = reply.flags == entry.put.flags && reply.size != Some(0) && reply.link == entry.link;
-    match Version::of(reply) {
-        Some(version) if same_line => State::Next(Some(version)),
+    match (Version::of(reply), under_way.overtaken(&entry.key, &entry.names)) {
+        (Some(_), Overtaken::Replaced) if same_line => State::Over(Ok(Written::Stored(None))),
+        // A clear by tag shows when it is read.
+        (Some(version), Overtaken::No | Overtaken::Cleared) if same_line => State::Next(Some(version)),
         _ => State::Over(Ok(Written::Stale)),
     }
 }

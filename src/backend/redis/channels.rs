@@ -120,10 +120,12 @@ impl Core {
     pub async fn publish(&self, channel: &str, payload: &str) -> Result<()> {
         let deadline = self.deadline();
         // After the clears that an outage kept back: what is told of has happened.
-        self.settled(deadline).await?;
+        let turn = self.settled(deadline).await?;
         let name = format!("{}{channel}", self.server.channels.prefix);
         let pipeline = Pipeline::one(&[b"PUBLISH", name.as_bytes(), payload.as_bytes()]);
-        reply::integer(&reply::only(deadline.bound(self.send(pipeline)).await?)).map(|_| ())
+        let reply = self.send(pipeline);
+        drop(turn);
+        reply::integer(&reply::only(deadline.bound(reply).await?)).map(|_| ())
     }
 
     /// Resolves when the server has confirmed it. Fails for an outage: then it is wanted all the same, and made with the

@@ -5,6 +5,7 @@ use super::command::{Call, Pipeline};
 use super::deadline::Deadline;
 use super::reply;
 use crate::backend::Clear;
+use crate::backend::line::{Turn, begun};
 use crate::backend::pending::PendingClears;
 use crate::error::{Code, Error, Result};
 use crate::key::{STAR, bucket};
@@ -67,12 +68,18 @@ struct Chunk<'a> {
 }
 
 impl Core {
-    /// Whatever is owed is cleared; at once if nothing is.
-    pub async fn settled(&self, deadline: Deadline) -> Result<()> {
-        if !self.owed.any() {
-            return Ok(());
+    /// Whatever is owed is cleared; at once if nothing is, and nobody waits for that. The turn is to be kept until the
+    /// first command is sent.
+    pub async fn settled(&self, deadline: Deadline) -> Result<Option<Turn<'_>>> {
+        if !self.owed.any() && self.line.is_empty() {
+            return Ok(None);
         }
-        deadline.bound(self.replay()).await
+        let settling = async {
+            let turn = self.line.turn().await;
+            self.replay().await?;
+            Ok(Some(turn))
+        };
+        deadline.bound(settling).await
     }
 
     async fn replay(&self) -> Result<()> {
@@ -99,7 +106,10 @@ impl Core {
     }
 
     pub async fn clear(&self, clear: Clear) -> Result<()> {
-        let outcome = self.deadline().bound(self.clear_now(&clear)).await;
+        let (keys, tags) = (&clear.keys, &clear.tags);
+        self.asked.clears(keys.iter().map(String::as_str), tags.iter().map(String::as_str));
+        let work = async { begun(self.line.behind().await, self.clear_now(&clear)).await };
+        let outcome = self.deadline().bound(work).await;
         let Err(error) = outcome else { return Ok(()) };
         // The latter two are a connection's: rights or a database taken away may be given back, and entries are there.
         if !error.code.is_outage() && !matches!(error.code, Code::Config | Code::Unsupported) {

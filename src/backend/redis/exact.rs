@@ -16,6 +16,7 @@ impl Core {
         let Seen::Wire(bytes, _) = seen else {
             return Err(Error::new(Code::Internal, "An entry of process memory was given to Redis."));
         };
+        self.asked.clears(std::iter::once(key), std::iter::empty());
         let entry = times.map_or(Ok(Vec::new()), |times| retime(bytes, times).map(|(entry, _)| entry))?;
         let head = &bytes[..bytes.len().min(FIXED)];
         let call = |how| {
@@ -49,13 +50,15 @@ impl Core {
     pub async fn lock(&self, key: &str, owner: &str, ms: Option<u64>) -> Result<bool> {
         let deadline = self.deadline();
         // Like the read and the set beside it, so that they keep their order.
-        self.settled(deadline).await?;
+        let turn = self.settled(deadline).await?;
         let mut pipeline = Pipeline::default();
         pipeline.call(&self.server.scripts.lock, Call::Text, 1, 2);
         pipeline.arg(self.space.lock(key).as_bytes());
         pipeline.arg(owner.as_bytes());
         pipeline.arg(ms.map(|ms| ms.to_string()).unwrap_or_default().as_bytes());
-        let reply = reply::only(deadline.bound(self.send(pipeline)).await?);
+        let reply = self.send(pipeline);
+        drop(turn);
+        let reply = reply::only(deadline.bound(reply).await?);
         Ok(reply::integer(&reply)? == 1)
     }
 }

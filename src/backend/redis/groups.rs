@@ -1,6 +1,5 @@
 //! Which entries one call of the script stores.
 
-use super::command::Call;
 use super::writes::Slot;
 use crate::backend::{Body, Write};
 use crate::tags::Epoch;
@@ -23,7 +22,6 @@ pub(super) struct Group<'a> {
     /// Epochs and lives, each pair once.
     pub heads: Vec<(Epoch, Ttl)>,
     pub tags: Vec<Tag<'a>>,
-    pub how: Call,
     pub bytes: usize,
 }
 
@@ -46,7 +44,7 @@ pub(super) struct Tag<'a> {
 impl<'a> Group<'a> {
     fn new() -> Self {
         let (entries, heads, tags) = (Vec::new(), Vec::new(), Vec::new());
-        Group { entries, heads, tags, how: Call::Sha, bytes: OVERHEAD }
+        Group { entries, heads, tags, bytes: OVERHEAD }
     }
 
     fn takes(&self, tags: usize, bytes: usize) -> bool {
@@ -82,9 +80,6 @@ impl<'a> Group<'a> {
                 tag.longest = head;
             }
             tag.entries.push(self.entries.len() as u8);
-        }
-        if slot.how == Call::Text {
-            self.how = Call::Text;
         }
         self.bytes += bytes;
     }
@@ -134,7 +129,7 @@ mod tests {
             guard: None,
             body: Body::Wire(vec![0; bytes]),
         };
-        Slot { write, epoch: Epoch::NONE, how: Call::Sha, outcome: None }
+        Slot { write, epoch: Epoch::NONE, outcome: None }
     }
 
     fn names(range: std::ops::Range<usize>) -> Vec<String> {
@@ -163,7 +158,6 @@ mod tests {
         let mut slots =
             [slot("a", &names(0..3), 100), slot("done", &names(9..12), 1), slot("b", &names(2..4), 200)];
         slots[1].outcome = Some(Ok(Written::Stale));
-        slots[2].how = Call::Text;
         let groups = group(&slots);
         let [only] = groups.as_slice() else { panic!("one call") };
         assert_eq!(only.heads, [(Epoch::NONE, Ttl::Ms(100)), (Epoch::NONE, Ttl::Ms(200))]);
@@ -175,6 +169,5 @@ mod tests {
         );
         let entries: Vec<_> = only.entries.iter().map(|entry| (entry.at, entry.head)).collect();
         assert_eq!(entries, [(0, 1), (2, 2)]);
-        assert_eq!(only.how, Call::Text);
     }
 }

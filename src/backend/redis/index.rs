@@ -99,8 +99,10 @@ impl Core {
     /// What a scan lists, and where it goes on; `None` where a foreign type is in the index's place.
     async fn scanned(&self, scan: Pipeline) -> Result<Option<(Vec<Value>, Option<u64>)>> {
         let deadline = self.deadline();
-        self.settled(deadline).await?;
-        let reply = reply::only(deadline.bound(self.send(scan)).await?);
+        let turn = self.settled(deadline).await?;
+        let reply = self.send(scan);
+        drop(turn);
+        let reply = reply::only(deadline.bound(reply).await?);
         if matches!(&reply, Value::ServerError(error) if error.code() == "WRONGTYPE") {
             return Ok(None);
         }

@@ -27,6 +27,8 @@ mod strings;
 mod upkeep;
 mod writes;
 
+use super::asked::Asked;
+use super::line::{Line, Turn};
 use super::{Backend, Clear, Dead, Found, Page, ReadReply, Seen, Write, Written};
 use crate::clock::UnixMs;
 use crate::config::RedisConfig;
@@ -62,6 +64,9 @@ struct Core {
     space: Keyspace,
     names: Names,
     owed: clears::Owed,
+    /// Of those who wait for what is owed.
+    line: Line,
+    asked: Asked,
     crowds: index::Crowds,
     notes: notes::Notes,
     /// Tells upkeep that a connection is there, or that clears are owed.
@@ -127,6 +132,8 @@ impl RedisBackend {
             names: Names::of(&space),
             space,
             owed: clears::Owed::default(),
+            line: Line::default(),
+            asked: Asked::default(),
             crowds: index::Crowds::default(),
             notes: notes::Notes::new(),
             wake: wake.clone(),
@@ -162,8 +169,16 @@ impl Core {
     }
 
     /// For a pipeline of one MGET of so many keys.
-    async fn strings(&self, mget: Pipeline, keys: usize, deadline: Deadline) -> Result<Vec<Option<Bytes>>> {
-        let mut replies = deadline.bound(self.link.send(mget.bytes, mget.replies)).await?;
+    async fn strings(
+        &self,
+        mget: Pipeline,
+        keys: usize,
+        turn: Option<Turn<'_>>,
+        deadline: Deadline,
+    ) -> Result<Vec<Option<Bytes>>> {
+        let replies = self.link.send(mget.bytes, mget.replies);
+        drop(turn);
+        let mut replies = deadline.bound(replies).await?;
         let strings = match replies.pop() {
             Some(Reply::Strings(strings)) => strings,
             Some(Reply::Other(value)) => reply::array(value)?.into_iter().map(reply::string).collect(),
@@ -180,7 +195,7 @@ impl Core {
 
     async fn read(&self, keys: &[String]) -> Result<ReadReply> {
         let deadline = self.deadline();
-        self.settled(deadline).await?;
+        let turn = self.settled(deadline).await?;
         let asked = self.hearing();
         let mut pipeline = Pipeline::default();
         pipeline.begin(2 + keys.len());
@@ -189,7 +204,7 @@ impl Core {
         for key in keys {
             pipeline.arg(self.space.entry(key).as_bytes());
         }
-        let strings = self.strings(pipeline, keys.len() + 1, deadline).await?;
+        let strings = self.strings(pipeline, keys.len() + 1, turn, deadline).await?;
         asked.answered();
         let mut strings = strings.into_iter();
         let (epoch, star) = match strings.next().flatten() {
@@ -205,7 +220,7 @@ impl Core {
 
     async fn records(&self, tags: &[&str]) -> Result<Vec<Option<Record>>> {
         let deadline = self.deadline();
-        self.settled(deadline).await?;
+        let turn = self.settled(deadline).await?;
         let near = &self.server.near;
         let mut looked = near.look(tags);
         if looked.missing.is_empty() {
@@ -217,7 +232,7 @@ impl Core {
         for (at, _) in &looked.missing {
             pipeline.arg(self.space.record(tags[*at]).as_bytes());
         }
-        let strings = self.strings(pipeline, looked.missing.len(), deadline).await?;
+        let strings = self.strings(pipeline, looked.missing.len(), turn, deadline).await?;
         let found: Vec<_> = strings.iter().map(|raw| Record::parse(raw.as_ref()?)).collect();
         near.keep(tags, &looked.missing, &found);
         for ((at, _), record) in looked.missing.iter().zip(found) {

@@ -34,7 +34,7 @@ impl Scripts {
     pub fn new() -> Self {
         Scripts {
             begin: script!("epoch", "fences", "begin"),
-            set: script!("epoch", "fences", "set"),
+            set: script!("epoch", "fences", "restamp", "set"),
             clear: script!("at_maxmemory", "epoch", "fences", "clear"),
             bury: script!("bury"),
             swap: script!("at_maxmemory", "epoch", "fences", "swap"),

@@ -2,18 +2,18 @@
 
 use super::Core;
 use super::command::{Call, Pipeline, decimal};
+use super::deadline::Deadline;
 use super::groups::{Group, Tag, group};
 use super::reply;
+use crate::backend::asked::{Overtaken, UnderWay};
+use crate::backend::line::Turn;
 use crate::backend::{Body, Write, Written};
 use crate::codec::envelope::{FIXED, restamp};
 use crate::error::{Code, Error, Result};
 use crate::key::bucket;
 use crate::tags::Epoch;
+use futures_util::FutureExt;
 use redis::Value;
-
-/// An unguarded set that a clear of its own tags overtakes is stamped anew and sent again, this often at most: it
-/// takes a clear within each round trip to get so far.
-const ROUNDS: usize = 5;
 
 /// Flags of an entry in the script's arguments.
 const AUTO: u8 = 1;
@@ -22,15 +22,12 @@ const GUARDED: u8 = 2;
 pub(super) struct Slot {
     pub write: Write,
     pub epoch: Epoch,
-    pub how: Call,
     pub outcome: Option<Result<Written>>,
 }
 
 enum Answer {
     Stored,
     Stale,
-    /// Too old, but its caller did not say how old it is.
-    Older(Epoch),
     /// The server does not know the script.
     Forgotten,
 }
@@ -38,51 +35,82 @@ enum Answer {
 impl Core {
     pub async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written>> {
         let deadline = self.deadline();
-        if let Err(error) = self.settled(deadline).await {
-            return writes.iter().map(|_| Err(error.clone())).collect();
-        }
+        let under_way = self.asked.sets(writes.iter().map(|write| write.key.as_str()));
+        let turn = match self.settled(deadline).await {
+            Ok(turn) => turn,
+            Err(error) => return writes.iter().map(|_| Err(error.clone())).collect(),
+        };
         let seen = self.server.seen();
         let mut slots: Vec<Slot> = writes
             .into_iter()
             .map(|write| {
                 let epoch = write.guard.map_or(seen, |guard| guard.epoch);
-                Slot { write, epoch, how: Call::Sha, outcome: None }
+                let mut slot = Slot { write, epoch, outcome: None };
+                slot.outcome = slot.prepare().err().map(Err);
+                slot
             })
             .collect();
-        for _ in 0..ROUNDS {
-            for slot in slots.iter_mut().filter(|slot| slot.outcome.is_none()) {
-                if let Err(error) = slot.prepare() {
-                    slot.outcome = Some(Err(error));
-                }
-            }
-            let groups = group(&slots);
-            if groups.is_empty() {
-                break;
-            }
-            let now = self.notes.now();
-            let mut pipeline = Pipeline::default();
-            pipeline.bytes.reserve(groups.iter().map(|group| group.bytes).sum());
-            for group in &groups {
-                self.put_group(&mut pipeline, group, now);
-            }
-            let answers = match deadline.bound(self.send(pipeline)).await {
-                Ok(replies) => self.answers(&groups, replies, now),
-                Err(error) => groups
-                    .iter()
-                    .flat_map(|group| &group.entries)
-                    .map(|entry| (entry.at, Err(error.clone())))
-                    .collect(),
-            };
-            take_answers(&mut slots, answers);
+        self.send_sets(&mut slots, Call::Sha, &[], turn, deadline).await;
+        if slots.iter().any(|slot| slot.outcome.is_none()) {
+            let cleared = give_way(&mut slots, &under_way);
+            self.send_sets(&mut slots, Call::Text, &cleared, None, deadline).boxed().await;
         }
-        slots.into_iter().map(|slot| slot.outcome.unwrap_or(Ok(Written::Stale))).collect()
+        let forgotten = || Err(Error::new(Code::Server, "Redis forgot a script it was given."));
+        slots.into_iter().map(|slot| slot.outcome.unwrap_or_else(forgotten)).collect()
     }
 
-    fn put_group(&self, pipeline: &mut Pipeline, group: &Group<'_>, now: u64) {
-        let Group { entries, heads, tags, how, .. } = group;
+    /// Those that have no outcome yet; of the ones that are `cleared` nothing is left.
+    async fn send_sets(
+        &self,
+        slots: &mut [Slot],
+        how: Call,
+        cleared: &[usize],
+        turn: Option<Turn<'_>>,
+        deadline: Deadline,
+    ) {
+        let groups = group(slots);
+        if groups.is_empty() && cleared.is_empty() {
+            return;
+        }
+        let now = self.notes.now();
+        let mut pipeline = Pipeline::default();
+        pipeline.bytes.reserve(groups.iter().map(|group| group.bytes).sum());
+        for group in &groups {
+            self.put_group(&mut pipeline, group, how, now);
+        }
+        for at in cleared {
+            pipeline.push(&[b"UNLINK", self.space.entry(&slots[*at].write.key).as_bytes()]);
+        }
+        let replies = self.send(pipeline);
+        drop(turn);
+        let answers = match deadline.bound(replies).await {
+            Ok(mut replies) => {
+                let removed = replies.split_off(groups.len().min(replies.len()));
+                let removed = removed.iter().map(|reply| reply::integer(reply).map(|_| Answer::Stored));
+                let mut answers = self.answers(&groups, replies, now);
+                answers.extend(cleared.iter().copied().zip(removed));
+                answers
+            }
+            Err(error) => {
+                let sent = groups.iter().flat_map(|group| &group.entries).map(|entry| entry.at);
+                sent.chain(cleared.iter().copied()).map(|at| (at, Err(error.clone()))).collect()
+            }
+        };
+        for (at, answer) in answers {
+            slots[at].outcome = match answer {
+                Ok(Answer::Stored) => Some(Ok(Written::Stored(None))),
+                Ok(Answer::Stale) => Some(Ok(Written::Stale)),
+                Ok(Answer::Forgotten) => None,
+                Err(error) => Some(Err(error)),
+            };
+        }
+    }
+
+    fn put_group(&self, pipeline: &mut Pipeline, group: &Group<'_>, how: Call, now: u64) {
+        let Group { entries, heads, tags, .. } = group;
         let names = &self.names;
         let keys = 2 + 2 * tags.len() + entries.len();
-        pipeline.call(&self.server.scripts.set, *how, keys, 7 + 2 * heads.len() + entries.len());
+        pipeline.call(&self.server.scripts.set, how, keys, 7 + 2 * heads.len() + entries.len());
         pipeline.arg(names.epoch.as_bytes());
         for tag in tags {
             pipeline.arg_of(&[names.record.as_bytes(), tag.name.as_bytes()]);
@@ -125,8 +153,7 @@ impl Core {
         }
         pipeline.arg(&bytes);
         for entry in entries {
-            // With no epoch it can only be refused: the call then serves to begin one, and to make the records.
-            pipeline.arg(if entry.slot.epoch == Epoch::NONE { b"" } else { entry.body });
+            pipeline.arg(entry.body);
         }
     }
 
@@ -175,7 +202,6 @@ impl Core {
         let answers = answers.iter().map(|field| {
             Ok(match reply::integer(field)? {
                 1 => Answer::Stored,
-                2 => Answer::Older(epoch),
                 _ => Answer::Stale,
             })
         });
@@ -184,7 +210,7 @@ impl Core {
 }
 
 impl Slot {
-    /// Gives an entry that no miss guards the epoch that it goes by in this round.
+    /// Gives an entry that no miss guards the epoch that it goes by. Should that be too old, the script gives it another.
     fn prepare(&mut self) -> Result<()> {
         let Body::Wire(body) = &mut self.write.body else {
             return Err(Error::new(Code::Internal, "A value of process memory was given to Redis."));
@@ -201,36 +227,37 @@ impl Slot {
     fn flags(&self) -> u8 {
         let Write { auto, times, guard, .. } = &self.write;
         // An entry with times that an automatic invalidation overtook is stored as a stale one. Not where nothing
-        // guards it: it is stamped anew instead, and fresh.
+        // guards it: the script stamps it anew instead, and it is fresh.
         let softly = times.is_some() && guard.is_some();
         let auto = if *auto && !softly { AUTO } else { 0 };
         auto | if guard.is_some() { GUARDED } else { 0 }
     }
 }
 
-fn take_answers(slots: &mut [Slot], answers: Vec<(usize, Result<Answer>)>) {
-    for (at, answer) in answers {
-        let slot = &mut slots[at];
-        match answer {
-            Ok(Answer::Stored) => slot.outcome = Some(Ok(Written::Stored(None))),
-            Ok(Answer::Stale) => slot.outcome = Some(Ok(Written::Stale)),
-            Ok(Answer::Older(epoch)) => slot.epoch = epoch,
-            Ok(Answer::Forgotten) if slot.how == Call::Sha => slot.how = Call::Text,
-            Ok(Answer::Forgotten) => {
-                slot.outcome = Some(Err(Error::new(Code::Server, "Redis forgot a script it was given.")))
-            }
-            Err(error) => slot.outcome = Some(Err(error)),
-        }
-    }
-    // What is sent again must not end on top of a later set of its key.
+/// What is sent again must not end on top of what was asked for after it. Answers those that a clear has overtaken.
+fn give_way(slots: &mut [Slot], under_way: &UnderWay<'_>) -> Vec<usize> {
+    let mut cleared = Vec::new();
     for at in 0..slots.len() {
-        if slots[at].outcome.is_none() {
-            let (before, after) = slots.split_at_mut(at + 1);
-            let slot = &mut before[at];
-            let stored = |other: &Slot| matches!(other.outcome, Some(Ok(Written::Stored(_))));
-            if after.iter().any(|other| other.write.key == slot.write.key && stored(other)) {
-                slot.outcome = Some(Ok(Written::Stored(None)));
-            }
+        let (before, after) = slots.split_at_mut(at + 1);
+        let Slot { write, outcome, .. } = &mut before[at];
+        if outcome.is_some() {
+            continue;
         }
+        let stored = |other: &Slot| matches!(other.outcome, Some(Ok(Written::Stored(_))));
+        if after.iter().any(|other| other.write.key == write.key && stored(other)) {
+            *outcome = Some(Ok(Written::Stored(None)));
+            continue;
+        }
+        *outcome = match under_way.overtaken(&write.key, &write.tags) {
+            Overtaken::No => None,
+            Overtaken::Replaced => Some(Ok(Written::Stored(None))),
+            // Unless its removal fails.
+            Overtaken::Cleared => {
+                cleared.push(at);
+                Some(Ok(Written::Stored(None)))
+            }
+            Overtaken::Perhaps => Some(Ok(Written::Stale)),
+        };
     }
+    cleared
 }

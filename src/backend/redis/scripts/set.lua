@@ -1,4 +1,5 @@
--- Stores entries in their order, each unless a clear since its epoch forbids it.
+-- Stores entries in their order, each unless a clear since its epoch forbids it. An entry that no miss guards is then given
+-- the present epoch instead: to send it again would let what was asked after it come before it.
 -- KEYS: epoch, the record of each tag, the index of each tag, then the entries, then fences.
 -- ARGV: generation to begin if there is none; number of entries; number of heads; where in an entry's store key the
 --       user's key begins;
@@ -7,15 +8,16 @@
 --       entries have it; which;
 --       of each head, what entries share: their epoch as `<generation> <n>`; their life in milliseconds ('' = for ever);
 --       the buckets of the entries' keys, three characters each; then each entry's bytes.
--- Answers, of each entry, 1 = stored, 0 = too old, 2 = too old, but no miss guards it, or an error; the epoch if one was
--- too old, else ''; and of each tag that was looked after: which, how long its record and its index live (-1 = for ever,
--- 0 = not looked at), the index's size.
+-- Answers, of each entry, 1 = stored, 0 = too old, or an error; the epoch if one was too old, else ''; and of each tag that
+-- was looked after: which, how long its record and its index live (-1 = for ever, 0 = not looked at), the index's size.
 local EVER = math.huge
 -- Each set takes more expired members out than it brings in, so an index in use shrinks to what lives.
 local SHED = 20
 -- Where a member stands in an index is rounded up to this part of its life: one that is entered again soon stays in its
 -- place, which costs a third of moving it.
 local GRAINS = 64
+-- The flag of an entry that a miss guards.
+local GUARDED = 2
 
 local KEYS, ARGV = KEYS, ARGV
 local byte, sub = string.byte, string.sub
@@ -85,18 +87,23 @@ for i = 1, tags do
   at = last + 1
 end
 
-local reply, too_old, all_stored = {}, false, true
+local reply, too_old, all_stored, restamp = {}, false, true
 for e = 1, count do
   local h = marks[2 * e]
-  if late and owns[h] < bounds[e] then
-    reply[e] = marks[2 * e - 1] >= 2 and 0 or 2
-    too_old, all_stored = true, false
+  local is_too_old = late and owns[h] < bounds[e]
+  too_old = too_old or is_too_old
+  if is_too_old and (marks[2 * e - 1] >= GUARDED or n < bounds[e]) then
+    reply[e], all_stored = 0, false
   else
-    local stored
+    local body, stored = ARGV[bodies + e]
+    if is_too_old then
+      restamp = restamp or restamper()
+      body = restamp(body)
+    end
     if lives[h] ~= EVER then
-      stored = try('SET', KEYS[entries + e], ARGV[bodies + e], 'PX', ARGV[6 + 2 * h])
+      stored = try('SET', KEYS[entries + e], body, 'PX', ARGV[6 + 2 * h])
     else
-      stored = try('SET', KEYS[entries + e], ARGV[bodies + e])
+      stored = try('SET', KEYS[entries + e], body)
     end
     if stored.err then
       reply[e], all_stored = stored, false
