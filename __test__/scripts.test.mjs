@@ -8,8 +8,27 @@ import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { readOptions } from '../examples/demo/options.mjs';
 import { cargoReader, closingLine, nodeTestReader, sum, vitestCounts, withExit } from '../scripts/counts.mjs';
+import { agrees } from '../scripts/install.mjs';
 import { run, stopAll } from '../scripts/run.mjs';
 import { alive } from './support/processes.js';
+
+describe('whether packages are installed', () => {
+  const a = { version: '1.0.0', integrity: 'sha512-a' };
+  const elsewhere = { ...a, optional: true, os: ['plan9'], cpu: ['mips'] };
+  const here = { ...a, optional: true, os: [process.platform], cpu: [process.arch] };
+  const locked = { '': { name: 'root' }, 'node_modules/a': a, 'node_modules/elsewhere': elsewhere };
+
+  test.each([
+    ['all are', { 'node_modules/a': a }, true],
+    ['one is missing', {}, false],
+    ['one is of another version', { 'node_modules/a': { ...a, version: '1.0.1' } }, false],
+    ['one is of other bytes', { 'node_modules/a': { ...a, integrity: 'sha512-b' } }, false],
+    ['one is too many', { 'node_modules/a': a, 'node_modules/b': a }, false],
+  ])('%s', (_, there, expected) => expect(agrees(locked, there)).toBe(expected));
+
+  test('one for this platform is missing', () =>
+    expect(agrees({ ...locked, 'node_modules/here': here }, { 'node_modules/a': a })).toBe(false));
+});
 
 describe('counts', () => {
   test('of cargo: all binaries, failures and ignored ones', () => {

@@ -1,24 +1,50 @@
 // `npm ci`, when it has something to do.
 
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fingerprint } from './fingerprint.mjs';
 import { root } from './root.mjs';
 import { npm } from './run.mjs';
 
 /**
- * Installs a package's dependencies unless node_modules was made from this very lock file.
+ * Installs a package's dependencies unless node_modules holds just what its lock file names.
  *
  * @param {string} folder relative to the root, '.' for itself
  * @returns {Promise<boolean>} false if npm failed
  */
 export async function install(folder = '.') {
-  const stamp = join(root, folder, 'node_modules', '.cachalot-lock');
-  // A lock file does not change with the version of Node, but which optional binaries it stands for may.
-  const wanted = `${fingerprint([`${folder}/package-lock.json`])} ${process.platform} ${process.arch}\n`;
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return true;
+  if (isInstalled(folder)) return true;
   console.log(`Installing${folder === '.' ? '' : ` ${folder}`}: npm ci`);
   const { code } = await npm(['ci', '--no-audit', '--no-fund'], { cwd: join(root, folder) });
-  if (code === 0) writeFileSync(stamp, wanted);
   return code === 0;
+}
+
+/** By the list of what is there that npm keeps in node_modules. */
+function isInstalled(folder) {
+  const [locked, there] = ['package-lock.json', 'node_modules/.package-lock.json'].map((file) => {
+    try {
+      return JSON.parse(readFileSync(join(root, folder, file), 'utf8')).packages;
+    } catch {
+      return undefined;
+    }
+  });
+  return locked !== undefined && there !== undefined && agrees(locked, there);
+}
+
+/** Whether what is there is what a lock file names, both as its `packages`. */
+export function agrees(locked, there) {
+  const isThere = ([path, { version, integrity, ...needs }]) =>
+    path in there
+      ? there[path].version === version && there[path].integrity === integrity
+      : needs.optional === true && !isForHere(needs);
+  return (
+    Object.keys(there).every((path) => path in locked) &&
+    Object.entries(locked).every((one) => one[0] === '' || isThere(one))
+  );
+}
+
+/** Whether an optional package is surely one for this platform: which C library it is for is not looked at. */
+function isForHere({ os, cpu, libc }) {
+  return (
+    libc === undefined && os?.includes(process.platform) === true && cpu?.includes(process.arch) === true
+  );
 }
