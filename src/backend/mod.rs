@@ -1,8 +1,9 @@
 //! What a store must do, in batches. The engine composes this with keys, codecs and the rules of tags; a backend knows
 //! its server's commands and how to make each step atomic there, and nothing of TypeScript or napi.
 //!
-//! Every method's first poll sends its first command before it awaits anything, so that batches reach the server in the
-//! order in which they were asked for. Every method settles within the backend's `commandTimeout`.
+//! Every method's first poll sends its first command before it awaits anything, or joins the line of those who wait until
+//! they can (`line`), so that batches reach the server in the order in which they were asked for. Every method settles
+//! within the backend's `commandTimeout`.
 
 pub mod asked;
 pub mod line;
