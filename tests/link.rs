@@ -236,7 +236,7 @@ fn a_request_for_an_idle_link_is_on_the_wire_before_the_runtime_runs() {
     for id in ["a", "b"] {
         // Sent by its first poll, as the parts of a batch are.
         let mut work = Box::pin(async { client.link.send(format!("echo {id} 0\n").into_bytes(), 1).await });
-        let (polled, began) = begin(work.as_mut(), &mut Context::from_waker(Waker::noop()));
+        let (polled, began) = begin(work.as_mut(), &mut Context::from_waker(Waker::noop()), false);
         assert!(polled.is_pending());
         // The first one has to wake the task, so that it sets its watchdog; neither waits for it.
         assert_eq!(began, Began::Sent);

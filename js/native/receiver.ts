@@ -78,6 +78,12 @@ export class Receiver {
   }
 }
 
+/** Node.js itself, and not a runtime that only looks like it, or drives the event loop in its own way. */
+function isNode(): boolean {
+  const { bun, deno, electron } = process.versions;
+  return process.release.name === 'node' && (bun ?? deno ?? electron) === undefined;
+}
+
 const SHARED = Symbol.for('cachalot.receiver');
 
 /**
@@ -88,7 +94,7 @@ export function receiver(): Receiver {
   const addon = native as typeof native & { [SHARED]?: Receiver };
   if (addon[SHARED] === undefined) {
     const created = new Receiver();
-    native.listen((flat) => created.deliver(flat));
+    native.listen((flat) => created.deliver(flat), isNode());
     Object.defineProperty(addon, SHARED, { value: created });
     return created;
   }

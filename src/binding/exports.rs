@@ -3,6 +3,7 @@
 
 use super::environment::Environment;
 use super::flight::{Flight, unanswered};
+use super::polls::Polls;
 use super::store::Store;
 use super::values::Raw;
 use super::{batch, completions, runtime, values};
@@ -75,9 +76,12 @@ pub fn open(env: Env, config: String) -> Result<u32> {
 /// ticket `[value or null, ticket, stale]` and, where it has times, `created, freshUntil, cost`, or of keys
 /// `[next cursor or null, key…]`; object `{code, message, queued}` = error. `firstId` 0: each result is an event, the
 /// JSON of src/events.rs with the store's `handle`.
-#[napi(ts_args_type = "deliver: (flat: unknown[]) => void")]
-pub fn listen(env: Env, deliver: Raw) -> Result<()> {
-    guard(|| completions::listen(env.raw(), deliver.0))
+///
+/// `polls`: this is Node.js itself, whose event loop may be used to wait for replies (none by default: others offer
+/// its functions, and then abort).
+#[napi(ts_args_type = "deliver: (flat: unknown[]) => void, polls?: boolean")]
+pub fn listen(env: Env, deliver: Raw, polls: Option<bool>) -> Result<()> {
+    guard(|| completions::listen(env.raw(), deliver.0, polls.unwrap_or(false)))
 }
 
 /// One turn's operations. Stores in process memory answer at once, with the results in order; others return null and
@@ -139,7 +143,9 @@ pub fn submit(
         let runtime = runtime::handle()?;
         environment.took_off(raw, ops.len())?;
         let flight = Flight::new(environment.receiver()?.queue.clone(), first_id, ops.len());
-        store.start(ops, now, flight, &runtime);
+        let reads = environment.polls().is_some_and(Polls::is_on);
+        let taken = store.start(ops, now, flight, &runtime, reads);
+        environment.wait(taken);
         Ok(None)
     })
 }

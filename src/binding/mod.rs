@@ -1,7 +1,9 @@
 //! The only place that imports napi. Holds no rule of caching.
 //!
 //! - `batch`: one turn's operations, from words and text to `Op`s. No napi.
-//! - `begin`: starts a small batch on the thread that brings it. No napi.
+//! - `begin`: starts a small batch on the thread that brings it, and goes on with it there if it reads the reply. No napi.
+//! - `polls`: connections whose replies this thread reads; `uv`: the event loop that it waits in, and all that is unsafe
+//!   about that.
 //! - `queue`: what waits for the JavaScript thread, and when that is woken. No napi.
 //! - `flight`: a batch on its way; every operation of it is answered once, whatever happens. No napi.
 //! - `runtime`: the one thread on which network stores live.
@@ -22,10 +24,17 @@ mod environment;
 #[cfg(not(test))]
 mod exports;
 mod flight;
+#[cfg(not(test))]
+mod polls;
 mod queue;
 #[cfg(not(test))]
 mod runtime;
 #[cfg(not(test))]
 mod store;
+#[cfg(all(not(test), target_os = "linux"))]
+mod uv;
+#[cfg(all(not(test), not(target_os = "linux")))]
+#[path = "no_uv.rs"]
+mod uv;
 #[cfg(not(test))]
 mod values;

@@ -1,6 +1,6 @@
 //! An open store and the batches under way on it.
 
-use super::begin::begin_here;
+use super::begin::{TakenOn, begin_here};
 use super::flight::Flight;
 use crate::engine::{AnyEngine, OVERHEAD, Op, Outcome};
 use parking_lot::Mutex;
@@ -71,7 +71,16 @@ impl Store {
     /// Batches are started in the order in which they were submitted: the runtime has one worker, and whichever of their
     /// tasks it takes up first (now and then one that came later) runs the batch that has waited longest.
     /// What there is no room for is answered here: a caller can ask faster than the runtime can even look.
-    pub fn start(self: Arc<Self>, ops: Vec<Op>, now: u64, flight: Flight, runtime: &Handle) {
+    /// `reads`: the calling thread can wait for replies; it must, for what is returned.
+    pub fn start(
+        self: Arc<Self>,
+        ops: Vec<Op>,
+        now: u64,
+        flight: Flight,
+        runtime: &Handle,
+        reads: bool,
+    ) -> TakenOn {
+        let mut taken = TakenOn::new();
         let asked: usize = ops.iter().map(Op::weight).sum();
         let crowded = self.weight.load(Acquire) + asked > MAX_WEIGHT && self.running.load(Acquire) > 0;
         let (ops, places) = if crowded { self.turn_away(ops, &flight) } else { (ops, None) };
@@ -82,8 +91,10 @@ impl Store {
         let batch = Batch { ops, now, flight, places };
         let running = Running { store: self.clone(), weight };
         if is_small && self.unsent.load(Acquire) == 0 && self.engine.is_idle() {
-            begin_here(async move { batch.run(&running.store.engine).await }, runtime);
-            return;
+            // What L1 holds is judged by changes that are told meanwhile: no busy thread may be in their way.
+            let reads = reads && self.engine.slots().is_none();
+            begin_here(async move { batch.run(&running.store.engine).await }, runtime, reads, &mut taken);
+            return taken;
         }
         self.unsent.fetch_add(1, AcqRel);
         self.line.lock().push_back(batch);
@@ -101,6 +112,7 @@ impl Store {
                 .await;
             }
         });
+        taken
     }
 
     /// What must be done for want of room all the same, and where it stands in the batch.

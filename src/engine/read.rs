@@ -5,11 +5,11 @@ use super::{Engine, L1, Outcome, Reading, TICKET_PATIENCE, ticket};
 use crate::backend::{Backend, Found, Guard, Kept, Lease, ReadReply, Seen};
 use crate::clock::UnixMs;
 use crate::codec::compression::decompress;
-use crate::codec::envelope::{self, Header};
+use crate::codec::envelope::{self, Codec, Header};
 use crate::codec::text::Value;
 use crate::error::{Code, Error, Result};
 use crate::l1::{Slots, Stamp, UNHEARD_MS};
-use crate::net::clock::timeout_at;
+use crate::net::clock::{leave_caller, timeout_at};
 use crate::tags::{self, Epoch, Validity};
 use crate::ttl::Times;
 use bytes::Bytes;
@@ -154,7 +154,11 @@ impl<B: Backend> Engine<B> {
             Err(error) => (Epoch::NONE, keys.iter().map(|_| Judged::Failed(error.clone())).collect()),
             Ok(reply) => {
                 let epoch = reply.epoch;
-                (epoch, self.judge(keys, reply, now, stamps).await)
+                let judged = self.judge(keys, reply, now, stamps).await;
+                if judged.iter().any(Judged::is_compressed) {
+                    leave_caller().await;
+                }
+                (epoch, judged)
             }
         }
     }
@@ -303,6 +307,14 @@ impl Opened {
             }
             Opened::Judged(_) => {}
         }
+    }
+}
+
+impl Judged {
+    /// What is small on the wire may be large.
+    fn is_compressed(&self) -> bool {
+        let Judged::Live(live) = self else { return false };
+        matches!(&live.kept, Kept::Packed { codec, .. } if *codec != Codec::None)
     }
 }
 

@@ -1,34 +1,28 @@
 //! A connection while it serves requests: reads and writes in one place, so that neither direction can wait for the
 //! other, and one wake of the task takes all that is ready.
 
-use super::greeting::{Greeting, MAX_REPLY, endless};
+use super::greeting::Greeting;
 use super::lane::Lane;
 use super::link::Protocol;
 use super::outgoing::Outgoing;
+use super::reading::{READ, READ_LARGEST, Reading};
 use super::request::{Asked, Inbox, Message, Pending, Request, Shared, gone};
+use super::wire::Wire;
 use crate::error::{Error, Result};
-use bytes::BytesMut;
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-/// Room offered to a read: some hundred small replies.
-const READ: usize = 16 * 1024;
-
-/// While a reply is larger than the buffer the room grows with it up to here, so that a value of 64 MiB takes dozens of
-/// reads and not thousands.
-const READ_LARGEST: usize = 1024 * 1024;
-
-/// A read buffer grown past this by a large reply is let go after it.
-const KEPT: usize = 256 * 1024;
-
 /// Requests taken from the queue in one go; the loop comes back for more.
 const TAKEN: usize = 256;
+
+/// Time for the runtime to tell what came while it did not watch: a turn of it takes microseconds.
+const TURN: Duration = Duration::from_millis(5);
 
 /// Why a connection served no longer.
 #[derive(Debug)]
@@ -41,7 +35,8 @@ pub(super) enum Ending {
 }
 
 pub(super) struct Connection<P: Protocol> {
-    greeted: Greeting<P>,
+    wire: Wire,
+    reading: Arc<Reading<P>>,
     shared: Arc<Shared>,
     lane: Arc<Lane<P::Reply>>,
     outgoing: Outgoing,
@@ -49,9 +44,9 @@ pub(super) struct Connection<P: Protocol> {
     /// Set for some earlier front of what is in flight; moved on when it fires, so that requests cost no timer of their own.
     watchdog: Pin<Box<Sleep>>,
     is_watching: bool,
+    /// The runtime watches the stream again and has had no turn yet: it has not told what came meanwhile.
+    is_news: bool,
     incarnation: u64,
-    /// Whether it ever answered a request: only then its loss is a first one.
-    pub(super) has_answered: bool,
 }
 
 impl<P: Protocol> Connection<P> {
@@ -61,42 +56,55 @@ impl<P: Protocol> Connection<P> {
         shared: Arc<Shared>,
         lane: Arc<Lane<P::Reply>>,
     ) -> Self {
+        let Greeting { stream, protocol, input, .. } = greeted;
+        let reading = Arc::new(Reading::new(protocol, input, incarnation, shared.clone(), lane.clone()));
         Connection {
-            greeted,
+            wire: Wire::Watched(stream),
+            reading,
             shared,
             lane,
             outgoing: Outgoing::default(),
             taken: Vec::with_capacity(TAKEN),
             watchdog: Box::pin(sleep_until(Instant::now())),
             is_watching: false,
+            is_news: false,
             incarnation,
-            has_answered: false,
         }
     }
 
     /// Serves until it is lost or, once the inbox is over, drained.
     pub(super) async fn serve(&mut self, inbox: &mut Inbox<P::Reply>) -> Ending {
         // Replies that came with the greeting's were asked for by nobody; pushes are taken in.
-        if let Err(why) = self.parse() {
+        if let Err(why) = self.reading.parse(&mut self.reading.lock()) {
             return Ending::Lost(why);
         }
         for request in std::mem::take(&mut inbox.waiting) {
             self.enqueue(request);
         }
-        self.lane.lock().open(&self.greeted.stream, self.incarnation);
+        match self.wire.watched() {
+            Ok(stream) => self.lane.lock().open(stream, self.reading.clone()),
+            Err(why) => return Ending::Lost(self.lost(why)),
+        }
         poll_fn(|cx| self.poll(cx, inbox)).await
+    }
+
+    /// Whether it ever answered a request: only then its loss is a first one.
+    pub(super) fn has_answered(&self) -> bool {
+        self.reading.lock().has_answered
     }
 
     /// Lets go of the socket, then of what was in flight: the stream is gone before anyone hears of it.
     pub(super) fn into_pending(self) -> VecDeque<Pending<P::Reply>> {
+        self.reading.end();
         self.lane.lock().close()
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox<P::Reply>) -> Poll<Ending> {
+        self.is_news = false;
         loop {
             // First of all: what comes while the server has hung up must not be written to it, but wait for the next
             // connection.
-            let mut progress = match self.read(cx) {
+            let mut progress = match self.read(cx, inbox.is_over) {
                 Ok(read) => read,
                 Err(why) => return Poll::Ready(Ending::Lost(why)),
             };
@@ -109,21 +117,25 @@ impl<P: Protocol> Connection<P> {
                 Err(why) => return Poll::Ready(Ending::Lost(why)),
             }
             // Tokio's budget makes one of them pend, and wakes this task again, if the peer never does.
-            if !progress {
-                break;
+            if progress {
+                continue;
+            }
+            let is_written = self.outgoing.is_empty();
+            let mut lane = self.lane.lock();
+            if is_written {
+                lane.wrote(inbox.taken);
+            }
+            if inbox.is_over && lane.in_flight.is_empty() && is_written {
+                return Poll::Ready(Ending::Drained);
+            }
+            drop(lane);
+            // After reading: a reply that has arrived is in time.
+            match self.watch(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(ending)) => return Poll::Ready(ending),
+                Poll::Ready(None) => {}
             }
         }
-        let is_written = self.outgoing.is_empty();
-        let mut lane = self.lane.lock();
-        if is_written {
-            lane.wrote(inbox.taken);
-        }
-        if inbox.is_over && lane.in_flight.is_empty() && is_written {
-            return Poll::Ready(Ending::Drained);
-        }
-        drop(lane);
-        // After reading: a reply that has arrived is in time.
-        self.watch(cx)
     }
 
     fn take(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox<P::Reply>) -> Result<bool> {
@@ -138,7 +150,8 @@ impl<P: Protocol> Connection<P> {
                 true
             }
             Poll::Ready(_) => {
-                let is_gone = self.lane.lock().is_silent() && self.greeted.stream.is_hung_up();
+                let is_doubtful = self.is_news || self.wire.is_apart() || self.lane.lock().is_silent();
+                let is_gone = is_doubtful && self.wire.is_hung_up();
                 for message in taken.drain(..) {
                     match inbox.open(Some(message)) {
                         Some(Asked::Request(request)) if is_gone => inbox.waiting.push_back(request),
@@ -179,7 +192,8 @@ impl<P: Protocol> Connection<P> {
         if self.outgoing.is_empty() {
             return Ok(false);
         }
-        match self.outgoing.poll_write(&mut self.greeted.stream, cx) {
+        let stream = self.wire.watched().map_err(|why| self.reading.lost(why))?;
+        match self.outgoing.poll_write(stream, cx) {
             Poll::Pending => Ok(false),
             Poll::Ready(Ok(0)) => Err(self.lost("it takes no more bytes")),
             Poll::Ready(Ok(_)) => Ok(true),
@@ -187,67 +201,39 @@ impl<P: Protocol> Connection<P> {
         }
     }
 
-    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool> {
-        let input = &mut self.greeted.input;
+    fn read(&mut self, cx: &mut Context<'_>, is_over: bool) -> Result<bool> {
+        let is_left = {
+            let mut lane = self.lane.lock();
+            if is_over {
+                lane.take_back();
+            }
+            lane.leaves_to_caller(cx)
+        };
+        if is_left {
+            self.wire.leave().map_err(|why| self.lost(why))?;
+            return Ok(false);
+        }
+        let mut side = self.reading.lock();
+        // Before anything else is: a caller's thread may have read what makes no sense.
+        self.reading.check(&side)?;
+        let input = &mut side.input;
         if input.capacity() - input.len() < READ / 4 {
             input.reserve(input.len().clamp(READ, READ_LARGEST));
         }
-        match pin!(self.greeted.stream.read_buf(input)).poll(cx) {
+        self.is_news |= self.wire.is_apart();
+        let stream = self.wire.watched().map_err(|why| self.reading.lost(why))?;
+        match pin!(stream.read_buf(input)).poll(cx) {
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(0)) => return Err(self.lost("the server hung up")),
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(why)) => return Err(self.lost(why)),
         }
-        self.parse()?;
+        self.reading.parse(&mut side)?;
         Ok(true)
     }
 
-    fn parse(&mut self) -> Result<()> {
-        let parsed = catch_unwind(AssertUnwindSafe(|| self.deliver()));
-        let delivered = match parsed {
-            Ok(delivered) => delivered?,
-            Err(_) => return Err(self.lost("reading its replies failed by a defect of ours")),
-        };
-        let input = &mut self.greeted.input;
-        if input.len() > MAX_REPLY {
-            return Err(endless(&self.shared.server));
-        }
-        if delivered && input.capacity() > KEPT && input.len() <= READ {
-            let mut fresh = BytesMut::with_capacity(READ);
-            fresh.extend_from_slice(input);
-            *input = fresh;
-        }
-        Ok(())
-    }
-
-    /// Hands out every whole reply; whether there was one.
-    fn deliver(&mut self) -> Result<bool> {
-        let mut delivered = false;
-        loop {
-            let reply = match self.greeted.protocol.next(&mut self.greeted.input) {
-                Ok(Some(reply)) => reply,
-                Ok(None) => return Ok(delivered),
-                Err(why) => return Err(self.lost(why.message)),
-            };
-            let mut lane = self.lane.lock();
-            lane.heard();
-            let Some(front) = lane.in_flight.front_mut() else {
-                drop(lane);
-                return Err(self.lost("it sent a reply that nothing was waiting for"));
-            };
-            delivered = true;
-            if front.take(reply) {
-                self.has_answered = true;
-                let answered = lane.in_flight.pop_front();
-                drop(lane);
-                if let Some(answered) = answered {
-                    answered.answer();
-                }
-            }
-        }
-    }
-
-    fn watch(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+    /// `None`: it is time to read what a caller's thread has not read yet.
+    fn watch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
         loop {
             let mut lane = self.lane.lock();
             let front = lane.in_flight.front().map(|first| first.deadline);
@@ -261,21 +247,31 @@ impl<P: Protocol> Connection<P> {
             if self.watchdog.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
-            if front.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Poll::Ready(Ending::Overdue(self.shared.overdue()));
-            }
             self.is_watching = false;
+            if self.lane.lock().take_back() {
+                return Poll::Ready(None);
+            }
+            let now = Instant::now();
+            if front.is_none_or(|deadline| deadline > now) {
+                continue;
+            }
+            if !self.is_news {
+                return Poll::Ready(Some(Ending::Overdue(self.shared.overdue())));
+            }
+            self.watchdog.as_mut().reset(now + TURN);
+            self.is_watching = true;
         }
     }
 
     fn lost(&self, why: impl std::fmt::Display) -> Error {
-        Error::connection(format!("The connection to {} was lost: {why}.", self.shared.server))
+        self.reading.lost(why)
     }
 }
 
 /// The lane's handle on the socket goes with it, else the server would never see it closed.
 impl<P: Protocol> Drop for Connection<P> {
     fn drop(&mut self) {
+        self.reading.end();
         // The lock is given back first: whoever waits for one of these is woken by its end.
         let pending = self.lane.lock().close();
         drop(pending);
@@ -288,8 +284,9 @@ mod tests {
     use super::*;
     use crate::error::Code;
     use crate::net::dialer::Stream;
-    use bytes::{Buf, Bytes};
-    use std::time::Duration;
+    use crate::net::greeting::MAX_REPLY;
+    use crate::net::reading::KEPT;
+    use bytes::{Buf, Bytes, BytesMut};
     use tokio::io::AsyncWriteExt;
     use tokio::net::UnixStream;
     use tokio::sync::{mpsc, oneshot};
@@ -348,7 +345,7 @@ mod tests {
         });
         let ending = connection.serve(&mut inbox).await;
         assert!(matches!(&ending, Ending::Lost(why) if why.code == Code::Connection), "{ending:?}");
-        assert!(connection.greeted.input.len() <= MAX_REPLY + 2 * READ_LARGEST);
+        assert!(connection.reading.lock().input.len() <= MAX_REPLY + 2 * READ_LARGEST);
         drop(connection);
         assert!(flood.await.unwrap() <= MAX_REPLY + 4 * READ_LARGEST);
     }
@@ -379,6 +376,10 @@ mod tests {
         });
         assert!(matches!(ending, Ending::Drained), "{ending:?}");
         assert_eq!(awaited.await.unwrap().unwrap(), [body]);
-        assert!(connection.greeted.input.capacity() <= KEPT, "{}", connection.greeted.input.capacity());
+        assert!(
+            connection.reading.lock().input.capacity() <= KEPT,
+            "{}",
+            connection.reading.lock().input.capacity()
+        );
     }
 }

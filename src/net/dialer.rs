@@ -4,7 +4,6 @@ use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use socket2::{SockRef, TcpKeepalive};
 use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -17,20 +16,6 @@ pub enum Stream {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(tokio::net::UnixStream),
-}
-
-impl Stream {
-    /// Whether the other side has closed it and all that it sent was read: asked of the system, whatever the runtime has
-    /// been told yet.
-    pub fn is_hung_up(&self) -> bool {
-        let mut byte = [MaybeUninit::uninit()];
-        let peeked = match self {
-            Stream::Tcp(stream) => SockRef::from(stream).peek(&mut byte),
-            #[cfg(unix)]
-            Stream::Unix(stream) => SockRef::from(stream).peek(&mut byte),
-        };
-        matches!(peeked, Ok(0))
-    }
 }
 
 /// Dials until `deadline`: resolves the name, then tries every address it has.

@@ -3,7 +3,8 @@
 //!
 //! Inside a link: `request` is what is asked and counts it, `supervisor` is the task that connects and keeps the circuit,
 //! `greeting` a connection before requests, `connection` one while it serves them, `outgoing` its unwritten bytes,
-//! `lane` what callers share with it. `clock`: bounds for work that a caller's thread may begin.
+//! `lane` what callers share with it, `reading` its read side, which a caller's thread may take on, `wire` the stream that
+//! the runtime then leaves alone. `clock`: bounds for work that a caller's thread may begin.
 
 pub mod backoff;
 pub mod clock;
@@ -13,5 +14,7 @@ mod greeting;
 mod lane;
 pub mod link;
 mod outgoing;
+pub mod reading;
 mod request;
 mod supervisor;
+mod wire;

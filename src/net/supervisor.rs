@@ -67,7 +67,7 @@ impl<S: Server> Supervisor<S> {
             self.shared.incarnation.store(0, Ordering::Release);
             // A server that greets well and then fails again and again is as good as one that does not greet.
             let has_lasted = since.elapsed() >= PROVEN && !matches!(ending, Ending::Overdue(_));
-            let is_proven = connection.has_answered || has_lasted;
+            let is_proven = connection.has_answered() || has_lasted;
             if is_proven {
                 backoff.reset();
             }

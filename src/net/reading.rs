@@ -1,0 +1,224 @@
+//! The read side of a connection: what has come in, and the protocol's state. Whoever holds it reads, parses and answers,
+//! in the order of the bytes: the connection's task, or, while a request that a caller wrote itself is awaited, that
+//! caller's thread, which then need not be woken by another.
+
+use super::greeting::{MAX_REPLY, endless};
+use super::lane::Lane;
+use super::link::Protocol;
+use super::request::Shared;
+use crate::error::{Error, Result};
+use bytes::BytesMut;
+use parking_lot::{Mutex, MutexGuard};
+use socket2::Socket;
+use std::io::{ErrorKind, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a caller's thread reads in one go; what is larger is the task's to read, and so is the work on it.
+const LITTLE: usize = 8 * 1024;
+
+/// Room offered to the task's reads: some hundred small replies.
+pub(super) const READ: usize = 16 * 1024;
+
+/// While a reply is larger than the buffer the room grows with it up to here, so that a value of 64 MiB takes dozens of
+/// reads and not thousands.
+pub(super) const READ_LARGEST: usize = 1024 * 1024;
+
+/// A read buffer grown past this by a large reply is let go after it.
+pub(super) const KEPT: usize = 256 * 1024;
+
+/// What a caller's thread found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Came {
+    /// Nothing yet: another thread was faster, or it was a false alarm.
+    Nothing,
+    /// Replies, and nothing is left.
+    Replies,
+    /// The task reads from now on, until the next request is written by a caller.
+    Task,
+    /// The connection is gone.
+    Closed,
+}
+
+/// The read side of some connection, for a thread that waits for it to become readable.
+pub trait Reads: Send + Sync {
+    /// The connection's number.
+    fn incarnation(&self) -> u64;
+
+    /// What to wait on; `None` = the connection is gone.
+    fn socket(&self) -> Option<Arc<Socket>>;
+
+    /// Without blocking: reads a little, and answers what it answers.
+    fn read(&self) -> Came;
+
+    /// Nobody will call `read`. `shy`: nor soon again.
+    fn give_back(&self, shy: bool);
+}
+
+/// Connections closed so far, in the whole process.
+static CLOSINGS: AtomicU64 = AtomicU64::new(0);
+
+/// Whether it is the same as before: then no connection has closed since.
+pub fn closings() -> u64 {
+    CLOSINGS.load(Ordering::Acquire)
+}
+
+pub(super) fn closed() {
+    CLOSINGS.fetch_add(1, Ordering::AcqRel);
+}
+
+pub(super) struct Reading<P: Protocol> {
+    side: Mutex<Side<P>>,
+    incarnation: u64,
+    shared: Arc<Shared>,
+    lane: Arc<Lane<P::Reply>>,
+}
+
+pub(super) struct Side<P> {
+    pub(super) protocol: P,
+    pub(super) input: BytesMut,
+    /// Whether it ever answered a request: only then its loss is a first one.
+    pub(super) has_answered: bool,
+    /// What a caller's thread read made no sense.
+    broken: Option<Error>,
+    /// The connection serves no longer.
+    is_over: bool,
+}
+
+impl<P: Protocol> Reading<P> {
+    pub(super) fn new(
+        protocol: P,
+        input: BytesMut,
+        incarnation: u64,
+        shared: Arc<Shared>,
+        lane: Arc<Lane<P::Reply>>,
+    ) -> Self {
+        let side = Side { protocol, input, has_answered: false, broken: None, is_over: false };
+        Reading { side: Mutex::new(side), incarnation, shared, lane }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Side<P>> {
+        self.side.lock()
+    }
+
+    /// Nothing is read from now on, nor being read: what its end makes untrue stays so.
+    pub(super) fn end(&self) {
+        self.side.lock().is_over = true;
+    }
+
+    /// What a caller's thread read made sense.
+    pub(super) fn check(&self, side: &Side<P>) -> Result<()> {
+        side.broken.clone().map_or(Ok(()), Err)
+    }
+
+    /// Takes in what has been read; whether it held a reply.
+    pub(super) fn parse(&self, side: &mut Side<P>) -> Result<bool> {
+        let parsed = catch_unwind(AssertUnwindSafe(|| self.deliver(side)));
+        let delivered = match parsed {
+            Ok(delivered) => delivered?,
+            Err(_) => return Err(self.lost("reading its replies failed by a defect of ours")),
+        };
+        let input = &mut side.input;
+        if input.len() > MAX_REPLY {
+            return Err(endless(&self.shared.server));
+        }
+        if delivered && input.capacity() > KEPT && input.len() <= READ {
+            let mut fresh = BytesMut::with_capacity(READ);
+            fresh.extend_from_slice(input);
+            *input = fresh;
+        }
+        Ok(delivered)
+    }
+
+    /// Hands out every whole reply; whether there was one.
+    fn deliver(&self, side: &mut Side<P>) -> Result<bool> {
+        let mut delivered = false;
+        loop {
+            let reply = match side.protocol.next(&mut side.input) {
+                Ok(Some(reply)) => reply,
+                Ok(None) => return Ok(delivered),
+                Err(why) => return Err(self.lost(why.message)),
+            };
+            let mut lane = self.lane.lock();
+            lane.heard();
+            let Some(front) = lane.in_flight.front_mut() else {
+                drop(lane);
+                return Err(self.lost("it sent a reply that nothing was waiting for"));
+            };
+            delivered = true;
+            if front.take(reply) {
+                side.has_answered = true;
+                let answered = lane.in_flight.pop_front();
+                drop(lane);
+                if let Some(answered) = answered {
+                    answered.answer();
+                }
+            }
+        }
+    }
+
+    fn leave(&self, shy: bool) -> Came {
+        let task = self.lane.lock().give_back(self.incarnation, shy);
+        if let Some(task) = task {
+            task.wake();
+        }
+        Came::Task
+    }
+
+    pub(super) fn lost(&self, why: impl std::fmt::Display) -> Error {
+        Error::connection(format!("The connection to {} was lost: {why}.", self.shared.server))
+    }
+}
+
+impl<P: Protocol> Reads for Reading<P> {
+    fn incarnation(&self) -> u64 {
+        self.incarnation
+    }
+
+    fn socket(&self) -> Option<Arc<Socket>> {
+        self.lane.lock().socket_of(self.incarnation).cloned()
+    }
+
+    fn read(&self) -> Came {
+        let socket = {
+            let lane = self.lane.lock();
+            let Some(socket) = lane.socket_of(self.incarnation) else { return Came::Closed };
+            if !lane.is_with_caller() {
+                return Came::Task;
+            }
+            socket.clone()
+        };
+        // The task has it, and so reads.
+        let Some(mut side) = self.side.try_lock() else { return Came::Nothing };
+        if side.is_over {
+            return Came::Closed;
+        }
+        let mut bytes = [0; LITTLE];
+        let read = match (&*socket).read(&mut bytes) {
+            Ok(read) if read > 0 => read,
+            Err(why) if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+                return Came::Nothing;
+            }
+            // The task finds that it is at its end, and says so.
+            Ok(_) | Err(_) => {
+                drop(side);
+                return self.leave(false);
+            }
+        };
+        side.input.extend_from_slice(&bytes[..read]);
+        let parsed = self.parse(&mut side);
+        let had_replies = matches!(parsed, Ok(true));
+        let is_left = read == LITTLE || !side.input.is_empty();
+        side.broken = parsed.err();
+        drop(side);
+        if had_replies && !is_left {
+            return Came::Replies;
+        }
+        self.leave(is_left)
+    }
+
+    fn give_back(&self, shy: bool) {
+        self.leave(shy);
+    }
+}
