@@ -78,7 +78,10 @@ describe('ratios', () => {
 
 describe('targets', () => {
   test('each says why it may fall short, and what would close it', () => {
-    expect(judge([]).filter(({ short }) => !(short?.length > 40))).toEqual([]);
+    const unsaid = judge([]).filter(({ why, closes }) => !why?.endsWith('.') || !closes?.endsWith('.'));
+    expect(unsaid).toEqual([]);
+    // Figures come from the run alone.
+    expect(judge([]).filter(({ why, closes }) => /\d+ (µs|ms|ns|times|KB)/.test(why + closes))).toEqual([]);
   });
 
   const judged = (figure, cells) => judge(cells).find((row) => row.figure.startsWith(figure));

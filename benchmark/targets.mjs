@@ -5,7 +5,8 @@
 //   ours    who of ours it is about
 //   metric  `ops`: ours / peer, at least; `main`: main-thread µs of ours / peer, at most; `p50`: likewise of the median
 //   bounds  [peer, bound]
-//   short   why it may fall short, and what would close it: said where it does
+//   why, closes   where it falls short: why, and what would close it. No figures: those come from the run
+//   floor   work that no client is spared (`parse`, `stringify`): its time stands beside what falls short
 
 import { cellName, ratios } from './statistics.mjs';
 
@@ -29,8 +30,10 @@ export const TARGETS = [
       ['node-redis', 3],
       ['valkey-glide', 2],
     ],
-    short:
-      'The main thread is the limit of both: JSON.parse of the value is the same work for everyone. Sharing the parsed value (`l1: { share: true }`) would close it.',
+    why: 'The main thread works most of the time, and every value must be parsed.',
+    closes:
+      'Handing out one parsed value (`l1: { share: true }`), or results that arrive while others are worked on: smaller deliveries were tried, and lost (docs/decisions/0013).',
+    floor: 'parse',
   },
   {
     figure: 'the same: main-thread µs an operation',
@@ -38,8 +41,9 @@ export const TARGETS = [
     ours: PROVIDER,
     metric: 'main',
     bounds: [['caching-redis', 0.35]],
-    short:
-      'JSON.parse of the value is in both figures, and at 1 KB most of ours: without it the bound would be met. Only handing out a shared object (`l1: { share: true }`) parses less.',
+    why: "JSON.parse of the value is in both figures, and so are V8's string, the promise and the caller's own `await`.",
+    closes: 'Handing out one parsed value (`l1: { share: true }`): nothing else parses less.',
+    floor: 'parse',
   },
   {
     figure: 'get 1 KB, 1 at a time: p50',
@@ -47,8 +51,8 @@ export const TARGETS = [
     ours: PROVIDER,
     metric: 'p50',
     bounds: [['ioredis', 1.3]],
-    short:
-      'Where the JavaScript thread reads the reply itself (Node.js on Linux), what is left is the turn of a batch through the core; elsewhere a reply wakes two threads, and a client in JavaScript one (docs/decisions/0013).',
+    why: 'Where the JavaScript thread reads the reply itself (Node.js on Linux), what is left is the turn of a batch through the core; elsewhere a reply wakes two threads, and a client in JavaScript one.',
+    closes: 'A way of its own for a single get, past the batch (docs/decisions/0013).',
   },
   {
     figure: 'get 16 KB, compressed, 1 at a time: ops/s',
@@ -56,7 +60,9 @@ export const TARGETS = [
     ours: PROVIDER,
     metric: 'ops',
     bounds: [['caching-redis', 1.8]],
-    short: 'Decompression runs before JSON.parse, and one get at a time leaves nothing to overlap them with.',
+    why: 'Decompression runs before JSON.parse, and one get at a time leaves nothing to overlap them with.',
+    closes: "`compression: { algorithm: 'lz4' }`, which decompresses faster and stores more bytes.",
+    floor: 'parse',
   },
   {
     figure: 'get 16 KB, compressed, 16 at a time: ops/s',
@@ -64,7 +70,9 @@ export const TARGETS = [
     ours: PROVIDER,
     metric: 'ops',
     bounds: [['caching-redis', 1.4]],
-    short: 'JSON.parse of 16 KB is most of the main thread in both; gzip runs on four threads beside it.',
+    why: 'JSON.parse of the value is most of the main thread in both; gzip runs on several threads beside it.',
+    closes: 'Handing out one parsed value (`l1: { share: true }`).',
+    floor: 'parse',
   },
   {
     figure: 'set 1 KB with 5 tags, 64 at a time: ops/s',
@@ -72,8 +80,8 @@ export const TARGETS = [
     ours: PROVIDER,
     metric: 'ops',
     bounds: [['caching-redis', 3]],
-    short:
-      'The server is the limit: a sorted set for each tag. Writing indexes behind the answer would close it, at the price of entries that no index knows after a crash.',
+    why: 'The server is the limit: a sorted set for each tag.',
+    closes: 'Writing indexes behind the answer, at the price of entries that no index knows after a crash.',
   },
   {
     figure: 'set 16 KB and 100 KB: ops/s',
@@ -84,8 +92,9 @@ export const TARGETS = [
     ours: PROVIDER,
     metric: 'ops',
     bounds: [['caching-redis', 3]],
-    short:
-      'JSON.stringify is the same work for both and most of our main thread; caching-redis compresses on four threads at once, we on one. A second thread for compression would close it where cores are free.',
+    why: "JSON.stringify is the same work for both. One at a time, a wake of the core's thread and one of ours stand beside it; many at a time, ours compresses on one thread and caching-redis on libuv's pool.",
+    closes: 'A second thread for compression, where cores are free.',
+    floor: 'stringify',
   },
   {
     figure: 'Promise.all of 100 gets, 200 B: ops/s',
@@ -96,7 +105,9 @@ export const TARGETS = [
       ['caching-redis', 3],
       ['ioredis auto-pipelining', 2],
     ],
-    short: 'JSON.parse and the promises of 100 gets are the same work for all.',
+    why: 'JSON.parse and the promises of 100 gets are the same work for all.',
+    closes: '`getMany`, which needs one promise.',
+    floor: 'parse',
   },
   {
     figure: 'getMany(100), 200 B, against MGET and parse: ops/s',
@@ -104,8 +115,10 @@ export const TARGETS = [
     ours: 'cachalot Cache redis',
     metric: 'ops',
     bounds: [['ioredis', 1]],
-    short:
-      'The core copies and checks each value (checksum, epoch, tags) on a second thread before JavaScript parses it; plain MGET checks nothing. One JSON text for all values would close it, and is not safe with stored text that is no JSON.',
+    why: 'The core copies and checks each value (checksum, epoch, tags) on its own thread, which a reply wakes first; plain MGET checks nothing.',
+    closes:
+      'One JSON text for all values, which is not safe with stored text that is no JSON; or replies worked on in parts while others arrive.',
+    floor: 'parse',
   },
   {
     figure: 'Memcached: get 200 B, 64 at a time: ops/s',
@@ -116,8 +129,9 @@ export const TARGETS = [
       ['memjs', 2],
       ['memcache', 2],
     ],
-    short:
-      'The epoch and the record of `*` are read with every chunk of gets: 18 commands where the peer sends 16. Keeping them for some milliseconds would close it, and serve what was cleared meanwhile.',
+    why: 'The epoch and the record of `*` are read with every chunk of gets.',
+    closes: 'Keeping them for some milliseconds, which would serve what was cleared meanwhile.',
+    floor: 'parse',
   },
   {
     figure: 'Memcached: set 16 KB: ops/s',
@@ -128,8 +142,9 @@ export const TARGETS = [
       ['memjs', 1],
       ['memcache', 1],
     ],
-    short:
-      "We compress (zstd, 40 µs), the peers send five times the bytes; on one machine bytes cost next to nothing. `compression: { algorithm: 'lz4' }` or a higher threshold closes it there.",
+    why: "A set wakes the core's thread before it is sent and after it was answered, and a client in JavaScript wakes none; one at a time that shows, whatever the size. Larger ones are compressed, where the peers send more bytes, which cost next to nothing on one machine.",
+    closes: 'Sending from the thread that asks, as small sets are: it would compress on the main thread.',
+    floor: 'stringify',
   },
   {
     figure: 'clear of a tag with 10,000 entries: how many times as fast',
@@ -137,8 +152,8 @@ export const TARGETS = [
     ours: PROVIDER,
     metric: 'ops',
     bounds: [['caching-redis', 100]],
-    short:
-      'Ours is one script of some 50 µs and a round trip, theirs grows with the entries: what is seen is the pause of the machine beside it. At 50,000 entries the ratio is larger.',
+    why: 'What is seen is the pause of the machine beside it: ours is one script and a round trip, theirs grows with the entries.',
+    closes: 'More entries: at the next size the ratio is larger.',
   },
   {
     figure: 'hit in process (L1), 200 B: ops/s',
@@ -146,7 +161,9 @@ export const TARGETS = [
     ours: 'cachalot Cache redis + l1',
     metric: 'ops',
     bounds: [['bentocache memory + redis', 3]],
-    short: 'JSON.parse of the value is the same work for both.',
+    why: 'JSON.parse of the value is the same work for both.',
+    closes: '`share: true`, which parses once.',
+    floor: 'parse',
   },
   {
     figure: 'the same, against a string of lru-cache, parsed: time an operation',
@@ -154,8 +171,9 @@ export const TARGETS = [
     ours: 'cachalot Cache redis + l1',
     metric: 'main',
     bounds: [['lru-cache + JSON.parse', 1.3]],
-    short:
-      'Checking the counters of key and tags, and two clocks, costs some 100 ns beside a lookup and JSON.parse.',
+    why: 'The counters of key and tags are checked, and two clocks, beside a lookup and JSON.parse.',
+    closes: 'Fewer checks, and values that outlive their clear.',
+    floor: 'parse',
   },
   {
     figure: 'get 200 B and 1 KB, 64 at a time, against a pure-JS client that joins a turn: ops/s',
@@ -163,8 +181,9 @@ export const TARGETS = [
     ours: PROVIDER,
     metric: 'ops',
     bounds: [['pure-JS control', 0.9]],
-    short:
-      'The control checks nothing: no epoch, checksum or tags. On two cores the second thread that checks takes time from the server.',
+    why: 'The control checks nothing: no epoch, checksum or tags. The second thread that checks takes time from the server where there are two cores.',
+    closes: 'A third core, or no checks.',
+    floor: 'parse',
   },
   {
     figure: 'get 16 KB and 100 KB, against the same, plain and with gzip: ops/s',
@@ -178,8 +197,10 @@ export const TARGETS = [
       ['pure-JS control', 1],
       ['pure-JS control + gzip', 1],
     ],
-    short:
-      'Against the plain control we decompress 16 KB (14 µs) that it need not; on one machine the bytes that this saves cost next to nothing. Over a network it is ahead; `compression: { threshold }` moves the line.',
+    why: 'Against the plain control we decompress, which it need not; on one machine the bytes that this saves cost next to nothing. One at a time, the wakes of two threads come to it.',
+    closes:
+      '`compression: { threshold }` above the size of the values, where the server is on the same machine.',
+    floor: 'parse',
   },
 ];
 
@@ -187,29 +208,27 @@ const FIELD = { ops: 'throughput', main: 'mainThread', p50: 'p50' };
 
 const fits = (cell, wanted) => Object.entries(wanted).every(([field, value]) => cell[field] === value);
 
-/** `[{ figure, short, metric, seen: [{ cell, peer, bound, ratio, met }], met }]`; `met` is undefined where nothing was seen. */
+/**
+ * `[{ figure, why, closes, floor, ours, metric, seen: [{ cell, bytes, text, peer, bound, ratio, met, main }], met }]`; `met` is
+ * undefined where nothing was seen, `main` main-thread µs of ours and of the peer.
+ */
 export function judge(cells) {
-  return TARGETS.map(({ figure, cells: wanted, ours, metric, bounds, short }) => {
+  return TARGETS.map(({ cells: wanted, bounds, ...target }) => {
     const seen = wanted.flatMap((pattern) =>
-      cells
-        .filter((cell) => fits(cell, pattern))
-        .flatMap((cell) => {
-          const own = ratios({ ...cell, results: cell.results.map(({ against, ...result }) => result) });
-          return bounds.map(([peer, bound]) => {
-            const ratio = own.find((pair) => pair.ours === ours && pair.peer === peer)?.[FIELD[metric]];
-            const met = ratio === undefined ? undefined : metric === 'ops' ? ratio >= bound : ratio <= bound;
-            return { cell: cellName(cell), peer, bound, ratio, met };
-          });
-        }),
+      cells.filter((cell) => fits(cell, pattern)).flatMap((cell) => judgeCell(cell, target, bounds)),
     );
     const known = seen.filter(({ met }) => met !== undefined);
-    return {
-      figure,
-      short,
-      ours,
-      metric,
-      seen,
-      met: known.length === 0 ? undefined : known.every(({ met }) => met),
-    };
+    return { ...target, seen, met: known.length === 0 ? undefined : known.every(({ met }) => met) };
+  });
+}
+
+function judgeCell(cell, { ours, metric }, bounds) {
+  const pairs = ratios({ ...cell, results: cell.results.map(({ against, ...result }) => result) });
+  const mainOf = (name) => cell.results.find((result) => result.name === name)?.mainThread;
+  return bounds.map(([peer, bound]) => {
+    const ratio = pairs.find((pair) => pair.ours === ours && pair.peer === peer)?.[FIELD[metric]];
+    const met = ratio === undefined ? undefined : metric === 'ops' ? ratio >= bound : ratio <= bound;
+    const { bytes, text } = cell;
+    return { cell: cellName(cell), bytes, text, peer, bound, ratio, met, main: [ours, peer].map(mainOf) };
   });
 }

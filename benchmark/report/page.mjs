@@ -58,7 +58,7 @@ export function conditions({ date, quick, machine, versions, notRun }) {
   ];
 }
 
-function targets({ cells }) {
+function targets({ cells, floors }) {
   return [
     '## What it must show',
     '',
@@ -79,20 +79,34 @@ function targets({ cells }) {
             ]),
       ),
     ),
-    ...reasons(cells),
+    ...reasons(cells, floors),
   ];
 }
 
 /** Why what is not met is not, and what would close it. */
-function reasons(cells) {
+function reasons(cells, floors) {
   const missed = judge(cells).filter(({ met }) => met === false);
   if (missed.length === 0) return [];
   return [
     '',
     'Where a bound is not met:',
     '',
-    ...missed.map(({ figure, short }) => `- **${figure}.** ${short}`),
+    ...missed.flatMap(({ figure, metric, why, closes, floor, seen }) => [
+      `- **${figure}.** ${why} What would close it: ${closes}`,
+      ...seen.filter(({ met }) => met === false).map((one) => `  - ${gap(one, metric, floor, floors)}`),
+    ]),
   ];
+}
+
+/** How far off it is, and how much of it is work that no client is spared. */
+function gap({ cell, bytes, text, peer, bound, ratio, main: [ours, theirs] }, metric, floor, floors) {
+  const seen = `${cell}: ${times(ratio)} ${peer} of ${times(bound)}`;
+  const alone = floors?.json.find((one) => one.bytes === bytes && one.text === text)?.[floor];
+  if (alone === undefined || ours === undefined || theirs === undefined || metric === 'p50') return seen;
+  return (
+    `${seen}; JSON.${floor} alone is ${micro(alone)} of our ${micro(ours)} µs of the main thread, and of their ` +
+    `${micro(theirs)}: without it on either side those are ${times((ours - alone) / (theirs - alone))}`
+  );
 }
 
 function verdict({ cells }) {
