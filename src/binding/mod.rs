@@ -38,3 +38,4 @@ mod uv;
 mod uv;
 #[cfg(not(test))]
 mod values;
+mod weight;

@@ -2,6 +2,7 @@
 
 use super::begin::{TakenOn, begin_here};
 use super::flight::Flight;
+use super::weight::Weight;
 use crate::engine::{AnyEngine, OVERHEAD, Op, Outcome};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -25,7 +26,7 @@ pub struct Store {
     pub engine: AnyEngine,
     running: AtomicUsize,
     /// Bytes of the operations under way.
-    weight: AtomicUsize,
+    weight: Arc<AtomicUsize>,
     idle: Notify,
     /// Batches whose task has not run yet, in the order in which they were submitted.
     line: Mutex<VecDeque<Batch>>,
@@ -39,16 +40,20 @@ struct Batch {
     flight: Flight,
     /// Where in the batch each operation that is done stands; `None` = all are, in their places.
     places: Option<Vec<usize>>,
+    weight: Weight,
 }
 
 impl Batch {
     async fn run(self, engine: &AnyEngine) {
-        let Batch { ops, now, flight, places } = self;
-        let deliver = |at: usize, outcomes: Vec<Outcome>| match &places {
-            None => flight.deliver(at, outcomes),
-            Some(places) => {
-                for (place, outcome) in places.iter().skip(at).zip(outcomes) {
-                    flight.deliver(*place, vec![outcome]);
+        let Batch { ops, now, flight, places, weight } = self;
+        let deliver = |at: usize, outcomes: Vec<Outcome>| {
+            weight.answered(outcomes.len());
+            match &places {
+                None => flight.deliver(at, outcomes),
+                Some(places) => {
+                    for (place, outcome) in places.iter().skip(at).zip(outcomes) {
+                        flight.deliver(*place, vec![outcome]);
+                    }
                 }
             }
         };
@@ -61,7 +66,7 @@ impl Store {
         Arc::new(Store {
             engine,
             running: AtomicUsize::new(0),
-            weight: AtomicUsize::new(0),
+            weight: Arc::default(),
             idle: Notify::new(),
             line: Mutex::default(),
             unsent: AtomicUsize::new(0),
@@ -82,14 +87,15 @@ impl Store {
     ) -> TakenOn {
         let mut taken = TakenOn::new();
         let asked: usize = ops.iter().map(Op::weight).sum();
-        let crowded = self.weight.load(Acquire) + asked > MAX_WEIGHT && self.running.load(Acquire) > 0;
+        let waiting = self.weight.load(Acquire);
+        let crowded = waiting > 0 && waiting + asked > MAX_WEIGHT;
         let (ops, places) = if crowded { self.turn_away(ops, &flight) } else { (ops, None) };
         let weight = if crowded { ops.iter().map(Op::weight).sum() } else { asked };
         self.running.fetch_add(1, AcqRel);
-        self.weight.fetch_add(weight, AcqRel);
         let is_small = ops.len() <= FEW && own_bytes(weight, ops.len()) <= LIGHT;
-        let batch = Batch { ops, now, flight, places };
-        let running = Running { store: self.clone(), weight };
+        let weight = Weight::of(&self.weight, weight, ops.len());
+        let batch = Batch { ops, now, flight, places, weight };
+        let running = Running { store: self.clone() };
         if is_small && self.unsent.load(Acquire) == 0 && self.engine.is_idle() {
             // What L1 holds is judged by changes that are told meanwhile: no busy thread may be in their way.
             let reads = reads && self.engine.slots().is_none();
@@ -168,12 +174,10 @@ impl Drop for Unsent<'_> {
 /// A batch under way, until it is dropped.
 struct Running {
     store: Arc<Store>,
-    weight: usize,
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.store.weight.fetch_sub(self.weight, AcqRel);
         if self.store.running.fetch_sub(1, AcqRel) == 1 {
             self.store.idle.notify_waiters();
         }

@@ -114,7 +114,7 @@ pub(super) struct Pending<R> {
     replies: Vec<R>,
     pub(super) deadline: Instant,
     answer: oneshot::Sender<Result<Vec<R>>>,
-    _place: Place,
+    place: Place,
 }
 
 impl<R> Pending<R> {
@@ -124,7 +124,7 @@ impl<R> Pending<R> {
         answer: oneshot::Sender<Result<Vec<R>>>,
         place: Place,
     ) -> Self {
-        Pending { missing: replies, replies: Vec::new(), deadline, answer, _place: place }
+        Pending { missing: replies, replies: Vec::new(), deadline, answer, place }
     }
 
     /// Takes a reply; whether it was the last.
@@ -141,13 +141,20 @@ impl<R> Pending<R> {
         self.missing == 0
     }
 
-    pub(super) fn answer(self) {
-        // Nobody listening any more is no concern of the connection's, here as below.
-        let _ = self.answer.send(Ok(self.replies));
+    pub(super) fn answer(mut self) {
+        let replies = std::mem::take(&mut self.replies);
+        self.end(Ok(replies));
     }
 
     pub(super) fn fail(self, error: Error) {
-        let _ = self.answer.send(Err(error));
+        self.end(Err(error));
+    }
+
+    /// The place is free before anyone hears of the answer, and may ask again.
+    fn end(self, answered: Result<Vec<R>>) {
+        drop(self.place);
+        // Nobody listening any more is no concern of the connection's.
+        let _ = self.answer.send(answered);
     }
 }
 
@@ -231,4 +238,43 @@ impl<R> Inbox<R> {
 /// A request bound to a connection that is no more.
 pub(super) fn gone() -> Error {
     Error::connection("The connection that this request was bound to is gone; nothing was sent.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::pin::pin;
+    use std::task::{Context, Wake};
+
+    /// Notes how many requests are counted when it is woken.
+    struct Counting {
+        shared: Arc<Shared>,
+        seen: AtomicUsize,
+    }
+
+    impl Wake for Counting {
+        fn wake(self: Arc<Self>) {
+            self.seen.store(self.shared.requests.load(Ordering::SeqCst), Ordering::SeqCst);
+        }
+    }
+
+    #[test]
+    fn a_place_is_free_before_anyone_hears_of_the_answer() {
+        let shared = Arc::new(Shared::new("s".into(), 1_000));
+        for fails in [false, true] {
+            let (answer, answered) = oneshot::channel();
+            let pending: Pending<u8> =
+                Pending::new(0, Instant::now(), answer, shared.place(MAX_BYTES).expect("room"));
+            let listener = Arc::new(Counting { shared: shared.clone(), seen: AtomicUsize::new(usize::MAX) });
+            let waker = listener.clone().into();
+            let mut answered = pin!(answered);
+            assert!(answered.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            if fails {
+                pending.fail(gone())
+            } else {
+                pending.answer()
+            }
+            assert_eq!(listener.seen.load(Ordering::SeqCst), 0);
+        }
+    }
 }
