@@ -21,8 +21,7 @@ const WAITING: usize = 1024;
 /// Entries judged at a time, and the pause after them: reclaiming takes at most a small part of the server's time.
 const PAGE: usize = 100;
 const PAUSE: Duration = Duration::from_millis(2);
-/// From a clear to its sweep. On memcached the removal of a dead entry ends the sets that are about to replace it, and
-/// most are replaced within this time, which leaves less to remove.
+/// From a clear to its sweep. Most of what is still read is replaced within this time, which leaves less to remove.
 const REST: Duration = Duration::from_secs(1);
 /// An index of this size is looked at again later; a smaller one costs nothing worth the look.
 const LOOK_AGAIN_FROM: usize = 500;

@@ -121,7 +121,36 @@ async fn what_a_clear_made_invalid_is_reclaimed() {
     run(&engine, vec![Op::Clear { key: None, tags: vec!["t".into()], raise: Raise::All }]).await;
     until("entries and members are gone", async || {
         let mut raw = servers[0].raw();
-        members(&servers[0], "t") == 0 && (0..500).all(|i| raw.value(&format!("p:k{i}")).is_none())
+        let mut gone = |i| raw.value(&format!("p:k{i}")).is_none_or(|left| left.is_empty());
+        members(&servers[0], "t") == 0 && (0..500).all(&mut gone)
     })
     .await;
+    // What is left for the sets that may be on their way lives shortly.
+    assert!(servers[0].raw().life("p:k7").is_none_or(|life| (0..=30).contains(&life)));
+}
+
+#[tokio::test]
+async fn reclaiming_an_entry_refuses_no_set_that_is_about_to_replace_it() {
+    let servers = [Server::start(&[])];
+    let (engine, other) = (open(&servers), open(&servers));
+    for (key, ends) in [("kept", false), ("cleared", true)] {
+        run(&engine, vec![set(key, "old", &["t"], 600_000)]).await;
+        run(&engine, vec![Op::Clear { key: None, tags: vec!["t".into()], raise: Raise::All }]).await;
+        let before = engine.stats().reclaimed;
+        for reader in [&engine, &other] {
+            assert_eq!(text(&run(reader, vec![get(key)]).await[0]), None);
+        }
+        until("it is reclaimed", async || engine.stats().reclaimed > before).await;
+        // A miss of what was left of it leads to a set beside the others.
+        assert_eq!(text(&run(&other, vec![get(key)]).await[0]), None);
+        if ends {
+            run(&other, vec![Op::Clear { key: Some(key.into()), tags: vec![], raise: Raise::All }]).await;
+        }
+        for (writer, value) in [(&other, "1"), (&engine, "2")] {
+            let done = run(writer, vec![set(key, value, &["t"], 600_000)]).await;
+            assert!(matches!(done[0], Outcome::Is(stored) if stored != ends), "{key} {value}: {done:?}");
+        }
+        let left = (!ends).then_some("2");
+        assert_eq!(text(&run(&other, vec![get(key)]).await[0]), left, "{key}");
+    }
 }

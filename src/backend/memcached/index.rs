@@ -25,6 +25,8 @@ pub const SHARDS: u32 = 16;
 
 /// Tries of a compaction against appends; the next sweep will come by again.
 const MAX_TRIES: usize = 3;
+/// Seconds that a stub lives in the place of an entry that was reclaimed: as long as a set waits for the memory of misses.
+const BURIED: u32 = 30;
 
 /// A shard's share of the item limit at most: the rest is room for the item's header and for appends meanwhile.
 fn limit(max_item: usize) -> usize {
@@ -277,7 +279,9 @@ impl Store {
         Ok(())
     }
 
-    /// Deletes the entries that still are the version judged; answers which keys have no claim to the index.
+    /// Empties the entries that still are the version judged; answers which keys have no claim to the index.
+    ///
+    /// A stub stays for a while, in the line of what it replaced: a set may be on its way that leased the dead entry.
     async fn gone<'d>(&self, dead: &'d [Dead]) -> Result<HashSet<&'d str>> {
         let mut batch = self.batch();
         let mut steps = Vec::new();
@@ -292,7 +296,8 @@ impl Store {
                 Some(Some(lease)) if dead.retagged => (batch.get(&place, Want::SIZE), Some(lease.cas)),
                 Some(Some(lease)) => {
                     let version = Version { cas: lease.cas, link: lease.link };
-                    (batch.delete_version(&place, version), None)
+                    let put = Put { flags: lease.line, life: BURIED };
+                    (batch.replace(&place, version, b"", put), None)
                 }
             };
             steps.push((dead, slot, expected));

@@ -134,15 +134,14 @@ fn record(reply: &Reply) -> Option<Record> {
 
 fn found(reply: Reply) -> Result<Found> {
     let lease = |line: u32| reply.cas.map(|cas| Lease { cas, line, link: reply.link });
-    // What a stub becomes descends from it: its number names the line, of which 0 would be no name.
+    // What a stub becomes descends from it: its number names the line, of which 0 would be no name. One in the place of
+    // an entry that was reclaimed is of that entry's line.
     let own = reply.cas.map_or(1, |cas| (cas as u32).max(1));
+    let line = if reply.flags == 0 { own } else { reply.flags };
     match (&reply.outcome, &reply.value) {
         (Outcome::Miss, _) => Ok(Found::Absent(None)),
-        (Outcome::Done, Some(value)) if value.is_empty() || reply.stub => Ok(Found::Absent(lease(own))),
-        (Outcome::Done, Some(value)) => {
-            let line = if reply.flags == 0 { own } else { reply.flags };
-            Ok(Found::Wire(value.clone(), lease(line)))
-        }
+        (Outcome::Done, Some(value)) if value.is_empty() || reply.stub => Ok(Found::Absent(lease(line))),
+        (Outcome::Done, Some(value)) => Ok(Found::Wire(value.clone(), lease(line))),
         // A full server cannot keep a stub.
         (Outcome::Failed(_), _) => Ok(Found::Absent(None)),
         _ => Err(clear::refused(&reply)),

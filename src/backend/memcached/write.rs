@@ -375,10 +375,10 @@ fn dropped(entry: &mut Entry, reply: Result<Reply>) {
 }
 
 /// A leased set found another version in its place. If that descends from the same stub, it came of the same miss and
-/// ours is the later; anything else is none of ours.
+/// ours is the later, or it is what reclaiming left of the entry that was leased; anything else is none of ours.
 fn look(entry: &Entry, reply: &Reply, under_way: &UnderWay<'_>) -> State {
     // Over another connection the server may be a restarted one, where the line's number means another line.
-    let same_line = reply.flags == entry.put.flags && reply.size != Some(0) && reply.link == entry.link;
+    let same_line = reply.flags == entry.put.flags && reply.link == entry.link;
     match (Version::of(reply), under_way.overtaken(&entry.key, &entry.names)) {
         (Some(_), Overtaken::Replaced) if same_line => State::Over(Ok(Written::Stored(None))),
         // A clear by tag shows when it is read.
