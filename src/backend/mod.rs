@@ -54,6 +54,8 @@ pub enum Found {
 /// A version of an entry, as a read found it.
 #[derive(Clone, Debug)]
 pub enum Seen {
+    /// No entry, but perhaps a stub.
+    Nothing(Option<Lease>),
     Wire(Bytes, Option<Lease>),
     Live(Arc<LiveEntry>),
 }
@@ -62,13 +64,13 @@ impl Seen {
     pub fn wire(self) -> Option<(Bytes, Option<Lease>)> {
         match self {
             Seen::Wire(bytes, lease) => Some((bytes, lease)),
-            Seen::Live(_) => None,
+            Seen::Live(_) | Seen::Nothing(_) => None,
         }
     }
 
     pub fn lease(&self) -> Option<Lease> {
         match self {
-            Seen::Wire(_, lease) => *lease,
+            Seen::Wire(_, lease) | Seen::Nothing(lease) => *lease,
             Seen::Live(_) => None,
         }
     }
@@ -210,7 +212,8 @@ pub trait Backend: Send + Sync + 'static {
     fn clear(&self, clear: Clear, now: UnixMs) -> impl Future<Output = Result<()>> + Send;
 
     /// Gives exactly the version that was seen other times, or removes it (`None`), and ends the sets of its key that are
-    /// under way, as a clear of the key does. False: another version is there, and nothing was done.
+    /// under way, as a clear of the key does. Of nothing there is only that to end, and no times to give. False: another
+    /// version is there, and nothing was done.
     fn swap(
         &self,
         key: &str,

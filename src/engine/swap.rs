@@ -2,7 +2,7 @@
 
 use super::read::Judged;
 use super::{Engine, Outcome};
-use crate::backend::{Backend, Clear};
+use crate::backend::{Backend, Clear, Seen};
 use crate::clock::UnixMs;
 use crate::error::{Code, Error, Result};
 use crate::tags::Raise;
@@ -26,17 +26,20 @@ impl<B: Backend> Engine<B> {
 
     async fn taken(&self, key: &[String; 1], now: UnixMs) -> Outcome {
         for _ in 0..ROUNDS {
-            let live = match self.look(key, None, now, &mut []).await.1.pop() {
-                Some(Judged::Live(live)) => live,
+            let (value, seen) = match self.look(key, None, now, &mut []).await.1.pop() {
+                Some(Judged::Live(live)) if live.stale => (Outcome::Miss, live.seen),
+                // Before it is removed: what cannot be unpacked is not lost by this.
+                Some(Judged::Live(live)) => match self.unpack(live.kept) {
+                    value @ Outcome::Hit(_) => (value, live.seen),
+                    other => return other,
+                },
                 Some(Judged::Failed(error)) => return Outcome::Failed(error),
-                _ => return Outcome::Miss,
+                // Nothing to take, but sets may be under way with what was read before this.
+                Some(Judged::Gone { lease, seen: Some(bytes) }) => (Outcome::Miss, Seen::Wire(bytes, lease)),
+                Some(Judged::Gone { lease, seen: None }) => (Outcome::Miss, Seen::Nothing(lease)),
+                None => return Outcome::Miss,
             };
-            // Before it is removed: what cannot be unpacked is not lost by this.
-            let value = if live.stale { Outcome::Miss } else { self.unpack(live.kept) };
-            if !live.stale && !matches!(value, Outcome::Hit(_)) {
-                return value;
-            }
-            match self.backend.swap(&key[0], live.seen, None, now).await {
+            match self.backend.swap(&key[0], seen, None, now).await {
                 Ok(true) => return value,
                 Ok(false) => {}
                 Err(error) => return Outcome::Failed(error),

@@ -89,6 +89,30 @@ async fn a_set_under_way_when_its_key_was_taken_is_refused() {
 }
 
 #[tokio::test]
+async fn a_take_that_finds_nothing_ends_the_sets_under_way_too() {
+    for bed in Bed::all() {
+        let (a, b) = (bed.open(), bed.open());
+        for (what, dead) in [("absent", false), ("cleared", true)] {
+            let key = what.to_owned();
+            if dead {
+                assert!(a.set(&key, "v", tagged(&["t"])).await);
+                a.clear(None, &["t"], Raise::All).await;
+            }
+            let miss = a.missed(&key).await;
+            assert_eq!(b.take(&key).await, None);
+            assert!(!a.set(&key, "old", tagged(&[]).after(miss)).await, "{} {what}", bed.name);
+            assert_eq!(a.get(&key).await, None);
+            assert_eq!(b.take(&key).await, None);
+            assert!(!a.set(&key, "old", tagged(&[])).await, "{} {what}: by the memory of misses", bed.name);
+            assert_eq!(a.get(&key).await, None, "{} {what}", bed.name);
+            let later = a.missed(&key).await;
+            assert!(a.set(&key, "new", tagged(&[]).after(later)).await, "{} {what}", bed.name);
+            assert_eq!(b.take(&key).await.as_deref(), Some("new"));
+        }
+    }
+}
+
+#[tokio::test]
 async fn what_is_stale_is_not_taken_and_gone_all_the_same() {
     for bed in Bed::all() {
         let store = bed.open();

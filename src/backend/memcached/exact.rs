@@ -9,6 +9,7 @@ use crate::clock::UnixMs;
 use crate::codec::envelope::retime;
 use crate::error::{Code, Error, Result};
 use crate::ttl::{Times, Ttl};
+use bytes::Bytes;
 
 /// Turns of a lock that expires or changes hands under us each time.
 const MAX_TURNS: usize = 4;
@@ -21,8 +22,15 @@ impl Store {
         times: Option<Times>,
         now: UnixMs,
     ) -> Result<bool> {
-        let Seen::Wire(bytes, Some(lease)) = seen else {
-            return Err(Error::new(Code::Internal, "An entry without a version was given to memcached."));
+        let (bytes, lease) = match (seen, times) {
+            (Seen::Wire(bytes, Some(lease)), _) => (bytes, lease),
+            (Seen::Nothing(Some(lease)), None) => (&Bytes::new(), lease),
+            // Without a stub no set is under way.
+            (Seen::Nothing(None), None) => return Ok(true),
+            (Seen::Nothing(_), Some(_)) => return Ok(false),
+            _ => {
+                return Err(Error::new(Code::Internal, "An entry without a version was given to memcached."));
+            }
         };
         let place = self.entry(key);
         let version = Version { cas: lease.cas, link: lease.link };

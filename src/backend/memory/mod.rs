@@ -109,11 +109,13 @@ impl Backend for MemoryBackend {
         Ok(())
     }
 
-    async fn swap(&self, key: &str, seen: Seen, times: Option<Times>, _now: UnixMs) -> Result<bool> {
-        let Seen::Live(seen) = seen else {
-            return Err(Error::new(Code::Internal, "An envelope was given to the memory store."));
-        };
-        Ok(self.store.lock().swap(key, &seen, times))
+    async fn swap(&self, key: &str, seen: Seen, times: Option<Times>, now: UnixMs) -> Result<bool> {
+        let mut store = self.store.lock();
+        match seen {
+            Seen::Live(seen) => Ok(store.swap(key, &seen, times)),
+            Seen::Nothing(_) => Ok(times.is_none() && store.end_sets(key, now)),
+            Seen::Wire(..) => Err(Error::new(Code::Internal, "An envelope was given to the memory store.")),
+        }
     }
 
     /// Nothing hinders a clear here.

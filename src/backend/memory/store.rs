@@ -189,9 +189,7 @@ impl Store {
         if !self.entries.peek(key).is_some_and(|entry| Arc::ptr_eq(entry, seen)) {
             return false;
         }
-        self.epoch.n += 1;
-        self.fences[bucket(key)] = self.epoch.n;
-        self.tell_key(key);
+        self.raise_fence(key);
         let Some(times) = times else {
             self.remove(key);
             return true;
@@ -209,6 +207,21 @@ impl Store {
             self.insert(key, entry);
         }
         true
+    }
+
+    /// Refuses the sets under way of a key that has no entry; false if it has one.
+    pub fn end_sets(&mut self, key: &str, now: UnixMs) -> bool {
+        if self.get(key, now).is_some() {
+            return false;
+        }
+        self.raise_fence(key);
+        true
+    }
+
+    fn raise_fence(&mut self, key: &str) {
+        self.epoch.n += 1;
+        self.fences[bucket(key)] = self.epoch.n;
+        self.tell_key(key);
     }
 
     fn insert(&mut self, key: Key, entry: Arc<LiveEntry>) {

@@ -9,12 +9,19 @@ use crate::error::{Code, Error, Result};
 use crate::key::bucket;
 use crate::tags::Epoch;
 use crate::ttl::Times;
+use bytes::Bytes;
 use redis::Value;
 
 impl Core {
     pub async fn swap(&self, key: &str, seen: &Seen, times: Option<Times>) -> Result<bool> {
-        let Seen::Wire(bytes, _) = seen else {
-            return Err(Error::new(Code::Internal, "An entry of process memory was given to Redis."));
+        let bytes = match (seen, times) {
+            (Seen::Wire(bytes, _), _) => bytes,
+            // To the script, where no entry is, is one without bytes.
+            (Seen::Nothing(_), None) => &Bytes::new(),
+            (Seen::Nothing(_), Some(_)) => return Ok(false),
+            (Seen::Live(_), _) => {
+                return Err(Error::new(Code::Internal, "An entry of process memory was given to Redis."));
+            }
         };
         self.asked.clears(std::iter::once(key), std::iter::empty());
         let entry = times.map_or(Ok(Vec::new()), |times| retime(bytes, times).map(|(entry, _)| entry))?;
