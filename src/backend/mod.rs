@@ -191,6 +191,12 @@ pub trait Backend: Send + Sync + 'static {
         false
     }
 
+    /// The epoch last seen, for the set that follows a read which failed: whatever was cleared since shows by it, by key
+    /// too. `NONE` where none was seen, or where a clear by key leaves nothing that an epoch could be compared with.
+    fn last_epoch(&self) -> Epoch {
+        Epoch::NONE
+    }
+
     /// Reads entries, the epoch and the record of `*` in one round trip. `lease`: the caller may set what is missing, as
     /// long after.
     fn read(

@@ -20,6 +20,8 @@ const BUCKETS: usize = 1024;
 struct Seen {
     guard: Guard,
     at: Instant,
+    /// The read failed: the set that is refused for it ends it.
+    failed: bool,
 }
 
 struct OfKey {
@@ -36,7 +38,7 @@ struct OfKey {
 struct More {
     count: usize,
     /// The first of them, which is the oldest.
-    first: Guard,
+    first: Seen,
     last: Instant,
 }
 
@@ -78,6 +80,16 @@ impl MissMemory {
     }
 
     pub fn remember(&self, key: &str, guard: Guard, now: Instant) {
+        self.add(key, Seen { guard, at: now, failed: guard.epoch == Epoch::NONE }, now);
+    }
+
+    /// A read that failed, and the epoch that was last seen before its caller asks its own source.
+    pub fn remember_failed(&self, key: &str, epoch: Epoch, now: Instant) {
+        self.add(key, Seen { guard: Guard { epoch, lease: None }, at: now, failed: true }, now);
+    }
+
+    fn add(&self, key: &str, seen: Seen, now: Instant) {
+        let guard = seen.guard;
         let table = &mut *self.table.lock();
         table.turn(now, self.keep);
         let full = table.young.len() + table.old.len() >= self.max;
@@ -96,9 +108,9 @@ impl MissMemory {
                 more.last = now;
             }
             None if of_key.waiting.len() < WAITING_PER_KEY => {
-                of_key.waiting.push_back(Seen { guard, at: now });
+                of_key.waiting.push_back(seen);
             }
-            more => *more = Some(More { count: 1, first: guard, last: now }),
+            more => *more = Some(More { count: 1, first: seen, last: now }),
         }
     }
 
@@ -129,6 +141,16 @@ impl MissMemory {
             }
         }
         merged.map(|merged| Guard { epoch: merged.oldest, lease: None })
+    }
+
+    /// A guarded set was refused. If that was for a read that failed, the miss is used up: the next set stands for itself.
+    pub fn refused(&self, key: &str, guard: Guard) {
+        let table = &mut *self.table.lock();
+        if let Some(of_key) = table.touch(key, None)
+            && of_key.used.is_some_and(|used| used.failed && used.guard == guard)
+        {
+            of_key.used = None;
+        }
     }
 
     /// A guarded set was stored: the next one after the same miss goes by what was stored.
@@ -178,7 +200,7 @@ impl OfKey {
             let (a, b) = (oldest.guard.epoch, seen.guard.epoch);
             if a.generation == b.generation && b.n < a.n { seen } else { oldest }
         });
-        oldest.or(self.more.map(|more| Seen { guard: more.first, at: more.last }))
+        oldest.or(self.more.map(|more| Seen { at: more.last, ..more.first }))
     }
 
     fn end_newest(&mut self) {
@@ -251,6 +273,29 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_refused_set_ends_the_miss_of_a_read_that_failed_and_no_other() {
+        let (memory, now) = (memory(10), Instant::now());
+        memory.remember_failed("k", Epoch::NONE, now);
+        memory.remember_failed("k", Epoch::NONE, now);
+        for _ in 0..2 {
+            let guard = memory.take("k", now).unwrap();
+            assert_eq!(guard.epoch, Epoch::NONE, "each reader may have old data");
+            memory.refused("k", guard);
+        }
+        assert_eq!(memory.take("k", now), None);
+        memory.remember("k", guard(1), now);
+        for _ in 0..2 {
+            assert_eq!(memory.take("k", now), Some(guard(1)), "callers who shared one get");
+            memory.refused("k", guard(1));
+        }
+        memory.remember_failed("k", guard(2).epoch, now);
+        memory.remember("k", guard(3), now);
+        assert_eq!(memory.take("k", now), Some(guard(2)));
+        memory.refused("k", guard(2));
+        assert_eq!(memory.take("k", now), Some(guard(2)), "the one that failed is still outstanding");
     }
 
     #[test]

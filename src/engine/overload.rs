@@ -1,9 +1,8 @@
 //! What is done with work that there is no room for: answered at once, and safely.
 
 use super::{Engine, Op, Outcome};
-use crate::backend::{Backend, Guard};
+use crate::backend::Backend;
 use crate::error::{Code, Error};
-use crate::tags::Epoch;
 use std::time::Instant;
 
 /// What an operation takes beside its own bytes, with its task and its requests: about what was seen in an outage.
@@ -44,8 +43,7 @@ impl Op {
 }
 
 impl<B: Backend> Engine<B> {
-    /// Answers an operation without doing it. A get is taken for a miss by its caller, so the set that follows it is
-    /// made to be born invalid: nobody knows what was cleared before it.
+    /// Answers an operation without doing it. A get is taken for a miss by its caller, as one that failed.
     pub fn turn_away(&self, op: &Op) -> Outcome {
         let error = Error::new(
             Code::Busy,
@@ -58,7 +56,7 @@ impl<B: Backend> Engine<B> {
             _ => &[],
         };
         for key in missed {
-            self.misses.remember(key, Guard { epoch: Epoch::NONE, lease: None }, Instant::now());
+            self.remember_failed(key, Instant::now());
         }
         Outcome::Failed(error)
     }

@@ -79,9 +79,8 @@ impl<B: Backend> Engine<B> {
                 Judged::Gone { lease, .. } => (None, lease),
                 Judged::Failed(error) => {
                     self.stats.failed(&error);
-                    // The caller takes it for a miss: its set is born invalid.
                     if remember {
-                        self.misses.remember(key, Guard { epoch: Epoch::NONE, lease: None }, clock);
+                        self.remember_failed(key, clock);
                     }
                     out.push(Outcome::Failed(error));
                     continue;
@@ -116,6 +115,12 @@ impl<B: Backend> Engine<B> {
             out.push(outcome);
         }
         out
+    }
+
+    /// The caller takes a get that failed for a miss. What was cleared before it nobody knows, and since the epoch that
+    /// was last seen it shows when the set comes.
+    pub(super) fn remember_failed(&self, key: &str, clock: Instant) {
+        self.misses.remember_failed(key, self.backend.last_epoch(), clock);
     }
 
     fn ticketed(&self, live: Option<Live>, guard: Guard, wanted: bool) -> Outcome {

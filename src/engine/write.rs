@@ -152,6 +152,9 @@ impl<B: Backend> Engine<B> {
                 Outcome::Is(true)
             }
             Ok(Written::Stale) => {
+                if let (Some(guard), Some(key)) = (guard, remembered) {
+                    self.misses.refused(key, guard);
+                }
                 // Refused for want of an epoch (the get before it failed), no clear was in the way.
                 if guard.is_none_or(|guard| guard.epoch != Epoch::NONE) {
                     self.stats.stale_sets.add(1);

@@ -7,6 +7,7 @@ mod bed;
 mod locks;
 mod order;
 mod outages;
+mod refused;
 mod times;
 mod versions;
 

@@ -16,7 +16,7 @@ async fn wired() -> Vec<(Bed, Caller)> {
     beds
 }
 
-async fn down(bed: &Bed, store: &Caller) {
+pub async fn down(bed: &Bed, store: &Caller) {
     for proxy in &bed.proxies {
         proxy.down().await;
     }
@@ -26,7 +26,7 @@ async fn down(bed: &Bed, store: &Caller) {
     }
 }
 
-async fn up(bed: &Bed, store: &Caller) {
+pub async fn up(bed: &Bed, store: &Caller) {
     for proxy in &bed.proxies {
         proxy.up().await;
     }

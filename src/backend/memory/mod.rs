@@ -11,7 +11,7 @@ use crate::config::MemoryConfig;
 use crate::error::{Code, Error, Result};
 use crate::key::Keyspace;
 use crate::l1::Slots;
-use crate::tags::Record;
+use crate::tags::{Epoch, Record};
 use crate::ttl::Times;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -77,6 +77,10 @@ impl Backend for MemoryBackend {
 
     fn hashes(&self, _key: &str) -> bool {
         false
+    }
+
+    fn last_epoch(&self) -> Epoch {
+        self.store.lock().epoch()
     }
 
     async fn read(&self, keys: &[String], now: UnixMs, _lease: Option<Duration>) -> Result<ReadReply> {

@@ -62,6 +62,11 @@ impl RedisServer {
         *self.seen.lock()
     }
 
+    /// The newest epoch ever seen, also while there is no connection.
+    pub(super) fn newest(&self) -> Epoch {
+        *self.newest.lock()
+    }
+
     /// Replies are taken up in any order: within a generation the newest stays.
     pub(super) fn saw(&self, epoch: Epoch) {
         if epoch == Epoch::NONE {

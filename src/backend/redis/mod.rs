@@ -37,7 +37,7 @@ use crate::events::{Event, Events};
 use crate::key::Keyspace;
 use crate::l1::Slots;
 use crate::net::link::Link;
-use crate::tags::Record;
+use crate::tags::{Epoch, Record};
 use crate::ttl::Times;
 use bytes::Bytes;
 use command::Pipeline;
@@ -209,7 +209,7 @@ impl Core {
         let mut strings = strings.into_iter();
         let (epoch, star) = match strings.next().flatten() {
             Some(raw) => reply::epoch_and_star(&raw),
-            None => (crate::tags::Epoch::NONE, None),
+            None => (Epoch::NONE, None),
         };
         self.server.saw(epoch);
         let found = strings
@@ -252,6 +252,10 @@ impl Backend for RedisBackend {
 
     fn hashes(&self, _key: &str) -> bool {
         false
+    }
+
+    fn last_epoch(&self) -> Epoch {
+        self.core.server.newest()
     }
 
     fn is_idle(&self) -> bool {
