@@ -322,6 +322,14 @@ describe('what no store could take', () => {
     expect(await adapter.get('k')).toBe('old');
   });
 
+  it('values that are no JSON come back as they were', async () => {
+    const adapter = cache();
+    for (const value of [1n, '\ud800', 'a\udfffb', new Map([[1, 'x']]), Number.NaN]) {
+      expect(await adapter.set('k', value)).toBe(true);
+      expect(await adapter.get('k')).toEqual(value);
+    }
+  });
+
   it('values that cannot be cloned', async () => {
     const adapter = cache();
     for (const value of [() => 1, { value: Symbol('s') }, Promise.resolve(1)]) {

@@ -10,7 +10,8 @@ const STRUCTURE = 2;
 
 /** @throws ConfigError on what cannot be kept: a function, a symbol, a promise or anything that holds one */
 export function packed(face: string, value: unknown): string | Uint8Array {
-  if (typeof value === 'string') {
+  // Half a surrogate pair has no UTF-8; V8 keeps it.
+  if (typeof value === 'string' && value.isWellFormed()) {
     return value;
   }
   // Not `instanceof`: test runners give each file a realm of its own.
