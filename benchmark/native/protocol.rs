@@ -41,3 +41,14 @@ fn redis_set_command(bencher: Bencher, bytes: usize) {
         .counter(BytesCount::new(value.len()))
         .bench(|| redis::bench::command(&[b"SET", b"bench:products:1", value.as_bytes(), b"PX", b"3600000"]));
 }
+
+/// The same by the crate that writes all but the hot path's commands.
+#[divan::bench(args = SIZES)]
+fn redis_set_command_of_the_crate(bencher: Bencher, bytes: usize) {
+    let value = json(bytes);
+    bencher.counter(BytesCount::new(value.len())).bench(|| {
+        let mut command = ::redis::cmd("SET");
+        command.arg("bench:products:1").arg(value.as_bytes()).arg("PX").arg("3600000");
+        command.get_packed_command()
+    });
+}
