@@ -386,9 +386,26 @@ describe('createKeyv', () => {
     expect(await keyv.get('n:k')).toBeUndefined();
     expect((await keyv.getRaw('k'))?.expires).toBeGreaterThan(Date.now());
     expect(keyv.namespace).toBe('n');
+    const texts = createKeyv({ store: memory(), ttl: '5m' });
+    open.push(texts.store as CachalotKeyv);
+    expect(texts.ttl).toBe(300_000);
     const plain = createKeyv({ store: memory() });
     open.push(plain.store as CachalotKeyv);
     expect(plain.namespace).toBeUndefined();
     expect(() => createKeyv({ store: memory(), tll: 1 } as never)).toThrow(/unknown option "tll"/);
+  });
+
+  it.each([Number.NaN, -5, '5', '5m-garbage', {}, null])('refuses a ttl of %s', (ttl) => {
+    const make = () => createKeyv({ store: memory(), ttl: ttl as number });
+    expect(make).toThrow(ConfigError);
+    expect(make).toThrow(/createKeyv: option "ttl": expected milliseconds of 0 or more/);
+  });
+
+  it('takes a ttl that is for ever', () => {
+    for (const ttl of [0, Infinity, undefined]) {
+      const keyv = createKeyv({ store: memory(), ttl });
+      open.push(keyv.store as CachalotKeyv);
+      expect(keyv.ttl).toBeUndefined();
+    }
   });
 });

@@ -17,6 +17,7 @@ export const adapters: KeyvStoreAdapter[] = [new CachalotKeyv(every), new Named(
 export const keyvs: Keyv[] = [
   new Keyv({ store: new CachalotKeyv({ store: memcached() }), namespace: 'users' }),
   createKeyv({ store, prefix: undefined, namespace: undefined, ttl: 60_000 }),
+  createKeyv({ store, ttl: '60s' }),
 ];
 
 export async function use(cache: CachalotKeyv): Promise<boolean> {
@@ -28,8 +29,12 @@ export async function use(cache: CachalotKeyv): Promise<boolean> {
   await cache.get(5);
   // @ts-expect-error many are a list
   await cache.getMany('k');
-  // @ts-expect-error a ttl is a number of milliseconds
   await cache.set('k', 1, '5 minutes');
+  await cache.setMany([{ key: 'k', value: 1, ttl: '5m' }]);
+  // @ts-expect-error a number in quotes: seconds or milliseconds?
+  await cache.set('k', 1, '300');
+  // @ts-expect-error a unit that does not exist
+  await cache.setMany([{ key: 'k', value: 1, ttl: '5 parsecs' }]);
   // @ts-expect-error an entry has a key
   await cache.setMany([{ value: 1 }]);
   // @ts-expect-error Keyv's namespace is text
@@ -43,7 +48,7 @@ new CachalotKeyv({ store: 'redis://127.0.0.1:6379' });
 new CachalotKeyv({});
 // @ts-expect-error an unknown option
 new CachalotKeyv({ store, prefx: 'shop' });
-// @ts-expect-error an option of a wrong type
-createKeyv({ store, ttl: '60s' });
+// @ts-expect-error a number in quotes says no unit
+createKeyv({ store, ttl: '60' });
 // @ts-expect-error what createKeyv decides itself
 createKeyv({ store, useKeyPrefix: true });

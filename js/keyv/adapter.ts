@@ -1,6 +1,6 @@
 /** Keyv's storage adapter over one store. */
 import { EventEmitter } from 'node:events';
-import { milliseconds } from '../duration.js';
+import { type Duration, milliseconds } from '../duration.js';
 import { ConfigError } from '../errors.js';
 import type { KeyPage, NativeStore, Stats, StoreEvent } from '../native.js';
 import { described, openStore } from '../open.js';
@@ -20,8 +20,8 @@ const ITERATED_AT_ONCE = 256;
 export interface CachalotKeyvEntry {
   key: string;
   value: unknown;
-  /** Milliseconds. @default for ever */
-  ttl?: number | undefined;
+  /** Milliseconds, or text such as '5m'. @default for ever */
+  ttl?: Duration | undefined;
 }
 
 /** What each event is told with. */
@@ -136,7 +136,7 @@ export class CachalotKeyv {
    * @returns whether it was stored: `false` in an outage, and if a clear came between its miss and it
    * @throws ConfigError (rejects) on a key as in `get`, a ttl that is negative or no number, or a value that cannot be kept
    */
-  async set(key: string, value: unknown, ttl?: number | undefined): Promise<boolean> {
+  async set(key: string, value: unknown, ttl?: Duration | undefined): Promise<boolean> {
     const name = this.names.of(key);
     const [stored, ms] = [packed(FACE, value), lifetime(ttl)];
     try {

@@ -1,11 +1,12 @@
 /** A Keyv over the adapter, in one call. */
 import { Keyv } from 'keyv';
+import type { Duration } from '../duration.js';
 import { CachalotKeyv } from './adapter.js';
-import type { CachalotKeyvOptions } from './options.js';
+import { type CachalotKeyvOptions, defaultLifetime } from './options.js';
 
 export interface CreateKeyvOptions extends Omit<CachalotKeyvOptions, 'useKeyPrefix'> {
-  /** For a set that names none, in milliseconds. @default for ever */
-  ttl?: number | undefined;
+  /** For a set that names none: milliseconds, or text such as '5m'; 0 is for ever, as to Keyv itself. @default for ever */
+  ttl?: Duration | undefined;
 }
 
 /**
@@ -15,11 +16,13 @@ export interface CreateKeyvOptions extends Omit<CachalotKeyvOptions, 'useKeyPref
  */
 export function createKeyv(options: CreateKeyvOptions): Keyv {
   const { ttl, ...rest } = options ?? {};
+  // Before a store is opened that nobody could close.
+  const ms = defaultLifetime(ttl, { face: 'createKeyv', path: 'ttl' });
   const store = new CachalotKeyv({ ...rest, useKeyPrefix: false });
   return new Keyv({
     store,
     useKeyPrefix: false,
-    ...(ttl === undefined ? {} : { ttl }),
+    ...(ms === undefined ? {} : { ttl: ms }),
     ...(rest.throwOnErrors === undefined ? {} : { throwOnErrors: rest.throwOnErrors }),
     // Absent, it would be "keyv" in Keyv 5.
     namespace: store.namespace as string,

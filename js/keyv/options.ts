@@ -1,5 +1,7 @@
 /** What the adapter is made with. */
-import { type Check, flag, object, text } from '../options/check.js';
+import { milliseconds } from '../duration.js';
+import { ConfigError } from '../errors.js';
+import { type Check, describe, flag, invalid, object, text } from '../options/check.js';
 import type { StoreSpec } from '../options/native-config.js';
 import { prefix } from '../options/store.js';
 
@@ -30,3 +32,16 @@ export const checkOptions: Check<Partial<CachalotKeyvOptions>> = object<Cachalot
   useKeyPrefix: flag,
   throwOnErrors: flag,
 });
+
+/** In milliseconds, for Keyv takes no text. `undefined` = for ever. */
+export const defaultLifetime: Check<number | undefined> = (value, at) => {
+  if (value === undefined || value === Infinity) {
+    return undefined;
+  }
+  try {
+    return milliseconds(at.face, at.path, value);
+  } catch (error) {
+    const expected = "milliseconds of 0 or more, or text such as '30s' or '5m'";
+    throw error instanceof ConfigError ? invalid(at, expected, describe(value)) : error;
+  }
+};
