@@ -133,6 +133,24 @@ fn the_caller_alone_reads_what_it_took_on_also_after_the_task_looked_after_it() 
 }
 
 #[test]
+fn what_another_thread_writes_itself_the_task_reads_at_once() {
+    let caller = Caller::proven();
+    for round in 0..20 {
+        let (work, reader) = caller.ask_and_read("say mine");
+        assert_eq!(read(&*reader), Came::Replies);
+        answered(work).unwrap();
+        // A later step of an operation of several goes on in the runtime.
+        let link = caller.client.link.clone();
+        let asked = Instant::now();
+        let answer =
+            caller.runtime.block_on(link.send(format!("say theirs{round}\n").into_bytes(), 1)).unwrap();
+        assert_eq!(answer[0].0, format!("theirs{round}"));
+        assert!(asked.elapsed() < Duration::from_millis(COMMAND_MS / 2), "{:?}", asked.elapsed());
+    }
+    assert_eq!(caller.client.told(), ["connected"]);
+}
+
+#[test]
 fn a_reply_in_pieces_and_a_large_one_are_finished_by_the_task() {
     let caller = Caller::proven();
     caller.proxy.set(Wire::Drip(Duration::from_millis(1)));

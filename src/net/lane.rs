@@ -66,8 +66,8 @@ pub(super) struct State<R> {
 
 /// What became of a request that asked to be written at once.
 pub(super) enum Direct<R> {
-    /// Written. `unwatched`: the task must be woken to set its watchdog.
-    Sent { unwatched: bool },
+    /// Written. `needs_task`: the task must be woken, to set its watchdog or to read again.
+    Sent { needs_task: bool },
     /// Part of it: the rest must be written next, by the task.
     Began { incarnation: u64, rest: Vec<u8> },
     /// Nothing was sent: it goes by way of the task.
@@ -202,9 +202,11 @@ impl<R> State<R> {
             Ok(sent) if sent == bytes.len() => {
                 self.in_flight.push_back(pending);
                 self.direct = self.direct.saturating_add(1);
-                self.is_with_caller =
-                    self.direct > PROVEN && self.reader.as_ref().is_some_and(clock::leave_reading);
-                Direct::Sent { unwatched: !std::mem::replace(&mut self.watched, true) }
+                let reads = self.direct > PROVEN && self.reader.as_ref().is_some_and(clock::leave_reading);
+                // A thread of the runtime's wrote it, which reads nothing itself.
+                let is_taken_back = std::mem::replace(&mut self.is_with_caller, reads) && !reads;
+                let is_watched = std::mem::replace(&mut self.watched, true);
+                Direct::Sent { needs_task: is_taken_back || !is_watched }
             }
             Ok(sent) if sent > 0 => {
                 self.in_flight.push_back(pending);

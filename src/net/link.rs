@@ -163,8 +163,8 @@ impl<S: Server> Link<S> {
         // and nobody else.
         let mut lane = self.lane.lock();
         let message = match lane.send(bytes, over, pending) {
-            Direct::Sent { unwatched: false } => None,
-            Direct::Sent { unwatched: true } => Some(Message::Watch),
+            Direct::Sent { needs_task: false } => None,
+            Direct::Sent { needs_task: true } => Some(Message::Watch),
             Direct::Began { incarnation, rest } => Some(Message::Rest { incarnation, bytes: rest }),
             Direct::Refused { bytes, pending } => Some(Message::Request(Request { bytes, over, pending })),
         };
