@@ -181,13 +181,12 @@ export class NativeStore {
     return (await this.changing(key, false, this.turn.add(Kind.Done))) !== false;
   }
 
-  /** @returns whether it was there: asked and cleared in one batch, in this order */
+  /** Clears the key. @returns whether it was there; false too if that could not be asked */
   async remove(key: string): Promise<boolean> {
-    const asked = this.has(key);
-    const cleared = this.clear({ key });
-    // What was there is of no use if it is there still.
-    const [there] = await Promise.all([asked.catch(() => false), cleared]);
-    return there;
+    checkText('key', key);
+    this.open();
+    this.batch.remove(key);
+    return this.changing(key, false, this.turn.add(Kind.Done)) as Promise<boolean>;
   }
 
   /** The key whatever else is asked; then the tags (`*` is every entry's). Finished when the server acknowledged it. */

@@ -13,6 +13,7 @@ const PUBLISH = 10;
 const SUBSCRIBE = 11;
 const UNSUBSCRIBE = 12;
 const GET_MANY = 13;
+const REMOVE = 14;
 
 const REMEMBER = 1 << 8;
 const TICKET = 2 << 8;
@@ -133,6 +134,12 @@ export class Batch {
   take(key: string): void {
     this.reserve(2);
     this.word(TAKE);
+    this.part(key);
+  }
+
+  remove(key: string): void {
+    this.reserve(2);
+    this.word(REMOVE);
     this.part(key);
   }
 

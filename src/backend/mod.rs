@@ -19,6 +19,7 @@ use crate::error::{Code, Error, Result};
 use crate::tags::{Epoch, Raise, Record};
 use crate::ttl::{Times, Ttl};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
@@ -152,6 +153,14 @@ pub struct Clear {
     pub raise: Raise,
 }
 
+/// A version of an entry that is to have other times, or to go (`None`).
+#[derive(Debug)]
+pub struct Swap {
+    pub key: String,
+    pub seen: Seen,
+    pub times: Option<Times>,
+}
+
 /// A member of a tag's index that a sweep found superfluous, and the version that was judged.
 #[derive(Debug)]
 pub struct Dead {
@@ -227,6 +236,24 @@ pub trait Backend: Send + Sync + 'static {
         times: Option<Times>,
         now: UnixMs,
     ) -> impl Future<Output = Result<bool>> + Send;
+
+    /// Several swaps of different keys, in one request where there is a server. In order.
+    fn swap_all(&self, swaps: Vec<Swap>, now: UnixMs) -> impl Future<Output = Vec<Result<bool>>> + Send {
+        async move {
+            let mut out = Vec::with_capacity(swaps.len());
+            for Swap { key, seen, times } in swaps {
+                out.push(self.swap(&key, seen, times, now).await);
+            }
+            out
+        }
+    }
+
+    /// Clears these keys, and tells of each what became of it: on several servers, the keys of a dead one fail alone.
+    fn remove(&self, keys: Vec<String>, now: UnixMs) -> impl Future<Output = Vec<Result<()>>> + Send {
+        let count = keys.len();
+        self.clear(Clear { keys, tags: Vec::new(), raise: Raise::All }, now)
+            .map(move |done| vec![done; count])
+    }
 
     /// Keeps a clear that an outage hindered, to be made before the first read after it.
     fn owe(&self, clear: Clear);

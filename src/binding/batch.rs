@@ -19,6 +19,7 @@ const PUBLISH: u32 = 10;
 const SUBSCRIBE: u32 = 11;
 const UNSUBSCRIBE: u32 = 12;
 const GET_MANY: u32 = 13;
+const REMOVE: u32 = 14;
 
 /// Flags of a get's head.
 const REMEMBER: u32 = 1;
@@ -109,6 +110,7 @@ pub fn decode(words: &[u32], text: &str, units: usize, values: Vec<Input>) -> Re
                 Op::Clear { key, tags: tags(&mut words, &mut text)?, raise }
             }
             TAKE => Op::Take { key: text.cut(words.next()?)? },
+            REMOVE => Op::Remove { key: text.cut(words.next()?)? },
             EXPIRE => Op::Expire { key: text.cut(words.next()?)? },
             KEYS => Op::Keys { prefix: text.cut(words.next()?)?, cursor: words.long()? },
             LOCK => Op::Lock {
@@ -316,19 +318,20 @@ mod tests {
 
     #[test]
     fn what_names_one_key_is_read() {
-        let words = [5, 1, 6, 1, 7, 1, 5, 1, 8, 1, 2, 70, 9, 1, 2];
-        let ops = of(&words, "abcdeefgg", vec![]).unwrap();
+        let words = [5, 1, 6, 1, 7, 1, 5, 1, 8, 1, 2, 70, 9, 1, 2, 14, 1];
+        let ops = of(&words, "abcdeefggh", vec![]).unwrap();
         let [
             Op::Take { key: a },
             Op::Expire { key: b },
             Op::Keys { prefix: c, cursor: 0x1_0000_0005 },
             Op::Lock { key: d, owner: ee, ms: 70 },
             Op::Unlock { key: f, owner: gg },
+            Op::Remove { key: h },
         ] = ops.as_slice()
         else {
             panic!("{ops:?}")
         };
-        assert_eq!([a, b, c, d, ee, f, gg], ["a", "b", "c", "d", "ee", "f", "gg"]);
+        assert_eq!([a, b, c, d, ee, f, gg, h], ["a", "b", "c", "d", "ee", "f", "gg", "h"]);
     }
 
     #[test]
@@ -357,6 +360,7 @@ mod tests {
             (&[10 | 1 << 8, 1, 0], "a"),
             (&[10, 1], "a"),
             (&[11, 2], "a"),
+            (&[14 | 1 << 8, 1], "a"),
             (&[1 | 5 << 8, 1], "a"),
             (&[1 | 3 << 8, 1], "a"),
             (&[1 | 8 << 8, 1], "a"),
@@ -375,7 +379,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_words_do_harm(words in proptest::collection::vec(prop_oneof![0u32..11, (1u32..10, 0u32..16).prop_map(|(op, flags)| op | flags << 8), any::<u32>()], 0..40), text in ".{0,20}") {
+        fn no_words_do_harm(words in proptest::collection::vec(prop_oneof![0u32..15, (1u32..10, 0u32..16).prop_map(|(op, flags)| op | flags << 8), any::<u32>()], 0..40), text in ".{0,20}") {
             let _ = of(&words, &text, vec![Input::Text(b"1".to_vec())]);
         }
     }

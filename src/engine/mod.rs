@@ -2,6 +2,7 @@
 
 mod batch;
 mod channels;
+mod expire;
 mod list;
 mod lock;
 mod miss;
@@ -94,6 +95,10 @@ pub enum Op {
     },
     /// The value, which is then gone, for exactly one caller.
     Take {
+        key: String,
+    },
+    /// Cleared, and whether a get would have hit before that.
+    Remove {
         key: String,
     },
     /// Stale from now on; what has no times is cleared.

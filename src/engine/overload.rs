@@ -15,7 +15,8 @@ impl Op {
         OVERHEAD
             + match self {
                 Op::Get { key, .. } | Op::Has { key } | Op::Read { key, .. } => key.len(),
-                Op::Take { key } | Op::Expire { key } | Op::Keys { prefix: key, .. } => key.len(),
+                Op::Take { key } | Op::Keys { prefix: key, .. } => key.len(),
+                Op::Remove { key } | Op::Expire { key } => key.len(),
                 Op::Lock { key, owner, .. } | Op::Unlock { key, owner } => key.len() + owner.len(),
                 Op::Publish { channel, payload } => channel.len() + payload.len(),
                 Op::Subscribe { channel } | Op::Unsubscribe { channel } => channel.len(),
@@ -33,6 +34,7 @@ impl Op {
         !matches!(
             self,
             Op::Clear { .. }
+                | Op::Remove { .. }
                 | Op::Expire { .. }
                 | Op::Unlock { .. }
                 | Op::Subscribe { .. }
@@ -81,6 +83,7 @@ mod tests {
             times: None,
         };
         assert!(!Op::Clear { key: Some(key.clone()), tags: vec![], raise: Raise::All }.may_be_refused());
+        assert!(!Op::Remove { key: key.clone() }.may_be_refused());
         assert!(!Op::Expire { key: key.clone() }.may_be_refused());
         assert!(!Op::Unlock { key: key.clone(), owner: "o".into() }.may_be_refused());
         assert!(Op::Lock { key: key.clone(), owner: "o".into(), ms: 1 }.may_be_refused());

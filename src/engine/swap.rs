@@ -1,15 +1,13 @@
-//! Taking and expiring: a version is read, and then exactly that version is changed.
+//! Taking: a version is read, and then exactly that version is removed.
 
 use super::read::Judged;
 use super::{Engine, Outcome};
-use crate::backend::{Backend, Clear, Seen};
+use crate::backend::{Backend, Seen};
 use crate::clock::UnixMs;
-use crate::error::{Code, Error, Result};
-use crate::tags::Raise;
-use crate::ttl::Times;
+use crate::error::{Code, Error};
 
 /// Sets of the same key that may come between reading and changing. More than a few mean a crowd of writers.
-const ROUNDS: usize = 8;
+pub(super) const ROUNDS: usize = 8;
 
 impl<B: Backend> Engine<B> {
     /// The value of a fresh entry, which is then gone; of many callers exactly one has it. A stale one is a miss, and gone
@@ -49,54 +47,5 @@ impl<B: Backend> Engine<B> {
             Code::Busy,
             format!("\"{}\" was set {ROUNDS} times while it was to be taken; nothing was removed.", key[0]),
         ))
-    }
-
-    /// An entry that has times grows stale; any other is cleared. Either way sets under way with older data are refused.
-    /// In an outage it becomes a clear by key, which is kept and made again.
-    pub(super) async fn expire(&self, key: String, now: UnixMs) -> Result<()> {
-        let key = [key];
-        let clear = || Clear { keys: key.to_vec(), tags: Vec::new(), raise: Raise::All };
-        let work = async {
-            if self.aged(&key, now).await? {
-                return Ok(());
-            }
-            self.backend.clear(clear(), now).await
-        };
-        let error = match self.in_time(work).await.and_then(|done| done) {
-            Ok(()) => {
-                self.stats.clears.add(1);
-                return Ok(());
-            }
-            Err(error) => error,
-        };
-        self.stats.failed(&error);
-        if error.queued || !error.code.is_outage() {
-            return Err(error);
-        }
-        self.backend.owe(clear());
-        Err(error.queued())
-    }
-
-    /// False: there is nothing that could be kept, or it changed too often.
-    async fn aged(&self, key: &[String; 1], now: UnixMs) -> Result<bool> {
-        for _ in 0..ROUNDS {
-            let live = match self.look(key, None, now, &mut []).await.1.pop() {
-                Some(Judged::Live(live)) => live,
-                Some(Judged::Failed(error)) if error.code.is_outage() => return Err(error),
-                _ => return Ok(false),
-            };
-            let Some(times) = live.times.filter(|_| live.expires_at > now) else { return Ok(false) };
-            // One that is stale already too: the sets under way must be refused. Not now: a reader whose clock is behind
-            // would take it for fresh.
-            let aged = Times { fresh_until: 0, ..times };
-            match self.backend.swap(&key[0], live.seen, Some(aged), now).await {
-                Ok(true) => return Ok(true),
-                Ok(false) => {}
-                Err(error) if error.code.is_outage() => return Err(error),
-                // No room for it, say: to remove it needs none.
-                Err(_) => return Ok(false),
-            }
-        }
-        Ok(false)
     }
 }

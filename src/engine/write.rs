@@ -1,6 +1,6 @@
 //! Storing and clearing.
 
-use super::batch::SetOp;
+use super::batch::{How, SetOp};
 use super::{Engine, Input, Outcome};
 use crate::backend::{Backend, Body, Clear, Guard, Kept, Write, Written};
 use crate::clock::UnixMs;
@@ -11,6 +11,7 @@ use crate::error::{Code, Error, Result};
 use crate::key::STAR;
 use crate::tags::{Epoch, Raise};
 use bytes::Bytes;
+use futures_util::future::join;
 use std::borrow::Cow;
 use std::time::Instant;
 
@@ -87,6 +88,24 @@ impl<B: Backend> Engine<B> {
             Err(error) => self.stats.failed(error),
         }
         done
+    }
+
+    /// Of each key whether it was there: asked and cleared in this order. What was there is of no use if it is there
+    /// still, nor is a failure to ask if it is gone. `keys`: none twice.
+    pub(super) async fn removes(&self, keys: Vec<String>, now: UnixMs) -> Vec<Outcome> {
+        let asked = self.gets(&keys, How::Presence, now);
+        let (asked, cleared) = join(asked, self.backend.remove(keys.clone(), now)).await;
+        let ended = asked.into_iter().zip(cleared).map(|(asked, cleared)| match cleared {
+            Ok(()) => {
+                self.stats.clears.add(1);
+                Outcome::Is(matches!(asked, Outcome::Is(true)))
+            }
+            Err(error) => {
+                self.stats.failed(&error);
+                Outcome::Failed(error)
+            }
+        });
+        ended.collect()
     }
 
     fn prepare(&self, set: SetOp, guard: Option<Guard>, now: UnixMs) -> Result<Write> {

@@ -30,6 +30,10 @@ pub async fn up(bed: &Bed, store: &Caller) {
     for proxy in &bed.proxies {
         proxy.up().await;
     }
+    connected(bed, store).await;
+}
+
+async fn connected(bed: &Bed, store: &Caller) {
     let end = Instant::now() + Duration::from_secs(4);
     for key in (0..30).map(|n| format!("probe{n}")) {
         while matches!(store.one(Op::Has { key: key.clone() }).await, Outcome::Failed(_)) {
@@ -81,6 +85,7 @@ async fn each_fails_within_the_deadline_although_the_server_is_silent() {
         }
         for op in [
             || Op::Expire { key: "k".into() },
+            || Op::Remove { key: "k".into() },
             || Op::Take { key: "k".into() },
             || Op::Read { key: "k".into(), times: false, stamp: false },
             || Op::Keys { prefix: "k".into(), cursor: 0 },
@@ -90,8 +95,49 @@ async fn each_fails_within_the_deadline_although_the_server_is_silent() {
             let began = Instant::now();
             let outcome = store.one(op()).await;
             let error = failure(&outcome);
-            assert_eq!(error.queued, matches!(op(), Op::Expire { .. }), "{}: {error:?}", bed.name);
+            let clears = matches!(op(), Op::Expire { .. } | Op::Remove { .. });
+            assert_eq!(error.queued, clears, "{}: {error:?}", bed.name);
             assert!(began.elapsed() < Duration::from_millis(COMMAND_MS + 150), "{:?}", began.elapsed());
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_keys_that_go_together_those_of_a_dead_server_fail_alone() {
+    let kinds: [fn(String) -> Op; 2] = [|key| Op::Remove { key }, |key| Op::Expire { key }];
+    for op in kinds {
+        let bed = Bed::memcached(3).wired().await;
+        let store = bed.open();
+        let keys: Vec<String> = (0..60).map(|at| format!("k{at}")).collect();
+        for key in &keys {
+            assert!(store.set(key, "v", tagged(&[])).await);
+        }
+        let mut dead = 0;
+        let mut alive = Vec::new();
+        // Without the server that holds the epoch nothing can be read: another one is ended.
+        while !(alive.contains(&true) && alive.contains(&false)) {
+            if !alive.is_empty() {
+                bed.proxies[dead].up().await;
+                connected(&bed, &store).await;
+                dead += 1;
+                alive.clear();
+            }
+            bed.proxies[dead].down().await;
+            for key in &keys {
+                alive.push(!matches!(store.one(Op::Has { key: key.clone() }).await, Outcome::Failed(_)));
+            }
+        }
+        let ended = store.run(keys.iter().cloned().map(op).collect()).await;
+        for ((key, alive), outcome) in keys.iter().zip(&alive).zip(&ended) {
+            match outcome {
+                Outcome::Failed(error) => assert!(!alive && error.queued, "{key}: {error:?}"),
+                _ => assert!(alive, "{key}: {outcome:?}"),
+            }
+        }
+        bed.proxies[dead].up().await;
+        connected(&bed, &store).await;
+        for key in &keys {
+            assert_eq!(store.get(key).await, None, "{key}");
         }
     }
 }

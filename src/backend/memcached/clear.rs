@@ -13,17 +13,12 @@ use super::protocol::{Outcome, Reply};
 use super::records::remaining;
 use super::store::{Counter, Place, Store};
 use crate::backend::Clear;
-use crate::backend::pending::PendingClears;
+use crate::backend::pending::{Failed, PendingClears};
 use crate::error::{Code, Error, Result};
 use crate::tags::{Epoch, Raise, Record};
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
-
-/// Between two replays while there is no connection. Each goes through all that waits, and every read asks for one:
-/// without this an outage's reads would cost their number times the number of its clears.
-const AGAIN: Duration = Duration::from_millis(50);
 
 /// Clears that wait for one server.
 #[derive(Default)]
@@ -31,8 +26,8 @@ pub struct Waiting {
     clears: Mutex<PendingClears>,
     /// True from the moment a clear waits until it was replayed, also while it is being replayed.
     any: AtomicBool,
-    /// One replay at a time; the others wait for its end. What it holds: how and when the last one failed.
-    turn: tokio::sync::Mutex<Option<(Instant, Error)>>,
+    /// One replay at a time; the others wait for its end.
+    turn: tokio::sync::Mutex<Failed>,
 }
 
 impl Waiting {
@@ -101,16 +96,29 @@ struct Raising {
 
 impl Store {
     pub async fn clear(&self, clear: Clear) -> Result<()> {
+        self.clear_or_keep(clear).await.map_err(|(error, _)| error)
+    }
+
+    /// Of each key what became of it.
+    pub async fn remove(&self, keys: Vec<String>) -> Vec<Result<()>> {
+        let clear = Clear { keys: keys.clone(), tags: Vec::new(), raise: Raise::All };
+        let Err((error, kept)) = self.clear_or_keep(clear).await else { return vec![Ok(()); keys.len()] };
+        keys.iter().map(|key| if kept.contains(key) { Err(error.clone()) } else { Ok(()) }).collect()
+    }
+
+    /// Fails with the keys that were not cleared, which are kept unless it is closed.
+    async fn clear_or_keep(&self, clear: Clear) -> Result<(), (Error, BTreeSet<String>)> {
         let (keys, tags) = (&clear.keys, &clear.tags);
         self.asked.clears(keys.iter().map(String::as_str), tags.iter().map(String::as_str));
         let mut left = Left::of(clear);
         let done = self.in_order(self.attempt(&mut left)).await.and_then(|result| result);
         let Err(error) = done else { return Ok(()) };
+        let keys = left.keys.clone();
         if error.code == Code::Closed {
-            return Err(error);
+            return Err((error, keys));
         }
         self.keep(left);
-        Err(error.queued())
+        Err((error.queued(), keys))
     }
 
     pub fn owe(&self, clear: Clear) {
@@ -154,17 +162,14 @@ impl Store {
     pub async fn replay(&self, at: usize) -> Result<()> {
         let waiting = &self.nodes()[at].waiting;
         let mut failed = waiting.turn.lock().await;
-        if self.nodes()[at].link.incarnation() == 0
-            && let Some((when, error)) = &*failed
-            && when.elapsed() < AGAIN
-            && waiting.any()
-        {
-            return Err(error.clone());
+        let link = &self.nodes()[at].link;
+        if let Some(error) = failed.again(link.incarnation()).filter(|_| waiting.any()) {
+            return Err(error);
         }
         while let Some(mut taken) = waiting.take() {
             for clear in &taken.clears {
                 if let Err(error) = self.run(&mut Left::of(clear.clone()), &HashMap::new()).await {
-                    *failed = Some((Instant::now(), error.clone()));
+                    failed.note(link.incarnation(), &error);
                     return Err(error);
                 }
             }

@@ -1,56 +1,65 @@
 //! What changes exactly one thing: a version of an entry, or a lock.
 
-use super::batch::{Put, Version, Want, seconds};
+use super::batch::{Batch, Put, Slot, Version, Want, seconds};
 use super::clear::refused;
 use super::protocol::Outcome;
 use super::store::{Place, Store};
-use crate::backend::Seen;
+use crate::backend::{Seen, Swap};
 use crate::clock::UnixMs;
 use crate::codec::envelope::retime;
 use crate::error::{Code, Error, Result};
-use crate::ttl::{Times, Ttl};
+use crate::ttl::Ttl;
 use bytes::Bytes;
 
 /// Turns of a lock that expires or changes hands under us each time.
 const MAX_TURNS: usize = 4;
 
+/// What a swap needs.
+enum Step {
+    /// Nothing: it is done, or cannot be.
+    Known(bool),
+    Asked(Slot),
+}
+
 impl Store {
-    pub async fn swap_entry(
-        &self,
-        key: &str,
-        seen: &Seen,
-        times: Option<Times>,
-        now: UnixMs,
-    ) -> Result<bool> {
-        let (bytes, lease) = match (seen, times) {
+    /// All in one batch.
+    pub async fn swap_all(&self, swaps: &[Swap], now: UnixMs) -> Vec<Result<bool>> {
+        let mut batch = self.batch();
+        let steps: Vec<_> = swaps.iter().map(|swap| self.put_swap(&mut batch, swap, now)).collect();
+        let mut replies = batch.send().await;
+        let swapped = steps.into_iter().map(|step| {
+            let reply = match step? {
+                Step::Known(done) => return Ok(done),
+                Step::Asked(slot) => replies.take(slot)?,
+            };
+            match reply.outcome {
+                Outcome::Done => Ok(true),
+                Outcome::Exists | Outcome::NotFound => Ok(false),
+                _ => Err(refused(&reply)),
+            }
+        });
+        swapped.collect()
+    }
+
+    fn put_swap(&self, batch: &mut Batch<'_>, swap: &Swap, now: UnixMs) -> Result<Step> {
+        let (bytes, lease) = match (&swap.seen, swap.times) {
             (Seen::Wire(bytes, Some(lease)), _) => (bytes, lease),
             (Seen::Nothing(Some(lease)), None) => (&Bytes::new(), lease),
             // Without a stub no set is under way.
-            (Seen::Nothing(None), None) => return Ok(true),
-            (Seen::Nothing(_), Some(_)) => return Ok(false),
+            (Seen::Nothing(None), None) => return Ok(Step::Known(true)),
+            (Seen::Nothing(_), Some(_)) => return Ok(Step::Known(false)),
             _ => {
                 return Err(Error::new(Code::Internal, "An entry without a version was given to memcached."));
             }
         };
-        let place = self.entry(key);
+        let place = self.entry(&swap.key);
         let version = Version { cas: lease.cas, link: lease.link };
-        let mut batch = self.batch();
-        let slot = match times {
-            None => batch.delete_version(&place, version),
-            Some(times) => {
-                let (entry, expires_at) = retime(bytes, times)?;
-                // A line of its own: the sets under way were leased on another, and are refused.
-                let flags = rand::random::<u32>().max(1);
-                let put = Put { flags, life: seconds(Ttl::until(expires_at, now)) };
-                batch.replace(&place, version, &entry, put)
-            }
-        };
-        let reply = batch.send().await.take(slot)?;
-        match reply.outcome {
-            Outcome::Done => Ok(true),
-            Outcome::Exists | Outcome::NotFound => Ok(false),
-            _ => Err(refused(&reply)),
-        }
+        let Some(times) = swap.times else { return Ok(Step::Asked(batch.delete_version(&place, version))) };
+        let (entry, expires_at) = retime(bytes, times)?;
+        // A line of its own: the sets under way were leased on another, and are refused.
+        let flags = rand::random::<u32>().max(1);
+        let put = Put { flags, life: seconds(Ttl::until(expires_at, now)) };
+        Ok(Step::Asked(batch.replace(&place, version, &entry, put)))
     }
 
     /// On the server of the key itself, whose connection keeps the order of what a batch asks of both.

@@ -27,7 +27,7 @@ mod shard;
 mod store;
 mod write;
 
-use super::{Backend, Clear, Dead, Found, Lease, Page, ReadReply, Seen, Write, Written};
+use super::{Backend, Clear, Dead, Found, Lease, Page, ReadReply, Seen, Swap, Write, Written};
 use crate::clock::UnixMs;
 use crate::config::MemcachedConfig;
 use crate::error::{Code, Error, Result};
@@ -181,7 +181,19 @@ impl Backend for MemcachedBackend {
     }
 
     async fn swap(&self, key: &str, seen: Seen, times: Option<Times>, now: UnixMs) -> Result<bool> {
-        self.store.within(self.store.swap_entry(key, &seen, times, now)).await.and_then(|result| result)
+        let swap = Swap { key: key.to_owned(), seen, times };
+        self.swap_all(vec![swap], now).await.pop().unwrap_or(Ok(false))
+    }
+
+    async fn swap_all(&self, swaps: Vec<Swap>, now: UnixMs) -> Vec<Result<bool>> {
+        match self.store.within(self.store.swap_all(&swaps, now)).await {
+            Ok(swapped) => swapped,
+            Err(late) => swaps.iter().map(|_| Err(late.clone())).collect(),
+        }
+    }
+
+    async fn remove(&self, keys: Vec<String>, _now: UnixMs) -> Vec<Result<()>> {
+        self.store.remove(keys).await
     }
 
     fn owe(&self, clear: Clear) {

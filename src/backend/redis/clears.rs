@@ -6,20 +6,15 @@ use super::deadline::Deadline;
 use super::reply;
 use crate::backend::Clear;
 use crate::backend::line::{Turn, begun};
-use crate::backend::pending::PendingClears;
+use crate::backend::pending::{Failed, PendingClears};
 use crate::error::{Code, Error, Result};
 use crate::key::{STAR, bucket};
 use crate::tags::{Epoch, Raise};
 use parking_lot::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::time::{Duration, Instant};
 
 /// Names in one call of the script: about a millisecond of the server's time.
 const NAMES_A_CALL: usize = 500;
-
-/// Between two replays while there is no connection. Each builds the whole of what is owed, and every read asks for one:
-/// without this an outage's reads would cost their number times the number of its clears.
-const AGAIN: Duration = Duration::from_millis(50);
 
 /// What is still to be cleared.
 #[derive(Default)]
@@ -27,8 +22,8 @@ pub(super) struct Owed {
     clears: Mutex<PendingClears>,
     /// Set before the clear that is owed rejects, unset after the server has acknowledged all.
     any: AtomicBool,
-    /// Held by the one who replays; the others wait for it. What it holds: how and when the last replay failed.
-    replay: tokio::sync::Mutex<Option<(Instant, Error)>>,
+    /// Held by the one who replays; the others wait for it.
+    replay: tokio::sync::Mutex<Failed>,
 }
 
 impl Owed {
@@ -87,17 +82,14 @@ impl Core {
         if !self.owed.any() {
             return Ok(());
         }
-        if self.link.incarnation() == 0
-            && let Some((at, error)) = &*failed
-            && at.elapsed() < AGAIN
-        {
-            return Err(error.clone());
+        if let Some(error) = failed.again(self.link.incarnation()) {
+            return Err(error);
         }
         let clears = self.owed.clears.lock().take();
         let mut taken = Taken { owed: &self.owed, clears };
         while let Some(clear) = taken.clears.last() {
             if let Err(error) = self.clear_now(clear).await {
-                *failed = Some((Instant::now(), error.clone()));
+                failed.note(self.link.incarnation(), &error);
                 return Err(error);
             }
             taken.clears.pop();

@@ -3,46 +3,100 @@
 use super::Core;
 use super::command::{Call, Pipeline};
 use super::reply;
-use crate::backend::Seen;
+use crate::backend::{Seen, Swap};
 use crate::codec::envelope::{FIXED, retime};
 use crate::error::{Code, Error, Result};
 use crate::key::bucket;
 use crate::tags::Epoch;
-use crate::ttl::Times;
-use bytes::Bytes;
 use redis::Value;
 
-impl Core {
-    pub async fn swap(&self, key: &str, seen: &Seen, times: Option<Times>) -> Result<bool> {
-        let bytes = match (seen, times) {
-            (Seen::Wire(bytes, _), _) => bytes,
-            // To the script, where no entry is, is one without bytes.
-            (Seen::Nothing(_), None) => &Bytes::new(),
-            (Seen::Nothing(_), Some(_)) => return Ok(false),
-            (Seen::Live(_), _) => {
-                return Err(Error::new(Code::Internal, "An entry of process memory was given to Redis."));
-            }
-        };
-        self.asked.clears(std::iter::once(key), std::iter::empty());
-        let entry = times.map_or(Ok(Vec::new()), |times| retime(bytes, times).map(|(entry, _)| entry))?;
-        let head = &bytes[..bytes.len().min(FIXED)];
-        let call = |how| {
-            let mut pipeline = Pipeline::default();
-            pipeline.call(&self.server.scripts.swap, how, 3, 4);
-            pipeline.arg(self.space.epoch().as_bytes());
-            pipeline.arg(self.space.fences().as_bytes());
-            pipeline.arg(self.space.entry(key).as_bytes());
-            pipeline.arg(format!("{:016x}", Epoch::draw_generation()).as_bytes());
-            pipeline.arg(&bucket(key));
-            pipeline.arg(head);
-            pipeline.arg(&entry);
-            pipeline
-        };
-        let deadline = self.deadline();
-        let mut reply = reply::only(deadline.bound(self.send(call(Call::Sha))).await?);
-        if reply::forgot_script(&reply) {
-            reply = reply::only(deadline.bound(self.send(call(Call::Text))).await?);
+/// One call of the script.
+struct Exchange<'a> {
+    at: usize,
+    key: &'a str,
+    /// By which the version that was seen is known.
+    head: &'a [u8],
+    /// What takes its place; empty = nothing.
+    entry: Vec<u8>,
+}
+
+/// What is there and what takes its place; `None`: there is nothing that could be given times.
+type Entries<'a> = Option<(&'a [u8], Vec<u8>)>;
+
+fn entries(swap: &Swap) -> Result<Entries<'_>> {
+    let bytes: &[u8] = match (&swap.seen, swap.times) {
+        (Seen::Wire(bytes, _), Some(times)) => {
+            let (entry, _) = retime(bytes, times)?;
+            return Ok(Some((&bytes[..bytes.len().min(FIXED)], entry)));
         }
+        (Seen::Wire(bytes, _), None) => bytes,
+        // To the script, where no entry is, is one without bytes.
+        (Seen::Nothing(_), None) => &[],
+        (Seen::Nothing(_), Some(_)) => return Ok(None),
+        (Seen::Live(_), _) => {
+            return Err(Error::new(Code::Internal, "An entry of process memory was given to Redis."));
+        }
+    };
+    Ok(Some((&bytes[..bytes.len().min(FIXED)], Vec::new())))
+}
+
+impl Core {
+    /// All in one pipeline.
+    pub async fn swap_all(&self, swaps: &[Swap]) -> Vec<Result<bool>> {
+        self.asked.clears(swaps.iter().map(|swap| swap.key.as_str()), std::iter::empty());
+        let mut calls = Vec::with_capacity(swaps.len());
+        let mut out = Vec::with_capacity(swaps.len());
+        for (at, swap) in swaps.iter().enumerate() {
+            match entries(swap) {
+                Ok(found) => {
+                    calls.extend(found.map(|(head, entry)| Exchange { at, key: &swap.key, head, entry }));
+                    out.push(Ok(false));
+                }
+                Err(error) => out.push(Err(error)),
+            }
+        }
+        let deadline = self.deadline();
+        // Whatever the server has forgotten is known to it again after the first call by its text.
+        for how in [Call::Sha, Call::Text] {
+            if calls.is_empty() {
+                break;
+            }
+            let mut pipeline = Pipeline::default();
+            for (nth, call) in calls.iter().enumerate() {
+                self.put_swap(&mut pipeline, call, if nth == 0 { how } else { Call::Sha });
+            }
+            let replies = match deadline.bound(self.send(pipeline)).await {
+                Ok(replies) => replies,
+                Err(error) => {
+                    calls.iter().for_each(|call| out[call.at] = Err(error.clone()));
+                    return out;
+                }
+            };
+            let mut forgotten = Vec::new();
+            for (call, reply) in calls.into_iter().zip(replies) {
+                if how == Call::Sha && reply::forgot_script(&reply) {
+                    forgotten.push(call);
+                } else {
+                    out[call.at] = self.swapped(reply);
+                }
+            }
+            calls = forgotten;
+        }
+        out
+    }
+
+    fn put_swap(&self, pipeline: &mut Pipeline, call: &Exchange<'_>, how: Call) {
+        pipeline.call(&self.server.scripts.swap, how, 3, 4);
+        pipeline.arg(self.space.epoch().as_bytes());
+        pipeline.arg(self.space.fences().as_bytes());
+        pipeline.arg(self.space.entry(call.key).as_bytes());
+        pipeline.arg(format!("{:016x}", Epoch::draw_generation()).as_bytes());
+        pipeline.arg(&bucket(call.key));
+        pipeline.arg(call.head);
+        pipeline.arg(&call.entry);
+    }
+
+    fn swapped(&self, reply: Value) -> Result<bool> {
         let fields = reply::array(reply)?;
         if let Some(epoch) = reply::epoch(fields.get(1), fields.get(2)) {
             self.server.saw(epoch);

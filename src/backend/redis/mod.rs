@@ -29,7 +29,7 @@ mod writes;
 
 use super::asked::Asked;
 use super::line::{Line, Turn};
-use super::{Backend, Clear, Dead, Found, Page, ReadReply, Seen, Write, Written};
+use super::{Backend, Clear, Dead, Found, Page, ReadReply, Seen, Swap, Write, Written};
 use crate::clock::UnixMs;
 use crate::config::RedisConfig;
 use crate::error::{Error, Result};
@@ -279,7 +279,12 @@ impl Backend for RedisBackend {
     }
 
     async fn swap(&self, key: &str, seen: Seen, times: Option<Times>, _now: UnixMs) -> Result<bool> {
-        self.core.swap(key, &seen, times).await
+        let swap = Swap { key: key.to_owned(), seen, times };
+        self.core.swap_all(&[swap]).await.pop().unwrap_or(Ok(false))
+    }
+
+    async fn swap_all(&self, swaps: Vec<Swap>, _now: UnixMs) -> Vec<Result<bool>> {
+        self.core.swap_all(&swaps).await
     }
 
     fn owe(&self, clear: Clear) {
