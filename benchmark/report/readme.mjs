@@ -61,7 +61,7 @@ function region(results) {
     ),
     '',
     `Measured on ${results.date.slice(0, 10)}${results.quick ? ' in a quick run' : ''}, one process, server and clients on ${results.machine.cores} cores ` +
-      `(load before: ${results.machine.loadBefore.toFixed(1)}). [All figures, with where we are behind](docs/benchmarks.md). ` +
+      `(load before: ${results.machine.loadBefore.toFixed(1)}). [All peers and figures, with where we are behind](docs/benchmarks.md). ` +
       '`npm run bench -- --quick` measures on your machine.',
     '',
     `<details><summary>Of ${judged.length} targets set beforehand ${judged.length - missed} are met, ${missed} not</summary>`,
