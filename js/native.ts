@@ -25,7 +25,7 @@ import type { NativeConfig } from './options/native-config.js';
 
 export type { Extra, KeyPage, Reading, Stats, StoreEvent, Times };
 
-export interface ClearTarget {
+interface ClearTarget {
   key?: string;
   tags?: readonly string[];
   /** `auto` spares entries that were set with `auto: false`. @default 'all' */

@@ -8,7 +8,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { tracingChannel } from 'node:diagnostics_channel';
 
 /** Tickets of one operation's reads, by key; each for one set. */
-export type Tickets = Map<string, string>;
+type Tickets = Map<string, string>;
 
 const CHANNEL = 'bentocache.cache.operation';
 

@@ -59,7 +59,7 @@ const RENEW_MS = LOCK_MS / 3;
 const FIRST_POLL_MS = 5;
 const LAST_POLL_MS = 50;
 
-export interface Start {
+interface Start {
   /** Of the read that found nothing fresh. */
   readonly ticket: string | undefined;
   /** Tells the lock of this flight from those of others. */

@@ -9,7 +9,7 @@ import type { SetOptions } from './types.js';
 export const SLICE = 8_000;
 
 /** A set that was checked and encoded. */
-export interface Prepared {
+interface Prepared {
   key: string;
   encoded: string | Uint8Array;
   times: Computing;

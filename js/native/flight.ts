@@ -42,7 +42,7 @@ export interface KeyPage {
   next: number | undefined;
 }
 
-export type Resolve = (value: unknown) => void;
+type Resolve = (value: unknown) => void;
 
 /** Told of a value whose text is not JSON. */
 export type Corrupt = (why: unknown) => void;

@@ -41,7 +41,7 @@ export function unsupported(at: Place, what: string, advice: string): Unsupporte
 }
 
 /** Two names for one thing that say different things. Values are left out: they may be secrets. */
-export function conflict(face: string, one: string, other: string): ConfigError {
+function conflict(face: string, one: string, other: string): ConfigError {
   return new ConfigError(
     `${face}: options "${one}" and "${other}" mean the same and differ. Keep one of them.`,
   );

@@ -28,7 +28,7 @@ const EXPECTED = 'a memcached address such as "127.0.0.1:11211", "[::1]:11211" o
 const HOST_PORT = /^(?:\[([0-9a-f:.]+(?:%[\w.-]+)?)\]|([^\s:/@[\]]+))(?::(\d+))?\/?$/i;
 
 /** `host`, `host:port`, `[v6]:port`, a socket's path, or any of these after `memcached://`. */
-export const memcachedServer: Check<NativeEndpoint> = (value, at) => {
+const memcachedServer: Check<NativeEndpoint> = (value, at) => {
   if (typeof value !== 'string' || value.trim() === '') {
     throw invalid(at, EXPECTED, describe(value, true));
   }

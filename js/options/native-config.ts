@@ -10,7 +10,7 @@ export interface NativeConfig {
   l1?: { ttlMs?: number };
 }
 
-export interface NativeRedis {
+interface NativeRedis {
   type: 'redis';
   endpoint: NativeEndpoint;
   username?: string;
@@ -21,7 +21,7 @@ export interface NativeRedis {
   timeouts?: NativeTimeouts;
 }
 
-export interface NativeMemcached {
+interface NativeMemcached {
   type: 'memcached';
   servers: NativeEndpoint[];
   username?: string;
@@ -30,7 +30,7 @@ export interface NativeMemcached {
   timeouts?: NativeTimeouts;
 }
 
-export interface NativeMemory {
+interface NativeMemory {
   type: 'memory';
   name?: string;
   maxBytes?: number;
