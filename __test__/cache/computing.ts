@@ -156,6 +156,28 @@ export function computing(store: SpecUnderTest) {
     expect(await open().getOrSet({ key: 'k', hardTimeout: 2000, factory: () => 'next' })).toBe('next');
   });
 
+  it('closes after 5 s although a factory hangs, aborts its signal, and its callers hear of it', async () => {
+    const cache = open();
+    let signal: AbortSignal | undefined;
+    const began = gate();
+    const hang = (context: { signal: AbortSignal }) => {
+      signal = context.signal;
+      began.open();
+      return new Promise<string>(() => {});
+    };
+    const calls = Promise.allSettled([1, 2].map(() => cache.getOrSet({ key: 'k', factory: hang })));
+    await began.promise;
+    const from = performance.now();
+    await cache.close();
+    const took = performance.now() - from;
+    expect(took).toBeGreaterThan(4_900);
+    expect(took).toBeLessThan(7_000);
+    expect(signal?.reason).toMatchObject({ code: 'CACHALOT_CLOSED' });
+    for (const outcome of await calls) {
+      expect(outcome).toMatchObject({ reason: { code: 'CACHALOT_CLOSED' } });
+    }
+  });
+
   it('frees other callers from a factory that hangs, after its lease', async () => {
     const [one, other] = [open({ lease: 200 }), open({ lease: 200 })];
     const hanging = one.getOrSet({ key: 'k', factory: () => new Promise<string>(() => {}) });

@@ -110,6 +110,10 @@ export function grace(store: SpecUnderTest) {
     await expect(cache.getOrSet({ key: 'c', hardTimeout: 100, factory: hang })).rejects.toMatchObject({
       code: 'CACHALOT_FACTORY_TIMEOUT',
     });
+    await cache.set({ key: 'd', value: 4, tags: ['u'] });
+    expect(await cache.expireByTags({ tags: ['none', 'u'] })).toBe(true);
+    expect(await cache.get('d')).toBeUndefined();
+    expect(await cache.getOrSet({ key: 'd', hardTimeout: 300, factory: hang })).toBe(4);
     await cache.deleteByTag(['t']);
     await expect(cache.getOrSet({ key: 'b', hardTimeout: 100, factory: hang })).rejects.toMatchObject({
       code: 'CACHALOT_FACTORY_TIMEOUT',

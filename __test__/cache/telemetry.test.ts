@@ -62,6 +62,21 @@ describe('events', () => {
     expect(told).toHaveLength(8);
   });
 
+  it('tell of a set that a clear has made too old, and count it', async () => {
+    const cache = create();
+    const told: unknown[] = [];
+    cache.on('set', (detail) => told.push(detail));
+    expect(await cache.get('k')).toBeUndefined();
+    await cache.clear();
+    expect(await cache.set({ key: 'k', value: 'read before the clear' })).toBe(false);
+    expect(await cache.set({ key: 'l', value: 1 })).toBe(true);
+    expect(told).toEqual([
+      { key: 'k', stored: false },
+      { key: 'l', stored: true },
+    ]);
+    expect(cache.stats()).toMatchObject({ sets: 2, refusedSets: 1 });
+  });
+
   it('are published on channels with the prefix', async () => {
     const cache = create({ prefix: 'observed' });
     const seen: unknown[] = [];

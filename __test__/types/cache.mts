@@ -66,6 +66,26 @@ export async function reading(): Promise<void> {
   ]);
   // @ts-expect-error JSON has no undefined
   await cache.setMany([{ key: 'a', value: undefined }]);
+  // @ts-expect-error nor functions
+  await cache.setMany([{ key: 'a', value: () => 1 }]);
+  // @ts-expect-error nor classes, which are functions
+  await cache.setMany([{ key: 'a', value: Date }]);
+  // @ts-expect-error nor symbols
+  await cache.setMany([{ key: 'a', value: Symbol('s') }]);
+  // @ts-expect-error v8.serialize has no functions either
+  await structured.setMany([{ key: 'a', value: () => 1 }]);
+  await structured.setMany([
+    { key: 'a', value: 1n },
+    { key: 'b', value: undefined },
+  ]);
+  const users: User[] = [sure, made];
+  await cache.setMany(users.map((value) => ({ key: `user:${value.id}`, value })));
+  await cache.setMany([
+    { key: 'a', value: new Date() },
+    { key: 'b', value: [made, null, { deep: [true] }] },
+    { key: 'c', value: null },
+    { key: 'd', value: JSON.parse('{}') },
+  ]);
   // @ts-expect-error a namespace is cleared by its own handle
   await cache.clear({ tags: ['x'] });
   const wrapped: number = await cache.wrap('n', '1m', () => 1);
@@ -80,6 +100,15 @@ export async function reading(): Promise<void> {
   const certain: User = await cache.get<User>('user:1');
   return void [n, sure, many, pulled, wrapped, revalidated, stored, wrong, certain];
 }
+
+// A function may ask for a cache of whatever serializer.
+export const either: [Cache<unknown>, Cache] = [cache, structured];
+
+// What wraps a cache needs not know what is cached.
+export const cached = <T,>(key: string, make: () => Promise<T>): Promise<T> =>
+  cache.getOrSet({ key, factory: make });
+export const storeAll = <T extends object>(values: Map<string, T>): Promise<boolean> =>
+  cache.setMany([...values].map(([key, value]) => ({ key, value })));
 
 export async function writing(): Promise<void> {
   // @ts-expect-error JSON has no undefined: it is how a miss looks

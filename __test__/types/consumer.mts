@@ -129,6 +129,13 @@ export async function use(cache: RedisCachingProvider): Promise<number> {
 }
 
 export const modules = [redisModule, memcachedModule, memoryModule];
+// What a `resolve:` target carries is as strict as the class itself.
+// @ts-expect-error an unknown option
+new redisModule.services[0]({ logger }, { redisUrl: 'redis://h', prefx: 'shop' });
+// @ts-expect-error servers in one string
+new memcachedModule.services[0]({ logger }, { serverUrls: 'a:1,b:2' });
+// @ts-expect-error an option of a wrong type
+new memoryModule.services[0]({ logger }, { maxBytes: '1 GB' });
 export const loaders: ProviderLoader[] = [redisLoader, ...redisModule.loaders];
 export const identifiers: string[] = modules.map(({ services }) => services[0].identifier);
 export const written: CacheLogger = logger;
@@ -160,6 +167,12 @@ export const cacheServices: MedusaCacheService[] = [
   new memoryCacheModule.service({}, { maxBytes: 1_000_000 }),
 ];
 export const cacheModules = [redisCacheModule, memcachedCacheModule];
+// @ts-expect-error it is called namespace here
+new redisCacheModule.service({ logger }, { redisUrl: 'redis://h', prefix: 'shop' });
+// @ts-expect-error it is called location here
+new memcachedCacheModule.service({ logger }, { serverUrls: ['a'] });
+// @ts-expect-error an option of a wrong type
+new memoryCacheModule.service({}, { maxBytes: '1 GB' });
 
 // @ts-expect-error no url
 new RedisCacheService({ logger }, {});

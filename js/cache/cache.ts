@@ -24,6 +24,7 @@ import { counted, kept as fromL1, read, readMany } from './read.js';
 import { type CacheEventName, type CacheEvents, type CacheStats, EVENTS } from './telemetry.js';
 import type {
   DeleteManyOptions,
+  Entry,
   GetOptions,
   GetOrSetOptions,
   JsonStorable,
@@ -130,7 +131,7 @@ export class Cache<Allowed = JsonStorable> {
 
   /** All are checked before any is stored. @returns true if all are stored */
   async setMany(
-    given: readonly SetOptions<Allowed>[] | { entries: readonly SetOptions<Allowed>[] },
+    given: readonly SetOptions<Entry<Allowed>>[] | { entries: readonly SetOptions<Entry<Allowed>>[] },
   ): Promise<boolean> {
     this.core.open();
     const entries: unknown = Array.isArray(given)
