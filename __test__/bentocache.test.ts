@@ -73,7 +73,7 @@ describe.each(Object.entries(stores))('on %s', (_kind, store) => {
     await cache.set('zero', 'v', 0);
     await cache.set('endless', 'v', Infinity);
     await cache.set('negative', 'old');
-    await cache.set('negative', 'new', -1);
+    expect(await cache.set('negative', 'new', -1)).toBe(false);
     const all = () =>
       Promise.all(['short', 'fraction', 'ever', 'zero', 'endless', 'negative'].map((key) => cache.get(key)));
     expect(await all()).toEqual(['v', 'v', 'v', 'v', 'v', undefined]);

@@ -241,6 +241,12 @@ for (const { name, open } of allStores()) {
       ['a ttl in words', (cache) => cache.set('k', 1, '5m' as never), /ttl.*"5m"/],
       ['no function', (cache) => cache.wrap('k', 60, undefined as never), /fn: expected a function.*nothing/],
       ['a negative staleTTL', (cache) => cache.wrapSWR('k', -1, 60, async () => 1), /staleTTL.*got -1/],
+      [
+        'a maxTTL below staleTTL',
+        (cache) => cache.wrapSWR('k', 300, 60, async () => 1),
+        /maxTTL: expected at least as long as staleTTL \(300 s\), got 60 s/,
+      ],
+      ['a pattern that is none', (cache) => cache.delByPattern(7 as never), /pattern: .*got 7/],
       ['a maxTTL of 0', (cache) => cache.wrapSWR('k', 0, 0, async () => 1), /maxTTL.*above 0, got 0/],
     ])('refuses %s', async (_, call, said) => {
       const cache = over(open());

@@ -17,12 +17,13 @@ export function optionalKey(face: string, key: unknown): string | undefined {
   return key === undefined || key === null || key === '' ? undefined : requiredKey(face, key);
 }
 
-export function requiredKey(face: string, key: unknown): string {
+/** @param name what the caller knows it by */
+export function requiredKey(face: string, key: unknown, name = 'key'): string {
   if (typeof key !== 'string' || key === '') {
-    throw refused(face, 'key', 'a non-empty string', describe(key));
+    throw refused(face, name, 'a non-empty string', describe(key));
   }
-  checkWellFormed(face, 'key', key);
-  checkLength(face, 'key', key);
+  checkWellFormed(face, name, key);
+  checkLength(face, name, key);
   return key;
 }
 

@@ -60,14 +60,17 @@ export class CachalotDriver implements L2CacheDriver {
   /**
    * @param ttl milliseconds; missing or 0 = for ever, as with Bentocache's own drivers; negative = store nothing and
    * leave no older value
-   * @returns false if a clear since `getOrSet` looked for it made it too old: nothing was stored
+   * @returns false with a negative ttl, and if a clear since `getOrSet` looked for it made it too old: nothing was stored
    */
   async set(key: string, value: string, ttl?: number): Promise<boolean> {
     const full = this.#full(key);
     const tickets = currentTickets();
     const ticket = tickets?.get(full);
     tickets?.delete(full);
-    return this.#store.set(full, value, lifetime(ttl), tagsOf(full, []), true, { ticket });
+    const life = lifetime(ttl);
+    const stored = await this.#store.set(full, value, life, tagsOf(full, []), true, { ticket });
+    // Of Bentocache's own drivers Redis's rejects a negative ttl and the database's stores an entry that is dead at once.
+    return stored && life > 0;
   }
 
   /** Everything below this namespace, in one step however much that is. The root: everything of its prefix. */

@@ -11,6 +11,11 @@ export function keyOf(given: unknown): string {
   return requiredKey(FACE, typeof given === 'function' ? given() : given);
 }
 
+/** As a key, under its own name. */
+export function patternFrom(given: unknown): string {
+  return requiredKey(FACE, typeof given === 'function' ? given() : given, 'pattern');
+}
+
 /** In milliseconds. @throws ConfigError on anything but a number of seconds above 0 */
 export function milliseconds(name: string, ttl: unknown): number {
   if (ttl === undefined || (typeof ttl === 'number' && ttl <= 0)) {

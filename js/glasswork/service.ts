@@ -1,8 +1,9 @@
 /** Glasswork's `CacheService`: typed keys, a prefix, a default ttl, and values that are made once. */
+import { refused } from '../arguments.js';
 import { ConfigError } from '../errors.js';
 import { type Check, describe, invalid, object } from '../options/check.js';
 import type { CacheLogger } from '../types.js';
-import { age, callable, FACE, keyOf, milliseconds } from './arguments.js';
+import { age, callable, FACE, keyOf, milliseconds, patternFrom } from './arguments.js';
 import type { Backing } from './backing.js';
 import { consoleLog } from './console-log.js';
 import { ForeignBacking } from './foreign-backing.js';
@@ -117,13 +118,16 @@ export class CacheService {
    * The cached value; one older than `staleTTL` is served once more, and made anew behind. A refresh that fails is
    * logged, and the value is served until `maxTTL`.
    * @param staleTTL seconds since the value was cached
-   * @param maxTTL seconds above 0, after which there is no value any more
+   * @param maxTTL seconds above 0 and not less than `staleTTL`, after which there is no value any more
    * @throws whatever `fn` throws where there is no value
    */
   async wrapSWR<T>(key: TypedKey<T>, staleTTL: number, maxTTL: number, fn: () => Made<Given<T>>): Promise<T>;
   async wrapSWR<T>(key: PlainKey, staleTTL: number, maxTTL: number, fn: () => Made<T>): Promise<T>;
   async wrapSWR(key: unknown, staleTTL: unknown, maxTTL: unknown, fn: unknown): Promise<unknown> {
     const [stale, max] = [age('staleTTL', staleTTL), milliseconds('maxTTL', maxTTL)];
+    if (max < stale) {
+      throw refused(FACE, 'maxTTL', `at least as long as staleTTL (${staleTTL} s)`, `${maxTTL} s`);
+    }
     return this.backing.wrapSWR(this.full(key), stale, max, callable(fn) as () => unknown);
   }
 
@@ -134,7 +138,7 @@ export class CacheService {
    * @throws UnsupportedError (rejects) on a pattern that memcached cannot serve; it says which it can
    */
   async delByPattern(pattern: string): Promise<number | undefined> {
-    return this.backing.delByPattern(keyOf(pattern), this.before);
+    return this.backing.delByPattern(patternFrom(pattern), this.before);
   }
 
   private full(key: unknown): string {

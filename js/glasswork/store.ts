@@ -10,7 +10,7 @@ import type { StoreSpec } from '../options/native-config.js';
 import { prefix } from '../options/store.js';
 import { patternOf } from '../patterns.js';
 import type { CacheLogger } from '../types.js';
-import { FACE, keyOf, milliseconds } from './arguments.js';
+import { FACE, keyOf, milliseconds, patternFrom } from './arguments.js';
 import { consoleLog } from './console-log.js';
 import type { CacheStore } from './types.js';
 
@@ -91,7 +91,7 @@ export class CachalotStore implements CacheStore {
    * @throws UnsupportedError (rejects) on a pattern that memcached cannot serve; it says which it can
    */
   async delByPattern(pattern: string): Promise<number | undefined> {
-    return clearPattern(this.core, keyOf(pattern), '');
+    return clearPattern(this.core, patternFrom(pattern), '');
   }
 
   async has(key: string): Promise<boolean> {
