@@ -24,6 +24,11 @@ impl Epoch {
         if self.n <= other.n { self } else { other }
     }
 
+    /// Within one generation.
+    pub fn is_later_than(self, other: Epoch) -> bool {
+        self.generation == other.generation && self.n > other.n
+    }
+
     /// A new generation; never 0.
     pub fn draw_generation() -> u64 {
         rand::random::<u64>().max(1)

@@ -1,5 +1,6 @@
 // Data read before a clear is never served after it: between a miss and its set, a clear can slip in (all peers).
 
+import { setTimeout } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { opener, type Provider, type StoreUnderTest } from './stores.js';
 
@@ -163,6 +164,22 @@ export function staleness(store: StoreUnderTest): void {
     await writer.clear({ tags: ['t'] });
     for (const key of keys) await reader.set({ key, data: 'old', tags: ['t'] });
     for (const key of keys) expect(await writer.get({ key })).toBeNull();
+  });
+
+  test('a key that is polled can be set again within the memory of misses after a clear', async () => {
+    const reader = open({ missMemory: { ms: 300 } });
+    for (let n = 0; n < 60; n++) expect(await reader.get({ key: 'k' })).toBeNull();
+    await reader.clear({ key: 'k' });
+    const until = Date.now() + 3_000;
+    let sets = 0;
+    while (Date.now() < until && sets < 100) {
+      // More misses than sets, so that some are always outstanding.
+      await reader.get({ key: 'k' });
+      if ((await reader.get({ key: 'k' })) !== null) break;
+      await reader.set({ key: 'k', data: ++sets });
+      await setTimeout(20);
+    }
+    expect(await reader.get({ key: 'k' })).toBe(sets);
   });
 
   test('a list remembers no miss and guards no set', async () => {

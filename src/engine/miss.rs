@@ -10,9 +10,11 @@ use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Outstanding misses of one key that are kept one by one. Newer ones are only counted, so that each still answers for
-/// one set; those sets go by an older miss, which can only waste them.
-const WAITING_PER_KEY: usize = 32;
+/// Runs of outstanding misses of one key, past which misses share one if they came within so small a part of the time for
+/// which they are remembered. Each still answers for one set; those that share go by the oldest of them, which can only
+/// waste a set, and is forgotten in time whatever comes later. So a key has some twice as many runs at most.
+const APART: usize = 16;
+const PARTS: u32 = 16;
 /// Buckets for the misses of a full table; 1,024 of 32 bytes. More keys a bucket only make their guards older.
 const BUCKETS: usize = 1024;
 
@@ -25,20 +27,19 @@ struct Seen {
 }
 
 struct OfKey {
-    waiting: VecDeque<Seen>,
-    /// The misses that came after `waiting` was full.
-    more: Option<More>,
+    /// Outstanding misses in the order in which they came.
+    waiting: VecDeque<Run>,
     used: Option<Seen>,
     /// Misses of this key from before are among the merged, if anywhere.
     since: Instant,
 }
 
-/// Misses of one key that are only counted.
-#[derive(Clone, Copy)]
-struct More {
+/// Misses of one key that go by one guard.
+struct Run {
+    guard: Guard,
+    failed: bool,
     count: usize,
-    /// The first of them, which is the oldest.
-    first: Seen,
+    first: Instant,
     last: Instant,
 }
 
@@ -102,16 +103,7 @@ impl MissMemory {
             return;
         };
         of_key.forget(now, self.keep);
-        match &mut of_key.more {
-            Some(more) => {
-                more.count += 1;
-                more.last = now;
-            }
-            None if of_key.waiting.len() < WAITING_PER_KEY => {
-                of_key.waiting.push_back(seen);
-            }
-            more => *more = Some(More { count: 1, first: seen, last: now }),
-        }
+        of_key.push(seen, self.keep);
     }
 
     /// The guard of a set: the oldest outstanding miss of its key; if none is outstanding, the one taken last; `None` if
@@ -179,7 +171,7 @@ impl Table {
         if !self.young.contains_key(key) {
             let of_key = match (self.old.remove(key), create) {
                 (Some(of_key), _) => of_key,
-                (None, Some(since)) => OfKey { waiting: VecDeque::new(), more: None, used: None, since },
+                (None, Some(since)) => OfKey { waiting: VecDeque::new(), used: None, since },
                 (None, None) => return None,
             };
             self.young.insert(key.into(), of_key);
@@ -193,36 +185,58 @@ impl Table {
 }
 
 impl OfKey {
+    fn push(&mut self, seen: Seen, keep: Duration) {
+        let is_full = self.waiting.len() >= APART;
+        match self.waiting.back_mut() {
+            Some(run) if run.is_of(seen) => run.add(seen),
+            Some(run) if is_full && seen.at.duration_since(run.first) < keep / PARTS => {
+                if run.guard.epoch.is_later_than(seen.guard.epoch) {
+                    run.guard = seen.guard;
+                }
+                run.add(seen);
+            }
+            _ => self.waiting.push_back(Run::of(seen)),
+        }
+    }
+
     /// Least by epoch; of equals the first to come, whose lease is the first to end. Misses of two generations: the
     /// first to come, which is of the older one.
     fn oldest(&self) -> Option<Seen> {
-        let oldest = self.waiting.iter().copied().reduce(|oldest, seen| {
-            let (a, b) = (oldest.guard.epoch, seen.guard.epoch);
-            if a.generation == b.generation && b.n < a.n { seen } else { oldest }
-        });
-        oldest.or(self.more.map(|more| Seen { at: more.last, ..more.first }))
+        let older = |oldest: &'_ Run, run: &'_ Run| oldest.guard.epoch.is_later_than(run.guard.epoch);
+        let oldest = self.waiting.iter().reduce(|oldest, run| if older(oldest, run) { run } else { oldest });
+        oldest.map(|run| Seen { guard: run.guard, at: run.last, failed: run.failed })
     }
 
     fn end_newest(&mut self) {
-        match &mut self.more {
-            Some(more) if more.count > 1 => more.count -= 1,
-            Some(_) => self.more = None,
-            None => {
+        match self.waiting.back_mut() {
+            Some(run) if run.count > 1 => run.count -= 1,
+            _ => {
                 self.waiting.pop_back();
             }
         }
     }
 
     fn forget(&mut self, now: Instant, keep: Duration) {
-        while self.waiting.front().is_some_and(|seen| now.duration_since(seen.at) >= keep) {
-            self.waiting.pop_front();
-        }
-        if self.more.is_some_and(|more| now.duration_since(more.last) >= keep) {
-            self.more = None;
-        }
+        self.waiting.retain(|run| now.duration_since(run.last) < keep);
         if self.used.is_some_and(|seen| now.duration_since(seen.at) >= keep) {
             self.used = None;
         }
+    }
+}
+
+impl Run {
+    fn of(seen: Seen) -> Self {
+        let Seen { guard, at, failed } = seen;
+        Run { guard, failed, count: 1, first: at, last: at }
+    }
+
+    fn is_of(&self, seen: Seen) -> bool {
+        self.guard == seen.guard && self.failed == seen.failed
+    }
+
+    fn add(&mut self, seen: Seen) {
+        self.count += 1;
+        self.last = seen.at;
     }
 }
 
@@ -271,6 +285,29 @@ mod tests {
                     let taken = memory.take("k", now).map(|guard| guard.epoch.n);
                     proptest::prop_assert!(taken.is_some_and(|n| n <= own), "{taken:?} for {own}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn what_came_before_a_clear_is_forgotten_in_time_whatever_comes_later() {
+        let start = Instant::now();
+        // Polled by one caller while others clear other keys never, now and then, or all the time.
+        for clears_every in [u64::MAX, 10, 1] {
+            let memory = memory(10);
+            let at = |ms| start + Duration::from_millis(ms);
+            let epoch = |ms: u64| 1 + ms / 50 / clears_every;
+            for ms in (0..40_000).step_by(50) {
+                // The key is cleared at 20,000.
+                memory.remember("k", guard(epoch(ms) + if ms < 20_000 { 0 } else { 1_000 }), at(ms));
+                let bound = 2 * APART + 2;
+                assert!(
+                    memory.table.lock().young.get("k").is_some_and(|of_key| of_key.waiting.len() <= bound)
+                );
+            }
+            for _ in 0..2 {
+                let taken = memory.take("k", at(39_960)).unwrap().epoch.n;
+                assert!(taken >= 1_000 + epoch(29_000), "{taken} with a clear every {clears_every}");
             }
         }
     }

@@ -188,6 +188,14 @@ impl<S: Server> Link<S> {
         self.shared.incarnation.load(Ordering::Acquire)
     }
 
+    /// Why there is no connection, if there is none.
+    pub fn absence(&self) -> Option<Error> {
+        let server = &self.shared.server;
+        let lost =
+            || Error::connection(format!("There is no connection to {server} yet, or it was just lost."));
+        (self.incarnation() == 0).then(|| self.shared.circuit().unwrap_or_else(lost))
+    }
+
     /// Answers what is in flight (within the deadlines), then closes; later requests fail with `CACHALOT_CLOSED`.
     pub async fn close(&self) {
         self.shared.closed.store(true, Ordering::Release);

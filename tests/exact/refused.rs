@@ -60,6 +60,22 @@ async fn on_memcached_it_is_refused_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_set_in_the_outage_fails_and_one_after_it_is_refused_all_the_same() {
+    for bed in [Bed::redis(true), Bed::memcached(1)] {
+        let name = bed.name;
+        let (bed, store, beside) = torn(bed).await;
+        down(&bed, &store).await;
+        assert!(matches!(store.one(get("k")).await, Outcome::Failed(_)), "{name}");
+        let set = store.one(tagged(&["t"]).op("k", "older")).await;
+        assert!(matches!(set, Outcome::Failed(_)), "{name}: {set:?}");
+        beside.clear(None, &["t"], Raise::All).await;
+        up(&bed, &store).await;
+        assert!(!store.set("k", "older", tagged(&["t"])).await, "{name}");
+        assert_eq!(beside.get("k").await, None, "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn of_a_process_that_never_saw_the_server_it_is_refused_once() {
     let bed = Bed::redis(true).wired().await;
     bed.proxies[0].down().await;

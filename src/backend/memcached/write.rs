@@ -119,6 +119,7 @@ impl Store {
         };
         let life = seconds(write.ttl);
         let lease = write.guard.and_then(|guard| guard.lease);
+        let absence = write.guard.and_then(|_| self.nodes()[place.server].link.absence());
         let state = match (&write.guard, lease, &write.body) {
             (_, _, Body::Live(_)) => State::Over(Err(Error::new(
                 Code::Internal,
@@ -135,6 +136,11 @@ impl Store {
             }
             (Some(_), Some(lease), _) => State::Next(Some(Version { cas: lease.cas, link: lease.link })),
             (None, _, _) => State::Next(None),
+        };
+        let state = match absence {
+            // Nobody was asked: it failed. Its miss holds for another try, as a refusal would not let it.
+            Some(error) if matches!(state, State::Over(Ok(Written::Stale))) => State::Over(Err(error)),
+            _ => state,
         };
         // A set that no miss guards begins a line of its own, which no waiting set can take for its own.
         let line = lease.map_or_else(|| rand::random::<u32>().max(1), |lease| lease.line);
