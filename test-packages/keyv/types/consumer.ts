@@ -30,7 +30,8 @@ export const full = new CachalotKeyv(every);
 new CachalotKeyv({ store: 'redis://127.0.0.1:6379' });
 // @ts-expect-error an unknown option
 new CachalotKeyv({ store, prefx: 'p' });
-// @ts-expect-error a ttl is milliseconds
-createKeyv({ store, ttl: '5 minutes' });
+createKeyv({ store, ttl: '5m' });
+// @ts-expect-error a ttl is milliseconds, or text
+createKeyv({ store, ttl: new Date() });
 // @ts-expect-error what createKeyv decides itself
 createKeyv({ store, useKeyPrefix: true });
