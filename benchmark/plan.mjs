@@ -55,15 +55,15 @@ const QUICK = {
 };
 
 const FULL = {
-  rounds: 5,
+  rounds: 3,
   // Long enough for some hundred operations of the slowest cell; short enough that all of it ends in some 20 minutes.
-  sliceMs: 170,
+  sliceMs: 200,
   warmUpMs: 60,
   /** Entries of a data set: more than one working set of the CPU's caches at 100 KB, few enough to fill at once. */
   entries: 64,
   clearRounds: 5,
   costRounds: 3,
-  startRounds: 15,
+  startRounds: 9,
   hotPath: {
     names: ['cachalot redis', 'cachalot memcached', 'ioredis', 'node-redis', 'valkey-glide'],
     compiles: true,
