@@ -202,8 +202,9 @@ impl OfKey {
     /// Least by epoch; of equals the first to come, whose lease is the first to end. Misses of two generations: the
     /// first to come, which is of the older one.
     fn oldest(&self) -> Option<Seen> {
-        let older = |oldest: &'_ Run, run: &'_ Run| oldest.guard.epoch.is_later_than(run.guard.epoch);
-        let oldest = self.waiting.iter().reduce(|oldest, run| if older(oldest, run) { run } else { oldest });
+        let oldest = self.waiting.iter().reduce(|oldest, run| {
+            if oldest.guard.epoch.is_later_than(run.guard.epoch) { run } else { oldest }
+        });
         oldest.map(|run| Seen { guard: run.guard, at: run.last, failed: run.failed })
     }
 

@@ -191,8 +191,11 @@ impl<S: Server> Link<S> {
     /// Why there is no connection, if there is none.
     pub fn absence(&self) -> Option<Error> {
         let server = &self.shared.server;
-        let lost =
-            || Error::connection(format!("There is no connection to {server} yet, or it was just lost."));
+        let lost = || {
+            Error::connection(format!(
+                "There is no connection to {server} now; it is made by itself, try again then."
+            ))
+        };
         (self.incarnation() == 0).then(|| self.shared.circuit().unwrap_or_else(lost))
     }
 
