@@ -290,7 +290,8 @@ test('Redis at maxmemory with allkeys-lru keeps the hit ratio of a steadily read
     console.log(
       `allkeys-lru: ${((100 * hits) / (hits + misses)).toFixed(2)} % of ${hits + misses} reads hit, ${misses} misses, ${floods} cold sets, ${evicted} keys evicted`,
     );
-    expect(evicted).toBeGreaterThan(5_000);
+    // The memory was full: what is set comes in place of something.
+    expect(evicted).toBeGreaterThan(floods / 4);
     expect(hits / (hits + misses)).toBeGreaterThan(0.9);
   } finally {
     await Promise.all([reader.close(), flooder.close()]);

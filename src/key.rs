@@ -4,10 +4,8 @@
 //! and `!` in the prefix) makes sure that no prefix reaches into another and no user key into the bookkeeping.
 
 use crate::error::{Error, Result};
+use crate::tags::Tag;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
-
-/// The tag that every entry carries.
-pub const STAR: &str = "*";
 
 /// Fences are shared by all keys of a bucket (docs/tags.md). 4,096 of some 70 bytes bound the bookkeeping to
 /// about 0.3 MB a prefix, and clearing one key makes a waiting set of an unrelated key fail once in 4,096.
@@ -75,17 +73,37 @@ impl Keyspace {
         out
     }
 
-    /// The epoch's key. On Redis it also holds the record of `*`.
+    /// The epoch's key.
     pub fn epoch(&self) -> String {
         format!("{}!e", self.escaped)
     }
 
-    /// What every tag record's key starts with: the prefix to track.
-    pub fn record_prefix(&self) -> String {
-        format!("{}!t:", self.escaped)
+    /// The clear log, on Redis.
+    pub fn clear_log(&self) -> String {
+        format!("{}!c", self.escaped)
     }
 
-    pub fn record(&self, tag: &str) -> String {
+    /// The longest life of entries in use, on Redis.
+    pub fn longest_life(&self) -> String {
+        format!("{}!m", self.escaped)
+    }
+
+    /// The channel on which advances of the epoch are published, on Redis.
+    pub fn advances(&self) -> String {
+        format!("{}!n", self.escaped)
+    }
+
+    /// The epoch up to which cleared entries were removed, on Redis.
+    pub fn swept(&self) -> String {
+        format!("{}!s", self.escaped)
+    }
+
+    /// The index of all entries that have tags or no end, on Redis.
+    pub fn whole_index(&self) -> String {
+        format!("{}!i", self.escaped)
+    }
+
+    pub fn record(&self, tag: Tag) -> String {
         format!("{}!t:{tag}", self.escaped)
     }
 
@@ -94,17 +112,12 @@ impl Keyspace {
         format!("{}!f", self.escaped)
     }
 
-    /// What every index's key starts with.
-    pub fn index_prefix(&self) -> String {
-        format!("{}!i:", self.escaped)
-    }
-
-    pub fn index(&self, tag: &str) -> String {
+    pub fn index(&self, tag: Tag) -> String {
         format!("{}!i:{tag}", self.escaped)
     }
 
     /// A part of an index on a server whose values are small (memcached).
-    pub fn index_shard(&self, tag: &str, shard: u32) -> String {
+    pub fn index_shard(&self, tag: Tag, shard: u32) -> String {
         format!("{}!i:{shard:x}:{tag}", self.escaped)
     }
 
@@ -156,7 +169,7 @@ mod tests {
         let nested = Keyspace::new("shop:a").unwrap();
         for key in ["!e", "e", "!t:x", "", ":", "a:k"] {
             assert_ne!(shop.entry(key), shop.epoch());
-            assert!(!shop.entry(key).starts_with(&shop.record_prefix()));
+            assert!(!shop.entry(key).starts_with(&shop.own("")));
             assert!(!shop.entry(key).starts_with(&nested.entry_prefix()));
         }
     }

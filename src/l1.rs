@@ -6,7 +6,7 @@
 //! JavaScript only reads, and no event has to reach its loop.
 
 use crate::clock::UnixMs;
-use crate::key::STAR;
+use crate::tags::Tag;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed, Ordering::SeqCst};
@@ -64,11 +64,16 @@ impl Slots {
     }
 
     pub fn of_key(key: &[u8]) -> u16 {
-        xxh3_64_with_seed(key, KEYS) as u16
+        Self::key_hash(key) as u16
     }
 
-    pub fn of_tag(tag: &[u8]) -> u16 {
-        xxh3_64_with_seed(tag, TAG_NAMES) as u16
+    /// What processes tell each other of a key: its slot is the lower 16 bits.
+    pub fn key_hash(key: &[u8]) -> u64 {
+        xxh3_64_with_seed(key, KEYS)
+    }
+
+    pub fn of_tag(tag: Tag) -> u16 {
+        xxh3_64_with_seed(&tag.0.to_le_bytes(), TAG_NAMES) as u16
     }
 
     fn counter(&self, slot: u16) -> &AtomicU32 {
@@ -101,7 +106,7 @@ impl Slots {
 
     /// Must be called before the read is sent.
     pub fn stamp(&self, key: &str) -> Stamp {
-        let slots = vec![Slots::of_key(key.as_bytes()), Slots::of_tag(STAR.as_bytes())];
+        let slots = vec![Slots::of_key(key.as_bytes()), Slots::of_tag(Tag::ROOT)];
         let sum = slots.iter().fold(self.words[ALL].load(SeqCst), |sum, slot| {
             sum.wrapping_add(self.counter(*slot).load(SeqCst))
         });
@@ -123,10 +128,10 @@ pub struct Stamp {
 }
 
 impl Stamp {
-    /// Must be called before the tags' records are read.
-    pub fn tags<'a>(&mut self, slots: &Slots, tags: impl Iterator<Item = &'a str>) {
+    /// Comes after the tags were judged; `tags_changed` then tells whether that can be trusted.
+    pub fn tags(&mut self, slots: &Slots, tags: impl Iterator<Item = Tag>) {
         for tag in tags {
-            let slot = Slots::of_tag(tag.as_bytes());
+            let slot = Slots::of_tag(tag);
             self.sum = self.sum.wrapping_add(slots.counter(slot).load(SeqCst));
             self.slots.push(slot);
         }
@@ -181,11 +186,11 @@ impl Neighbours {
     pub fn change<'a>(
         &self,
         keys: impl Iterator<Item = &'a str>,
-        tags: impl Iterator<Item = &'a str>,
+        tags: impl Iterator<Item = Tag>,
     ) -> Change<'_> {
         let named = self.any.load(SeqCst).then(|| Named {
             keys: keys.map(|key| Slots::of_key(key.as_bytes())).collect(),
-            tags: tags.map(|tag| Slots::of_tag(tag.as_bytes())).collect(),
+            tags: tags.map(Slots::of_tag).collect(),
         });
         Change { of: self, named }
     }
@@ -235,7 +240,7 @@ mod tests {
 
     fn stamped(slots: &Slots, key: &str, tags: &[&str]) -> Box<[u16]> {
         let mut stamp = slots.stamp(key);
-        stamp.tags(slots, tags.iter().copied());
+        stamp.tags(slots, tags.iter().map(|tag| Tag::of(tag)));
         stamp.units(u64::MAX, false)
     }
 
@@ -263,14 +268,14 @@ mod tests {
             let run = |steps: &[Step]| for step in steps {
                 match step {
                     Step::Key(key) => slots.key_changed(Slots::of_key(key.as_bytes())),
-                    Step::Tag(tag) => slots.tag_changed(Slots::of_tag(tag.as_bytes())),
+                    Step::Tag(tag) => slots.tag_changed(Slots::of_tag(Tag::selected(tag))),
                     Step::All => slots.all_changed(),
                 }
             };
             run(&before);
             let mut stamp = slots.stamp("a");
             run(&between);
-            stamp.tags(&slots, tags.iter().map(String::as_str));
+            stamp.tags(&slots, tags.iter().map(|tag| Tag::of(tag)));
             run(&after);
             let since = |of_tags: bool, step: &Step| match step {
                 Step::Key(key) => key == "a",
@@ -285,11 +290,11 @@ mod tests {
         fn sums_wrap(start: u32, more in 1u32..100) {
             let slots = Slots::new(false);
             slots.counter(Slots::of_key(b"k")).store(start, SeqCst);
-            slots.counter(Slots::of_tag(b"t")).store(u32::MAX - 1, SeqCst);
+            slots.counter(Slots::of_tag(Tag::of("t"))).store(u32::MAX - 1, SeqCst);
             let units = stamped(&slots, "k", &["t"]);
             prop_assert!(holds(&slots, &units));
             for _ in 0..more {
-                slots.tag_changed(Slots::of_tag(b"t"));
+                slots.tag_changed(Slots::of_tag(Tag::of("t")));
             }
             prop_assert!(!holds(&slots, &units));
         }
@@ -299,15 +304,11 @@ mod tests {
     fn a_key_and_a_tag_of_one_name_are_two() {
         let slots = Slots::new(false);
         let units = stamped(&slots, "a", &["b"]);
-        slots.tag_changed(Slots::of_tag(b"a"));
+        slots.tag_changed(Slots::of_tag(Tag::of("a")));
         slots.key_changed(Slots::of_key(b"b"));
         assert!(holds(&slots, &units));
         assert_eq!(units.len(), HEAD + 3);
         assert_eq!(units[2..7], [0xFFFF, 0xFFFF, 0xFFFF, 0x1F, 0]);
-    }
-
-    fn none() -> impl Iterator<Item = &'static str> {
-        std::iter::empty()
     }
 
     #[test]
@@ -319,7 +320,7 @@ mod tests {
         let of = |slots: &Arc<Slots>| (stamped(slots, "a", &[]), stamped(slots, "b", &["t"]));
         for by in [&here, &bare] {
             let ((key, tag), (other_key, _)) = (of(&slots), of(&other));
-            let change = by.change(["a"].into_iter(), ["t"].into_iter());
+            let change = by.change(["a"].into_iter(), [Tag::of("t")].into_iter());
             assert!(holds(&slots, &key) && holds(&slots, &tag));
             drop(change);
             assert!(!holds(&slots, &key) && !holds(&slots, &tag));
@@ -331,7 +332,7 @@ mod tests {
     #[test]
     fn a_write_that_began_before_anyone_kept_values_ends_all_of_them() {
         let bare = Neighbours::at("late".into(), None);
-        let change = bare.change(["a"].into_iter(), none());
+        let change = bare.change(["a"].into_iter(), std::iter::empty());
         let slots = Slots::new(false);
         let joined = Neighbours::at("late".into(), Some(&slots));
         let (a, b) = (stamped(&slots, "a", &[]), stamped(&slots, "b", &[]));
@@ -346,7 +347,7 @@ mod tests {
         let slots = Slots::new(false);
         let stamp = slots.stamp("a");
         assert!(!slots.tags_changed(&stamp));
-        slots.tag_changed(Slots::of_tag(b"t"));
+        slots.tag_changed(Slots::of_tag(Tag::of("t")));
         assert!(slots.tags_changed(&stamp));
     }
 }

@@ -45,6 +45,8 @@ counters! {
     errors,
     /// Entries removed by background reclaiming.
     reclaimed,
+    /// Clears that pushed tags out of a full clear log which living entries may have needed (Redis).
+    log_overflows,
     /// Locks had, and locks that another owner had.
     locks,
     locks_refused,

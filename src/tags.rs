@@ -3,6 +3,42 @@
 use crate::clock::UnixMs;
 use crate::ttl::Times;
 use std::fmt;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// A tag as stores know it: a 64-bit hash of its name, in entries, clears and bookkeeping alike. Two names of one hash are
+/// cleared together, which costs a miss; neither is ever cleared too little.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Tag(pub u64);
+
+/// What the implicit tags of namespaces begin with, as js/namespaces.ts makes them.
+const NAMESPACE: &str = "!ns:";
+
+impl Tag {
+    /// The tag that every entry carries: clearing it clears everything. No name hashes to it.
+    pub const ROOT: Tag = Tag(0);
+
+    /// The lowest bit tells an implicit tag from one that a caller gave.
+    pub fn of(name: &str) -> Tag {
+        Tag(xxh3_64(name.as_bytes()).max(2) & !1 | u64::from(name.starts_with(NAMESPACE)))
+    }
+
+    /// What a caller means who clears or lists this name: `*` is everything.
+    pub fn selected(name: &str) -> Tag {
+        if name == "*" { Tag::ROOT } else { Tag::of(name) }
+    }
+
+    /// An entry carries it for a namespace of its key: it can be cleared, and nobody lists by it.
+    pub fn is_namespace(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// 16 hex digits: its name in keys of bookkeeping.
+impl fmt::Display for Tag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
 
 /// A point in one generation of a prefix's bookkeeping. `NONE` is older than everything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -43,13 +79,13 @@ pub struct Record {
     pub auto: u64,
 }
 
-/// Which field a clear raises.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Raise {
+/// How a clear by tag ends entries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Invalidation {
     /// Every entry of the tag.
-    All,
-    /// Only entries whose own `autoInvalidate` is not false.
-    Auto,
+    Hard,
+    /// An automatic invalidation: only entries whose own `autoInvalidate` is not false; those with times become stale.
+    Soft,
 }
 
 impl Record {
@@ -58,24 +94,46 @@ impl Record {
     }
 
     /// Raised, never lowered.
-    pub fn raised(mut self, how: Raise, n: u64) -> Self {
+    pub fn raised(mut self, how: Invalidation, n: u64) -> Self {
         match how {
-            Raise::All => self.all = self.all.max(n),
-            Raise::Auto => self.auto = self.auto.max(n),
+            Invalidation::Hard => self.all = self.all.max(n),
+            Invalidation::Soft => self.auto = self.auto.max(n),
         }
         self
     }
 
     /// What this tag makes of an entry of `epoch`.
-    fn judges(&self, epoch: Epoch, auto: bool, soft: bool) -> Validity {
+    fn clears(&self, epoch: Epoch, auto: bool) -> Clearance {
         if self.generation != epoch.generation || epoch.n < self.all {
-            return Validity::Invalid;
+            return Clearance::Hard;
         }
-        match auto && epoch.n < self.auto {
-            false => Validity::Valid,
-            true if soft => Validity::Stale,
-            true => Validity::Invalid,
+        if auto && epoch.n < self.auto { Clearance::Soft } else { Clearance::None }
+    }
+}
+
+/// What clears since its epoch make of an entry; of several the greatest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Clearance {
+    None,
+    /// An automatic invalidation, for an entry that heeds them.
+    Soft,
+    Hard,
+}
+
+impl Clearance {
+    /// Of an entry whose tags have these records, the root's among them. A missing record clears: evicted bookkeeping can
+    /// cost a miss, never bring old data back.
+    pub fn by_records<'a>(
+        epoch: Epoch,
+        auto: bool,
+        records: impl IntoIterator<Item = Option<&'a Record>>,
+    ) -> Clearance {
+        if epoch == Epoch::NONE {
+            return Clearance::Hard;
         }
+        let of =
+            |record: Option<&Record>| record.map_or(Clearance::Hard, |record| record.clears(epoch, auto));
+        records.into_iter().map(of).max().unwrap_or(Clearance::None)
     }
 }
 
@@ -89,25 +147,15 @@ pub enum Validity {
     Invalid,
 }
 
-/// Judges an entry; `records` are those of all its tags, `*` included. A missing record means invalid: evicted
-/// bookkeeping can cost a miss, never bring old data back. An automatic invalidation makes an entry that has times
-/// stale only; without times it ends it (docs/decisions/0006).
-pub fn judge<'a>(
-    epoch: Epoch,
-    auto: bool,
-    times: Option<&Times>,
-    now: UnixMs,
-    records: impl IntoIterator<Item = Option<&'a Record>>,
-) -> Validity {
-    let aged = match times {
-        _ if epoch == Epoch::NONE => return Validity::Invalid,
-        Some(times) if times.fresh_until <= now => Validity::Stale,
-        _ => Validity::Valid,
-    };
-    let of = |record: Option<&Record>| {
-        record.map_or(Validity::Invalid, |record| record.judges(epoch, auto, times.is_some()))
-    };
-    records.into_iter().map(of).fold(aged, Validity::max)
+/// Judges an entry by its clears and its age. An automatic invalidation makes an entry that has times stale only; without
+/// times it ends it (docs/decisions/0006).
+pub fn judge(clearance: Clearance, times: Option<&Times>, now: UnixMs) -> Validity {
+    match (clearance, times) {
+        (Clearance::Hard, _) | (Clearance::Soft, None) => Validity::Invalid,
+        (Clearance::Soft, Some(_)) => Validity::Stale,
+        (Clearance::None, Some(times)) if times.fresh_until <= now => Validity::Stale,
+        (Clearance::None, _) => Validity::Valid,
+    }
 }
 
 /// `<generation, 16 hex digits> <all> <auto>`
@@ -150,47 +198,54 @@ mod tests {
         }
     }
 
-    fn valid<'a>(epoch: Epoch, auto: bool, records: impl IntoIterator<Item = Option<&'a Record>>) -> bool {
-        judge(epoch, auto, None, 0, records) == Validity::Valid
-    }
-
     const E: Epoch = Epoch { generation: 7, n: 10 };
+
+    fn cleared(auto: bool, records: &[Option<&Record>]) -> Clearance {
+        Clearance::by_records(E, auto, records.iter().copied())
+    }
 
     #[test]
     fn an_entry_lives_from_the_clear_it_has_seen() {
         let record = Record { generation: 7, all: 10, auto: 10 };
-        assert!(valid(E, true, [Some(&record)]));
-        assert!(!valid(E, true, [Some(&record.raised(Raise::All, 11))]));
-        assert!(!valid(E, true, [Some(&record.raised(Raise::Auto, 11))]));
-        assert!(valid(E, false, [Some(&record.raised(Raise::Auto, 11))]));
-        assert!(!valid(E, false, [Some(&record), None]));
-        assert!(!valid(E, false, [Some(&Record { generation: 8, ..record })]));
-        assert!(!valid(Epoch::NONE, false, [Some(&Record { generation: 0, all: 0, auto: 0 })]));
+        let (hard, soft) = (record.raised(Invalidation::Hard, 11), record.raised(Invalidation::Soft, 11));
+        assert_eq!(cleared(true, &[Some(&record)]), Clearance::None);
+        assert_eq!(cleared(true, &[Some(&hard)]), Clearance::Hard);
+        assert_eq!(cleared(true, &[Some(&soft), Some(&record)]), Clearance::Soft);
+        assert_eq!(cleared(false, &[Some(&soft)]), Clearance::None);
+        assert_eq!(cleared(true, &[Some(&soft), Some(&hard)]), Clearance::Hard);
+        assert_eq!(cleared(false, &[Some(&record), None]), Clearance::Hard);
+        assert_eq!(cleared(false, &[Some(&Record { generation: 8, ..record })]), Clearance::Hard);
+        let none = Record { generation: 0, all: 0, auto: 0 };
+        assert_eq!(Clearance::by_records(Epoch::NONE, false, [Some(&none)]), Clearance::Hard);
+        assert_eq!(Clearance::by_records(Epoch::NONE, false, []), Clearance::Hard);
     }
 
     #[test]
     fn an_entry_with_times_grows_stale_where_another_ends() {
-        let record = Record { generation: 7, all: 10, auto: 10 };
-        let (auto, all) = (record.raised(Raise::Auto, 11), record.raised(Raise::All, 11));
         let times = Times { created: 0, fresh_until: 100, cost: 0 };
-        let of = |auto, now, records: &[Option<&Record>]| {
-            judge(E, auto, Some(&times), now, records.iter().copied())
-        };
-        assert_eq!(of(true, 99, &[Some(&record)]), Validity::Valid);
-        assert_eq!(of(true, 100, &[Some(&record)]), Validity::Stale);
-        assert_eq!(of(true, 99, &[Some(&auto)]), Validity::Stale);
-        assert_eq!(of(false, 99, &[Some(&auto)]), Validity::Valid);
-        for none_allows in [[Some(&auto), Some(&all)], [Some(&all), Some(&auto)], [Some(&auto), None]] {
-            assert_eq!(of(true, 100, &none_allows), Validity::Invalid);
-        }
         let ever = Times { fresh_until: crate::ttl::NEVER, ..times };
-        assert_eq!(judge(E, true, Some(&ever), u64::MAX - 1, [Some(&record)]), Validity::Valid);
-        assert_eq!(judge(Epoch::NONE, true, Some(&ever), 0, []), Validity::Invalid);
+        for (clearance, now, with_times, without) in [
+            (Clearance::None, 99, Validity::Valid, Validity::Valid),
+            (Clearance::None, 100, Validity::Stale, Validity::Valid),
+            (Clearance::Soft, 99, Validity::Stale, Validity::Invalid),
+            (Clearance::Hard, 99, Validity::Invalid, Validity::Invalid),
+        ] {
+            assert_eq!(judge(clearance, Some(&times), now), with_times, "{clearance:?} at {now}");
+            assert_eq!(judge(clearance, None, now), without, "{clearance:?} at {now}");
+        }
+        assert_eq!(judge(Clearance::None, Some(&ever), u64::MAX - 1), Validity::Valid);
     }
 
     #[test]
     fn a_clear_that_arrives_late_lowers_nothing() {
         let record = Record { generation: 7, all: 10, auto: 10 };
-        assert_eq!(record.raised(Raise::All, 9), record);
+        assert_eq!(record.raised(Invalidation::Hard, 9), record);
+    }
+
+    #[test]
+    fn no_name_is_the_root() {
+        assert_eq!(Tag::selected("*"), Tag::ROOT);
+        assert_ne!(Tag::of("*"), Tag::ROOT);
+        assert_ne!(Tag::selected("a"), Tag::of("b"));
     }
 }

@@ -7,7 +7,7 @@ use cachalot::codec::text::Value;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome};
 use cachalot::events;
-use cachalot::tags::Raise;
+use cachalot::tags::Invalidation;
 use cachalot::ttl::{Times, Ttl};
 use std::cell::Cell;
 use std::future::Future;
@@ -59,7 +59,7 @@ impl Store {
         self.run(vec![set(key, value, tags, Ttl::Forever, true)]);
     }
 
-    fn clear(&self, key: Option<&str>, tags: &[&str], raise: Raise) {
+    fn clear(&self, key: Option<&str>, tags: &[&str], raise: Invalidation) {
         let clear = Op::Clear { key: key.map(Into::into), tags: owned(tags), raise };
         assert!(matches!(self.run(vec![clear])[..], [Outcome::Done]));
     }
@@ -130,7 +130,7 @@ fn data_read_before_a_clear_is_born_invalid_by_tag_by_key_and_by_star() {
     for (key, tags) in [(Some("k"), &[][..]), (None, &["t"][..]), (None, &["*"][..])] {
         let store = Store::new();
         assert_eq!(store.get("k"), None);
-        store.clear(key, tags, Raise::All);
+        store.clear(key, tags, Invalidation::Hard);
         store.set("k", "old", &["t"]);
         assert_eq!(store.get("k"), None, "{key:?} {tags:?}");
         store.set("k", "new", &["t"]);
@@ -145,12 +145,12 @@ fn an_automatic_invalidation_spares_what_opted_out() {
         set("auto", "1", &["t"], Ttl::Forever, true),
         set("own", "2", &["t"], Ttl::Forever, false),
     ]);
-    store.clear(None, &["t"], Raise::Auto);
+    store.clear(None, &["t"], Invalidation::Soft);
     assert_eq!((store.get("auto"), store.get("own")), (None, Some("2".into())));
     assert_eq!(store.list(&["t"]), ["2"]);
-    store.clear(None, &["*"], Raise::Auto);
+    store.clear(None, &["*"], Invalidation::Soft);
     assert_eq!(store.get("own").as_deref(), Some("2"));
-    store.clear(None, &["t"], Raise::All);
+    store.clear(None, &["t"], Invalidation::Hard);
     assert_eq!(store.get("own"), None);
 }
 
@@ -171,7 +171,7 @@ fn retagging_leaves_the_old_tag() {
     store.set("k", "1", &["a"]);
     store.set("k", "2", &["b"]);
     assert_eq!((store.list(&["a"]), store.list(&["b", "a"])), (vec![], vec!["2".to_owned()]));
-    store.clear(None, &["a"], Raise::All);
+    store.clear(None, &["a"], Invalidation::Hard);
     assert_eq!(store.get("k").as_deref(), Some("2"));
 }
 
@@ -186,7 +186,7 @@ fn nothing_only_grows() {
     let (entries, weight, members) = store.sizes();
     assert!(weight <= 1_000_000 && entries > 500 && entries <= 1_100, "{entries} entries, {weight} bytes");
     assert!(members <= 2 * entries + 64, "{members} members of {entries} entries");
-    store.clear(None, &["all"], Raise::All);
+    store.clear(None, &["all"], Invalidation::Hard);
     for _ in 0..100 {
         store.get("other");
     }
@@ -197,9 +197,9 @@ fn nothing_only_grows() {
 fn clears_of_unknown_tags_are_remembered_and_bounded() {
     let store = Store::new();
     assert_eq!(store.get("k"), None);
-    store.clear(None, &["new"], Raise::All);
+    store.clear(None, &["new"], Invalidation::Hard);
     for i in 0..40_000 {
-        store.clear(None, &[&format!("unknown{i}")], Raise::All);
+        store.clear(None, &[&format!("unknown{i}")], Invalidation::Hard);
     }
     store.set("k", "old", &["new"]);
     assert_eq!(store.get("k"), None);
@@ -224,7 +224,7 @@ fn stores_of_one_name_are_one_store_and_prefixes_stay_apart() {
     a.set("k", "1", &["t"]);
     other.set("k", "2", &["t"]);
     assert_eq!(b.get("k").as_deref(), Some("1"));
-    b.clear(None, &["*"], Raise::All);
+    b.clear(None, &["*"], Invalidation::Hard);
     assert_eq!((a.get("k"), other.get("k").as_deref()), (None, Some("2")));
     other.set("k", "2", &[]);
     drop(other);
@@ -236,7 +236,7 @@ fn stale_sets_by_another_handle_of_one_store_are_refused() {
     let open = || Store::open("t", r#"{"type":"memory","name":"handles"}"#);
     let (reader, writer) = (open(), open());
     assert_eq!(reader.get("k"), None);
-    writer.clear(Some("k"), &[], Raise::All);
+    writer.clear(Some("k"), &[], Invalidation::Hard);
     reader.set("k", "old", &[]);
     assert_eq!(writer.get("k"), None);
     assert_eq!(reader.engine.stats().stale_sets, 1);
@@ -254,7 +254,7 @@ fn clearing_a_tag_costs_the_same_for_many_entries() {
                 );
             }
             let start = Instant::now();
-            store.clear(None, &["t"], Raise::All);
+            store.clear(None, &["t"], Invalidation::Hard);
             times.push(start.elapsed());
         }
         times.sort();

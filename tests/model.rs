@@ -10,7 +10,7 @@ use cachalot::codec::text::Value;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome, ticket};
 use cachalot::key::Keyspace;
-use cachalot::tags::Raise;
+use cachalot::tags::Invalidation;
 use cachalot::ttl::{NEVER, Times, Ttl};
 use cachalot::{clock, events};
 use proptest::prelude::*;
@@ -180,11 +180,13 @@ async fn play(handles: &[AnyEngine], steps: &[Step], evict: &dyn Fn(u8)) -> Resu
                 truth.version[*key] += 1;
                 let tag = |tag: String, raise| Op::Clear { key: None, tags: vec![tag], raise };
                 let clear = match how {
-                    How::Key => Op::Clear { key: Some(format!("k{key}")), tags: vec![], raise: Raise::All },
-                    How::Tag => tag(format!("t{key}"), Raise::All),
-                    How::Auto => tag(format!("t{key}"), Raise::Auto),
-                    How::Star => tag("*".into(), Raise::All),
-                    How::StarAuto => tag("*".into(), Raise::Auto),
+                    How::Key => {
+                        Op::Clear { key: Some(format!("k{key}")), tags: vec![], raise: Invalidation::Hard }
+                    }
+                    How::Tag => tag(format!("t{key}"), Invalidation::Hard),
+                    How::Auto => tag(format!("t{key}"), Invalidation::Soft),
+                    How::Star => tag("*".into(), Invalidation::Hard),
+                    How::StarAuto => tag("*".into(), Invalidation::Soft),
                     How::Expire => Op::Expire { key: format!("k{key}") },
                 };
                 let outcome = run(&handles[*handle], clear).await;
@@ -205,7 +207,8 @@ async fn play(handles: &[AnyEngine], steps: &[Step], evict: &dyn Fn(u8)) -> Resu
                 }
             }
             Step::Unrelated { handle } => {
-                let clear = Op::Clear { key: None, tags: vec!["unrelated".into()], raise: Raise::All };
+                let clear =
+                    Op::Clear { key: None, tags: vec!["unrelated".into()], raise: Invalidation::Hard };
                 run(&handles[*handle], clear).await;
             }
             Step::Evict { some } => evict(*some),

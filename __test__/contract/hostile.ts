@@ -215,7 +215,8 @@ export function hostile(store: StoreUnderTest & { raw: Raw }): void {
       await stillGone('at the end');
       await Promise.all([one.close(), two.close()]);
     }
-    expect(deleted).toBeGreaterThan(60 * 6);
+    // Five keys or six on Redis, and more on memcached.
+    expect(deleted).toBeGreaterThan(60 * 4);
   }, 60_000);
 
   if (store.kind === 'redis') {

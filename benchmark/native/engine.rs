@@ -4,6 +4,7 @@
 use crate::samples::json;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome};
+use cachalot::tags::Tag;
 use cachalot::ttl::Ttl;
 use std::future::Future;
 use std::pin::pin;
@@ -12,7 +13,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::SystemTime;
 use tokio::runtime::{Builder, Runtime};
 
-/// Until scripts, the records of tags and buffers are where they stay.
+/// Until scripts and buffers are where they stay.
 const WARM_UP: usize = 20;
 
 pub struct Bed {
@@ -61,7 +62,7 @@ impl Bed {
         let set = |key: &String| Op::Set {
             key: key.clone(),
             value: Input::Text(self.value.clone()),
-            tags: self.tags.iter().map(|&tag| tag.to_owned()).collect(),
+            tags: self.tags.iter().map(|tag| Tag::of(tag)).collect(),
             ttl: Some(Ttl::Ms(3_600_000)),
             auto: true,
             ticket: None,

@@ -12,12 +12,13 @@ mod samples;
 
 use bytes::{Bytes, BytesMut};
 use cachalot::backend::redis::bench::{Replies, command};
+use cachalot::backend::redis::clear_table::{ClearTable, Verdict};
 use cachalot::codec::compression::{Compression, compress, decompress};
-use cachalot::codec::envelope::{Codec, decode, encode};
+use cachalot::codec::envelope::{Codec, decode, encode, peek};
 use cachalot::codec::text::Value;
-use cachalot::tags::{Record, Validity, judge};
+use cachalot::tags::Clearance;
 use engine::Bed;
-use samples::{NOW, RECORD, TAGS, entry, header, json, mget_reply};
+use samples::{TAGS, entry, header, json, mget_reply};
 use std::hint::black_box;
 
 /// Operations of one turn that go into one request.
@@ -47,25 +48,26 @@ fn repeat(times: usize, bed: &Bed, batch: impl Fn(&Bed)) {
     }
 }
 
-/// From the bytes of a reply to values that JavaScript takes: parsing, envelope, near cache, judgement, decompression.
+/// From the bytes of a reply to values that JavaScript takes: parsing, judgement, envelope, decompression.
 fn gets(bytes: usize, times: usize) {
     let entry = entry(bytes);
     let stream = mget_reply(&entry, ENTRIES);
-    let mut replies = Replies::new(&TAGS, RECORD).unwrap();
+    let mut replies = Replies::new().unwrap();
+    let mut clears = ClearTable::default();
     for _ in 0..times {
-        let (_, star, found) = replies.entries(&mut BytesMut::from(&stream[..])).unwrap();
+        let (epoch, found) = replies.entries(&mut BytesMut::from(&stream[..])).unwrap();
+        clears.observe_epoch(epoch);
         for bytes in found {
-            black_box(opened(&replies, star.as_ref(), bytes.unwrap()));
+            black_box(opened(&clears, bytes.unwrap()));
         }
     }
 }
 
-fn opened(replies: &Replies, star: Option<&Record>, bytes: Bytes) -> Value {
+fn opened(clears: &ClearTable, bytes: Bytes) -> Value {
+    let stub = peek(&bytes).unwrap();
+    let verdict = clears.judge(stub.epoch, stub.auto, stub.tags());
+    assert_eq!(verdict, Verdict::Known(Clearance::None));
     let (header, payload) = decode(&bytes, 1 << 26).unwrap();
-    let tags: Vec<&str> = header.tags.iter().map(String::as_str).collect();
-    let records = replies.look(&tags);
-    let all = std::iter::once(star).chain(records.iter().map(Option::as_ref));
-    assert_eq!(judge(header.epoch, header.auto, header.times.as_ref(), NOW, all), Validity::Valid);
     let raw = decompress(header.codec, payload, header.raw_len as usize).unwrap();
     Value::from_payload(raw, header.binary).unwrap()
 }

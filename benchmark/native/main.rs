@@ -3,9 +3,9 @@
 
 #![allow(clippy::unwrap_used)] // What fails here ends the run, and should.
 
+mod clear_table;
 mod codec;
 mod envelope;
-mod near;
 mod protocol;
 mod samples;
 

@@ -1,6 +1,6 @@
 //! Replies of both servers, sixteen values at a time, and a command.
 
-use crate::samples::{RECORD, TAGS, entry, json, meta_replies, mget_reply};
+use crate::samples::{entry, json, meta_replies, mget_reply};
 use bytes::BytesMut;
 use cachalot::backend::{memcached, redis};
 use divan::Bencher;
@@ -13,7 +13,7 @@ const ENTRIES: usize = 16;
 #[divan::bench(args = SIZES)]
 fn redis_mget_16(bencher: Bencher, bytes: usize) {
     let stream = mget_reply(&entry(bytes), ENTRIES);
-    let mut replies = redis::bench::Replies::new(&TAGS, RECORD).unwrap();
+    let mut replies = redis::bench::Replies::new().unwrap();
     bencher
         .counter(BytesCount::new(stream.len()))
         .with_inputs(|| BytesMut::from(&stream[..]))

@@ -5,11 +5,9 @@
 use bytes::Bytes;
 use cachalot::codec::compression::{Compression, compress};
 use cachalot::codec::envelope::{Codec, Header, encode};
-use cachalot::tags::{Epoch, Record};
+use cachalot::tags::{Epoch, Tag};
 
 pub const EPOCH: Epoch = Epoch { generation: 0x1234_5678_9ABC_DEF0, n: 1_700_000_000_000_100 };
-pub const RECORD: Record =
-    Record { generation: EPOCH.generation, all: 1_700_000_000_000_000, auto: 1_700_000_000_000_000 };
 pub const NOW: u64 = 1_700_000_000_000;
 pub const TAGS: [&str; 5] = [
     "Product:list:*",
@@ -48,6 +46,13 @@ pub fn json(bytes: usize) -> String {
     text
 }
 
+/// As an entry carries them.
+pub fn tags() -> Vec<Tag> {
+    let mut tags = TAGS.map(Tag::of).to_vec();
+    tags.sort_unstable();
+    tags
+}
+
 pub fn header(codec: Codec, raw_len: usize) -> Header {
     Header {
         codec,
@@ -56,7 +61,7 @@ pub fn header(codec: Codec, raw_len: usize) -> Header {
         epoch: EPOCH,
         expires_at: NOW + 3_600_000,
         raw_len: raw_len as u32,
-        tags: TAGS.map(str::to_owned).to_vec(),
+        tags: tags(),
         key: None,
         times: None,
     }
@@ -71,7 +76,7 @@ pub fn entry(bytes: usize) -> Bytes {
 
 /// Redis's answer to an MGET of the epoch and as many entries.
 pub fn mget_reply(entry: &[u8], entries: usize) -> Vec<u8> {
-    let epoch = format!("{:016x} {} {} {}", EPOCH.generation, EPOCH.n, RECORD.all, RECORD.auto);
+    let epoch = format!("{:016x} {}", EPOCH.generation, EPOCH.n);
     let mut reply = format!("*{}\r\n${}\r\n{epoch}\r\n", entries + 1, epoch.len()).into_bytes();
     for _ in 0..entries {
         reply.extend_from_slice(format!("${}\r\n", entry.len()).as_bytes());

@@ -50,6 +50,8 @@ export type Stats = {
   errors: number;
   /** Entries removed by background reclaiming. */
   reclaimed: number;
+  /** Clears that pushed tags out of Redis' full clear log which living entries may have needed: those became misses. */
+  logOverflows: number;
   /** Locks had. */
   locks: number;
   /** Locks that another owner had. */

@@ -52,7 +52,10 @@ export interface RedisOptions extends StoreOptions, TimeoutOptions {
   /** As `compression.threshold`: values of fewer bytes are stored as they are. @default 2048 */
   compressionThreshold?: number | undefined;
   redisOptions?: RedisConnectionOptions | undefined;
-  /** Keep what is known of tags near, by RESP3 client tracking; `false` reads it anew each time. @default true */
+  /**
+   * Speak RESP3, which messages between processes need, and let the server tell of changes where values are kept in the
+   * process (`l1`). `false` = RESP2, for proxies that know no other; reads and clears cost the same. @default true
+   */
   tracking?: boolean | undefined;
 }
 

@@ -1,7 +1,7 @@
 //! What was asked for while sets are under way. A set that must be sent a second time (the server has lost its scripts, or
 //! its epoch) comes behind what was asked for after it, and gives way to it.
 
-use crate::key::STAR;
+use crate::tags::Tag;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -53,7 +53,7 @@ impl Asked {
     }
 
     /// These keys and tags are cleared, or changed in another way.
-    pub fn clears<'a, 'b>(&self, keys: impl Iterator<Item = &'a str>, tags: impl Iterator<Item = &'b str>) {
+    pub fn clears<'a>(&self, keys: impl Iterator<Item = &'a str>, tags: impl Iterator<Item = Tag>) {
         let mut state = self.state.lock();
         if state.under_way > 0 {
             keys.for_each(|key| state.add(of_key(key)));
@@ -81,9 +81,9 @@ pub enum Overtaken {
 
 impl UnderWay<'_> {
     /// What was asked for of this key, and of its tags and `*`, since they were begun.
-    pub fn overtaken(&self, key: &str, tags: &[String]) -> Overtaken {
+    pub fn overtaken(&self, key: &str, tags: &[Tag]) -> Overtaken {
         let key = of_key(key);
-        let tags: Vec<u64> = tags.iter().map(String::as_str).chain([STAR]).map(of_tag).collect();
+        let tags: Vec<u64> = tags.iter().copied().chain([Tag::ROOT]).map(of_tag).collect();
         let state = self.of.state.lock();
         let later = || state.names.iter().skip(self.since.saturating_sub(state.first) as usize);
         if later().any(|name| *name == key) {
@@ -113,8 +113,8 @@ fn of_key(key: &str) -> u64 {
     xxh3_64_with_seed(key.as_bytes(), KEYS)
 }
 
-fn of_tag(tag: &str) -> u64 {
-    xxh3_64_with_seed(tag.as_bytes(), TAGS)
+fn of_tag(tag: Tag) -> u64 {
+    xxh3_64_with_seed(&tag.0.to_le_bytes(), TAGS)
 }
 
 #[cfg(test)]
@@ -125,27 +125,31 @@ mod tests {
         std::iter::once(name)
     }
 
+    fn tag(name: &str) -> impl Iterator<Item = Tag> {
+        std::iter::once(Tag::selected(name))
+    }
+
     fn none() -> impl Iterator<Item = &'static str> {
         std::iter::empty()
     }
 
     #[test]
     fn a_set_is_overtaken_by_what_came_later_and_names_its_key_or_a_tag_of_it() {
-        let tags = ["t".to_owned()];
+        let tags = [Tag::of("t")];
         type Ask = fn(&Asked);
         let later: [(Ask, Overtaken); 6] = [
             (|asked| drop(asked.sets(one("k"))), Overtaken::Replaced),
-            (|asked| asked.clears(one("k"), one("t")), Overtaken::Replaced),
-            (|asked| asked.clears(none(), one("t")), Overtaken::Cleared),
-            (|asked| asked.clears(none(), one("*")), Overtaken::Cleared),
+            (|asked| asked.clears(one("k"), tag("t")), Overtaken::Replaced),
+            (|asked| asked.clears(none(), tag("t")), Overtaken::Cleared),
+            (|asked| asked.clears(none(), tag("*")), Overtaken::Cleared),
             // A key and a tag of one name are two.
-            (|asked| asked.clears(one("t"), one("k")), Overtaken::No),
+            (|asked| asked.clears(one("t"), tag("k")), Overtaken::No),
             (|asked| drop(asked.sets(one("other"))), Overtaken::No),
         ];
         for (later, expected) in later {
             let asked = Asked::default();
             let before = asked.sets(one("other"));
-            asked.clears(one("k"), one("t"));
+            asked.clears(one("k"), tag("t"));
             let set = asked.sets(one("k"));
             assert_eq!(set.overtaken("k", &tags), Overtaken::No, "what came before");
             later(&asked);
@@ -158,11 +162,11 @@ mod tests {
     #[test]
     fn what_is_kept_is_bounded_and_gone_with_the_last_set() {
         let asked = Asked::default();
-        asked.clears(one("k"), none());
+        asked.clears(one("k"), std::iter::empty());
         assert!(asked.state.lock().names.is_empty(), "no set is under way");
         let set = asked.sets(one("k"));
         for at in 0..MOST {
-            asked.clears(one(&at.to_string()), none());
+            asked.clears(one(&at.to_string()), std::iter::empty());
         }
         assert_eq!(set.overtaken("k", &[]), Overtaken::No);
         let young = asked.sets(one("young"));
@@ -174,7 +178,7 @@ mod tests {
         assert!(asked.state.lock().names.is_empty());
         let set = asked.sets(one("k"));
         assert_eq!(set.overtaken("k", &[]), Overtaken::No);
-        asked.clears(one("k"), none());
+        asked.clears(one("k"), std::iter::empty());
         assert_eq!(set.overtaken("k", &[]), Overtaken::Replaced);
     }
 }

@@ -16,7 +16,7 @@ use crate::clock::UnixMs;
 use crate::codec::envelope::Codec;
 use crate::codec::text::Value;
 use crate::error::{Code, Error, Result};
-use crate::tags::{Epoch, Raise, Record};
+use crate::tags::{Clearance, Epoch, Invalidation, Tag};
 use crate::ttl::{Times, Ttl};
 use bytes::Bytes;
 use futures_util::FutureExt;
@@ -46,8 +46,8 @@ pub struct Guard {
 #[derive(Clone, Debug)]
 pub enum Found {
     Absent(Option<Lease>),
-    /// An envelope, and how to name exactly this version of it.
-    Wire(Bytes, Option<Lease>),
+    /// An envelope, how to name exactly this version of it, and what clears since its epoch make of it.
+    Wire(Bytes, Option<Lease>, Clearance),
     /// From process memory: alive, and already judged: whether it is stale.
     Live(Arc<LiveEntry>, bool),
 }
@@ -96,8 +96,7 @@ pub struct LiveEntry {
     pub value: Kept,
     pub epoch: Epoch,
     pub auto: bool,
-    /// Without `*`.
-    pub tags: Box<[Arc<str>]>,
+    pub tags: Box<[Tag]>,
     /// `ttl::NEVER` = never.
     pub expires_at: UnixMs,
     pub times: Option<Times>,
@@ -107,8 +106,6 @@ pub struct LiveEntry {
 pub struct ReadReply {
     /// The epoch, read in the same batch; `NONE` if there is none or it could not be read.
     pub epoch: Epoch,
-    /// The record of `*`, read in the same batch.
-    pub star: Option<Record>,
     /// In the order of the keys. On several servers, the keys of a dead one fail alone.
     pub found: Vec<Result<Found>>,
 }
@@ -125,8 +122,8 @@ pub enum Body {
 pub struct Write {
     /// The user's key.
     pub key: String,
-    /// Without `*`; sorted, no repeats.
-    pub tags: Vec<String>,
+    /// Sorted, each once.
+    pub tags: Vec<Tag>,
     pub auto: bool,
     pub ttl: Ttl,
     /// Inside the envelope too, where there is one.
@@ -148,9 +145,9 @@ pub enum Written {
 #[derive(Clone, Debug)]
 pub struct Clear {
     pub keys: Vec<String>,
-    /// May hold `*`.
-    pub tags: Vec<String>,
-    pub raise: Raise,
+    /// May hold the root.
+    pub tags: Vec<Tag>,
+    pub raise: Invalidation,
 }
 
 /// A version of an entry that is to have other times, or to go (`None`).
@@ -185,6 +182,8 @@ pub trait Backend: Send + Sync + 'static {
     const WIRE: bool;
     /// Whether the store's own expiry is coarser than a millisecond, so that a reader must check the envelope's.
     const COARSE_EXPIRY: bool;
+    /// Whether the store removes by itself what clears and expiry leave behind.
+    const SWEEPS: bool;
 
     /// Whether every change by anyone is told to L1's counters at present, in order. Else what is kept there is bounded
     /// in time.
@@ -206,18 +205,14 @@ pub trait Backend: Send + Sync + 'static {
         Epoch::NONE
     }
 
-    /// Reads entries, the epoch and the record of `*` in one round trip. `lease`: the caller may set what is missing, as
-    /// long after.
+    /// Reads entries and the epoch, and judges each entry by the clears of its tags. `lease`: the caller may set what is
+    /// missing, as long after.
     fn read(
         &self,
         keys: &[String],
         now: UnixMs,
         lease: Option<Duration>,
     ) -> impl Future<Output = Result<ReadReply>> + Send;
-
-    /// The records of these tags as they are now or were at some moment since `read` began: at once from a near cache
-    /// that the server keeps current, else by a second batched read. In order; without `*`.
-    fn records(&self, tags: &[&str]) -> impl Future<Output = Result<Vec<Option<Record>>>> + Send;
 
     /// Stores entries, creates the records their tags lack, and enters them into the indexes.
     fn write(&self, writes: Vec<Write>, now: UnixMs) -> impl Future<Output = Vec<Result<Written>>> + Send;
@@ -251,7 +246,7 @@ pub trait Backend: Send + Sync + 'static {
     /// Clears these keys, and tells of each what became of it: on several servers, the keys of a dead one fail alone.
     fn remove(&self, keys: Vec<String>, now: UnixMs) -> impl Future<Output = Vec<Result<()>>> + Send {
         let count = keys.len();
-        self.clear(Clear { keys, tags: Vec::new(), raise: Raise::All }, now)
+        self.clear(Clear { keys, tags: Vec::new(), raise: Invalidation::Hard }, now)
             .map(move |done| vec![done; count])
     }
 
@@ -286,13 +281,13 @@ pub trait Backend: Send + Sync + 'static {
 
     /// One page of a tag's index, from `cursor` (0 = the beginning). `*`: every entry of the prefix, where the server
     /// can list them at a bounded cost a page; else an empty page.
-    fn members(&self, tag: &str, cursor: u64, now: UnixMs) -> impl Future<Output = Result<Page>> + Send;
+    fn members(&self, tag: Tag, cursor: u64, now: UnixMs) -> impl Future<Output = Result<Page>> + Send;
 
     /// Removes dead members from a tag's index and, if they are still the version that was judged, their entries.
-    fn bury(&self, tag: &str, dead: Vec<Dead>) -> impl Future<Output = Result<()>> + Send;
+    fn bury(&self, tag: Tag, dead: Vec<Dead>) -> impl Future<Output = Result<()>> + Send;
 
     /// Tags whose index has outgrown what this process last knew of it; each is told once.
-    fn crowded(&self, now: UnixMs) -> Vec<String>;
+    fn crowded(&self, now: UnixMs) -> Vec<Tag>;
 
     /// Finishes what is under way, then lets go of connections and timers.
     fn close(&self) -> impl Future<Output = ()> + Send;

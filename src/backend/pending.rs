@@ -2,8 +2,7 @@
 
 use super::Clear;
 use crate::error::{Code, Error};
-use crate::key::STAR;
-use crate::tags::Raise;
+use crate::tags::{Invalidation, Tag};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -36,8 +35,8 @@ impl Failed {
 #[derive(Debug, Default)]
 pub struct PendingClears {
     keys: HashSet<String>,
-    all: HashSet<String>,
-    auto: HashSet<String>,
+    all: HashSet<Tag>,
+    auto: HashSet<Tag>,
 }
 
 impl PendingClears {
@@ -46,17 +45,17 @@ impl PendingClears {
     }
 
     pub fn add(&mut self, clear: Clear) {
-        if self.all.contains(STAR) {
+        if self.all.contains(&Tag::ROOT) {
             return;
         }
         self.keys.extend(clear.keys);
         match clear.raise {
-            Raise::All => self.all.extend(clear.tags),
-            Raise::Auto => self.auto.extend(clear.tags),
+            Invalidation::Hard => self.all.extend(clear.tags),
+            Invalidation::Soft => self.auto.extend(clear.tags),
         }
         let too_many = self.keys.len() + self.all.len() + self.auto.len() > MAX_NAMES;
-        if too_many || self.all.contains(STAR) {
-            *self = PendingClears { all: HashSet::from([STAR.to_owned()]), ..Default::default() };
+        if too_many || self.all.contains(&Tag::ROOT) {
+            *self = PendingClears { all: HashSet::from([Tag::ROOT]), ..Default::default() };
         }
     }
 
@@ -66,10 +65,10 @@ impl PendingClears {
         let mut out = Vec::new();
         if !keys.is_empty() || !all.is_empty() {
             let (keys, tags) = (keys.into_iter().collect(), all.into_iter().collect());
-            out.push(Clear { keys, tags, raise: Raise::All });
+            out.push(Clear { keys, tags, raise: Invalidation::Hard });
         }
         if !auto.is_empty() {
-            out.push(Clear { keys: Vec::new(), tags: auto.into_iter().collect(), raise: Raise::Auto });
+            out.push(Clear { keys: Vec::new(), tags: auto.into_iter().collect(), raise: Invalidation::Soft });
         }
         out
     }
@@ -79,20 +78,20 @@ impl PendingClears {
 mod tests {
     use super::*;
 
-    fn tags(raise: Raise, tags: &[&str]) -> Clear {
-        Clear { keys: vec![], tags: tags.iter().map(|t| t.to_string()).collect(), raise }
+    fn tags(raise: Invalidation, tags: &[&str]) -> Clear {
+        Clear { keys: vec![], tags: tags.iter().map(|t| Tag::of(t)).collect(), raise }
     }
 
     #[test]
     fn clears_merge_and_keep_what_they_raise() {
         let mut pending = PendingClears::default();
-        pending.add(tags(Raise::All, &["a", "b"]));
-        pending.add(tags(Raise::All, &["a"]));
-        pending.add(tags(Raise::Auto, &["a"]));
+        pending.add(tags(Invalidation::Hard, &["a", "b"]));
+        pending.add(tags(Invalidation::Hard, &["a"]));
+        pending.add(tags(Invalidation::Soft, &["a"]));
         let out = pending.take();
         assert_eq!(
             out.iter().map(|c| (c.raise, c.tags.len())).collect::<Vec<_>>(),
-            [(Raise::All, 2), (Raise::Auto, 1)]
+            [(Invalidation::Hard, 2), (Invalidation::Soft, 1)]
         );
         assert!(pending.is_empty());
     }
@@ -121,11 +120,11 @@ mod tests {
     fn a_flood_becomes_one_clear_of_everything() {
         let mut pending = PendingClears::default();
         for i in 0..=MAX_NAMES {
-            pending.add(tags(Raise::Auto, &[&format!("t{i}")]));
+            pending.add(tags(Invalidation::Soft, &[&format!("t{i}")]));
         }
-        pending.add(tags(Raise::Auto, &["late"]));
+        pending.add(tags(Invalidation::Soft, &["late"]));
         let out = pending.take();
         assert_eq!(out.len(), 1);
-        assert_eq!((out[0].raise, out[0].tags.as_slice()), (Raise::All, &["*".to_owned()][..]));
+        assert_eq!((out[0].raise, out[0].tags.as_slice()), (Invalidation::Hard, &[Tag::ROOT][..]));
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::engine::{Input, Op, ticket};
 use crate::error::{Code, Error, Result};
-use crate::tags::Raise;
+use crate::tags::{Invalidation, Tag};
 use crate::ttl::{Times, Ttl};
 
 const GET: u32 = 1;
@@ -72,8 +72,8 @@ pub fn decode(words: &[u32], text: &str, units: usize, values: Vec<Input>) -> Re
                     _ => return Err(malformed("flags that exclude each other")),
                 }
             }
-            GET_MANY => Op::GetMany { keys: tags(&mut words, &mut text)? },
-            GET_TAGS => Op::GetTags { tags: tags(&mut words, &mut text)? },
+            GET_MANY => Op::GetMany { keys: texts(&mut words, &mut text, str::to_owned)? },
+            GET_TAGS => Op::GetTags { tags: texts(&mut words, &mut text, Tag::selected)? },
             SET => {
                 let key = text.cut(words.next()?)?;
                 let ticket = match flags & TICKETED {
@@ -92,7 +92,7 @@ pub fn decode(words: &[u32], text: &str, units: usize, values: Vec<Input>) -> Re
                         cost: words.next()?,
                     }),
                 };
-                let tags = tags(&mut words, &mut text)?;
+                let tags = texts(&mut words, &mut text, Tag::of)?;
                 let value = values.next().ok_or_else(|| malformed("a value is missing"))?;
                 if matches!(value, Input::Binary(_)) != (flags & BINARY != 0) {
                     return Err(malformed("a value of another kind than its flag"));
@@ -106,8 +106,8 @@ pub fn decode(words: &[u32], text: &str, units: usize, values: Vec<Input>) -> Re
             }
             CLEAR => {
                 let key = if flags & KEYED != 0 { Some(text.cut(words.next()?)?) } else { None };
-                let raise = if flags & RAISE_AUTO != 0 { Raise::Auto } else { Raise::All };
-                Op::Clear { key, tags: tags(&mut words, &mut text)?, raise }
+                let raise = if flags & RAISE_AUTO != 0 { Invalidation::Soft } else { Invalidation::Hard };
+                Op::Clear { key, tags: texts(&mut words, &mut text, Tag::selected)?, raise }
             }
             TAKE => Op::Take { key: text.cut(words.next()?)? },
             REMOVE => Op::Remove { key: text.cut(words.next()?)? },
@@ -131,13 +131,14 @@ pub fn decode(words: &[u32], text: &str, units: usize, values: Vec<Input>) -> Re
     Ok(ops)
 }
 
-fn tags(words: &mut Words<'_>, text: &mut Text<'_>) -> Result<Vec<String>> {
+/// Several keys or tags, each made into what it is for the core.
+fn texts<T>(words: &mut Words<'_>, text: &mut Text<'_>, of: impl Fn(&str) -> T) -> Result<Vec<T>> {
     let count = words.next()? as usize;
-    // Each tag has a length among the words, so no count can ask for more memory than the caller brought.
+    // Each has a length among the words, so no count can ask for more memory than the caller brought.
     if count > words.words.len() {
-        return Err(malformed("more tags than words"));
+        return Err(malformed("more names than words"));
     }
-    (0..count).map(|_| text.cut(words.next()?)).collect()
+    (0..count).map(|_| Ok(of(text.take(words.next()?)?))).collect()
 }
 
 struct Words<'a> {
@@ -163,12 +164,16 @@ struct Text<'a> {
     ascii: bool,
 }
 
-impl Text<'_> {
+impl<'a> Text<'a> {
     fn cut(&mut self, units: u32) -> Result<String> {
+        self.take(units).map(str::to_owned)
+    }
+
+    fn take(&mut self, units: u32) -> Result<&'a str> {
         let at = if self.ascii { units as usize } else { self.offset(units as usize)? };
         let (cut, rest) = self.rest.split_at_checked(at).ok_or_else(|| malformed("text is missing"))?;
         self.rest = rest;
-        Ok(cut.to_owned())
+        Ok(cut)
     }
 
     /// Bytes that so many UTF-16 units take.
@@ -256,8 +261,8 @@ mod tests {
             },
             Op::Set { value: Input::Binary(_), ttl: Some(Ttl::Forever), auto: false, .. },
             Op::Set { ttl: None, .. },
-            Op::Clear { key: Some(i), raise: Raise::All, .. },
-            Op::Clear { key: None, tags: star, raise: Raise::Auto },
+            Op::Clear { key: Some(i), raise: Invalidation::Hard, .. },
+            Op::Clear { key: None, tags: star, raise: Invalidation::Soft },
         ] = ops.as_slice()
         else {
             panic!("{ops:?}")
@@ -265,9 +270,9 @@ mod tests {
         assert_eq!((a.as_str(), b.as_str(), e.as_str(), i.as_str()), ("a", "b", "e", "i"));
         assert_eq!(
             (tags.as_slice(), set_tags.as_slice()),
-            (&["c".to_owned(), "dd".into()][..], &["f".to_owned()][..])
+            (&[Tag::of("c"), Tag::of("dd")][..], &[Tag::of("f")][..])
         );
-        assert_eq!(star, &["*".to_owned()]);
+        assert_eq!(star, &[Tag::ROOT]);
     }
 
     #[test]
@@ -303,7 +308,7 @@ mod tests {
         else {
             panic!("{ops:?}")
         };
-        assert_eq!((key.as_str(), tags[0].as_str(), m.as_str()), ("é", "t", "m"));
+        assert_eq!((key.as_str(), tags[0], m.as_str()), ("é", Tag::of("t"), "m"));
         assert_eq!((*ttl, *found), (Some(Ttl::Ms(5)), Some(guard)));
         let (created, fresh_until) = (2 << 32 | 1, 4 << 32 | 3);
         assert_eq!(*times, Some(Times { created, fresh_until, cost: 5 }));

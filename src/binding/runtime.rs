@@ -25,7 +25,7 @@ pub fn handle() -> Result<Handle> {
         .build()
         .map_err(|why| {
             let message = format!(
-                "No thread could be started for the network: {why}. Raise the process's limit of threads."
+                "No thread could be started for the network: {why}. Invalidation the process's limit of threads."
             );
             Error::new(Code::Internal, message)
         })?;

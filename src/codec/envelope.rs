@@ -2,22 +2,26 @@
 
 use crate::clock::UnixMs;
 use crate::error::{Code, Error, Result};
-use crate::tags::Epoch;
+use crate::tags::{Epoch, Tag};
 use crate::ttl::Times;
 use bytes::Bytes;
-use xxhash_rust::xxh3::xxh3_64;
+use std::ops::Range;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 pub const MAGIC: [u8; 2] = [0xCA, 0xC4];
-pub const VERSION: u8 = 1;
-/// Bytes before the tags.
-pub const FIXED: usize = 40;
-/// Tags an entry carries at most: they are read with every entry.
-pub const MAX_TAGS: usize = 128;
-/// Longest tag, and longest key kept inside an envelope: their length is a u16 there.
-pub const MAX_NAME: usize = u16::MAX as usize;
+pub const VERSION: u8 = 2;
+/// Bytes before the tags. Two versions of an entry that agree in them are the same: they hold the checksum and the epoch.
+pub const FIXED: usize = 46;
+/// Longest key kept inside an envelope: its length is a u16 there.
+pub const MAX_KEY: usize = u16::MAX as usize;
 
-const SUM: std::ops::Range<usize> = 4..12;
-const STAMP: std::ops::Range<usize> = 12..28;
+const SUM: Range<usize> = 4..12;
+/// The epoch and its own check, which the checksum leaves out: a script on the server replaces them.
+const STAMP: Range<usize> = 12..30;
+const EXPIRES_AT: usize = 30;
+const RAW_LEN: usize = 38;
+const TAG_COUNT: usize = 42;
+const TAG_LEN: usize = 8;
 const FLAG_CODEC: u8 = 0b0000_0111;
 const FLAG_AUTO: u8 = 0b0000_1000;
 const FLAG_BINARY: u8 = 0b0001_0000;
@@ -27,6 +31,8 @@ const FLAG_EXTENSION: u8 = 0b0100_0000;
 const FIELD_TIMES: u8 = 1;
 const TIMES_LEN: usize = 20;
 const FLAG_RESERVED: u8 = 0b1000_0000;
+/// The greatest prime below 2^16: no change of one byte of a stamp keeps its check.
+const CHECK_MODULUS: u32 = 65_521;
 
 /// How the payload is compressed; the number is on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,8 +69,8 @@ pub struct Header {
     pub expires_at: UnixMs,
     /// Length of the payload after decompression.
     pub raw_len: u32,
-    /// Without the implicit `*`.
-    pub tags: Vec<String>,
+    /// Sorted, each once, without the implicit root.
+    pub tags: Vec<Tag>,
     /// The full key, where the store key is a hash.
     pub key: Option<String>,
     pub times: Option<Times>,
@@ -72,12 +78,9 @@ pub struct Header {
 
 /// The bytes of an entry with this payload (already compressed as `header.codec` says).
 pub fn encode(header: &Header, payload: &[u8]) -> Result<Vec<u8>> {
-    if header.tags.len() > MAX_TAGS {
-        return Err(Error::config(format!("tags: expected at most {MAX_TAGS}, got {}.", header.tags.len())));
-    }
-    let names: usize = header.tags.iter().map(|t| t.len() + 2).sum();
+    let tags_len = header.tags.len() * TAG_LEN;
     let key_len = header.key.as_ref().map_or(0, |k| k.len() + 2);
-    let mut out = Vec::with_capacity(FIXED + 1 + names + key_len + 4 + TIMES_LEN + payload.len());
+    let mut out = Vec::with_capacity(FIXED + tags_len + key_len + 4 + TIMES_LEN + payload.len());
     let mut flags = header.codec as u8;
     flags |= if header.auto { FLAG_AUTO } else { 0 };
     flags |= if header.binary { FLAG_BINARY } else { 0 };
@@ -90,17 +93,20 @@ pub fn encode(header: &Header, payload: &[u8]) -> Result<Vec<u8>> {
     out.extend_from_slice(&stamp(header.epoch));
     out.extend_from_slice(&header.expires_at.to_le_bytes());
     out.extend_from_slice(&header.raw_len.to_le_bytes());
-    // The count of tags takes the place after the fixed part, so that a reader finds the names without the payload.
-    out.push(header.tags.len() as u8);
-    for name in header.tags.iter().chain(header.key.as_ref()) {
-        let Ok(len) = u16::try_from(name.len()) else {
+    // Tags stand before everything of unknown length, so that a reader finds them in the first bytes of an entry.
+    out.extend_from_slice(&(header.tags.len() as u32).to_le_bytes());
+    for tag in &header.tags {
+        out.extend_from_slice(&tag.0.to_le_bytes());
+    }
+    if let Some(key) = &header.key {
+        let Ok(len) = u16::try_from(key.len()) else {
             return Err(Error::config(format!(
-                "a tag or key: expected at most {MAX_NAME} bytes, got {}; hash it before you use it.",
-                name.len()
+                "key: expected at most {MAX_KEY} bytes, got {}; hash it before you use it.",
+                key.len()
             )));
         };
         out.extend_from_slice(&len.to_le_bytes());
-        out.extend_from_slice(name.as_bytes());
+        out.extend_from_slice(key.as_bytes());
     }
     if let Some(times) = &header.times {
         out.extend_from_slice(&(2 + TIMES_LEN as u16).to_le_bytes());
@@ -117,16 +123,51 @@ pub fn encode(header: &Header, payload: &[u8]) -> Result<Vec<u8>> {
 
 /// Gives an encoded entry another epoch, without reading the payload again.
 pub fn restamp(entry: &mut [u8], epoch: Epoch) {
-    let sum = read_u64(entry, SUM.start) ^ xxh3_64(&entry[STAMP]);
     entry[STAMP].copy_from_slice(&stamp(epoch));
-    let sum = sum ^ xxh3_64(&entry[STAMP]);
-    entry[SUM].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// What decides about an entry's validity, read from its first bytes alone, without its checksum.
+#[derive(Clone, Copy, Debug)]
+pub struct Stub<'a> {
+    pub epoch: Epoch,
+    pub auto: bool,
+    pub has_times: bool,
+    tags: &'a [u8],
+}
+
+impl<'a> Stub<'a> {
+    pub fn tags(&self) -> impl ExactSizeIterator<Item = Tag> + Clone + use<'a> {
+        self.tags.chunks_exact(TAG_LEN).map(|tag| Tag(read_u64(tag, 0)))
+    }
+}
+
+/// `None` for bytes that are no entry of this version, or do not hold all of its tags.
+pub fn peek(bytes: &[u8]) -> Option<Stub<'_>> {
+    if bytes.len() < FIXED || bytes[0..2] != MAGIC || bytes[2] != VERSION {
+        return None;
+    }
+    let epoch = read_stamp(bytes)?;
+    let end = FIXED.checked_add(tag_count(bytes).checked_mul(TAG_LEN)?)?;
+    let flags = bytes[3];
+    let (auto, has_times) = (flags & FLAG_AUTO != 0, flags & FLAG_EXTENSION != 0);
+    Some(Stub { epoch, auto, has_times, tags: bytes.get(FIXED..end)? })
+}
+
+/// The epoch of an entry; `None` for what is no entry.
+pub fn epoch_of(bytes: &[u8]) -> Option<Epoch> {
+    stub_len(bytes).and_then(|_| read_stamp(bytes))
+}
+
+/// How many of an entry's first bytes hold its tags; `None` for what is no entry.
+pub fn stub_len(bytes: &[u8]) -> Option<usize> {
+    (bytes.len() >= FIXED && bytes[0..2] == MAGIC && bytes[2] == VERSION)
+        .then(|| tag_count(bytes).saturating_mul(TAG_LEN).saturating_add(FIXED))
 }
 
 /// Reads and checks an entry; the payload is a slice of `entry`. `max_raw` is the cap on the decompressed length.
 pub fn decode(entry: &Bytes, max_raw: u32) -> Result<(Header, Bytes)> {
     let bytes = entry.as_ref();
-    if bytes.len() < FIXED + 1 || bytes[0..2] != MAGIC {
+    if bytes.len() < FIXED || bytes[0..2] != MAGIC {
         return Err(corrupt("not a Cachalot entry"));
     }
     if bytes[2] != VERSION {
@@ -140,14 +181,14 @@ pub fn decode(entry: &Bytes, max_raw: u32) -> Result<(Header, Bytes)> {
     if flags & FLAG_RESERVED != 0 {
         return Err(corrupt("unknown flag"));
     }
-    let epoch = Epoch { generation: read_u64(bytes, 12), n: read_u64(bytes, 20) };
-    let expires_at = read_u64(bytes, 28);
-    let raw_len = u32::from_le_bytes([bytes[36], bytes[37], bytes[38], bytes[39]]);
+    let epoch = read_stamp(bytes).ok_or_else(|| corrupt("the epoch's check differs"))?;
+    let expires_at = read_u64(bytes, EXPIRES_AT);
+    let raw_len = read_u32(bytes, RAW_LEN);
     if raw_len > max_raw {
         return Err(corrupt(format!("declares {raw_len} bytes, over the cap of {max_raw}")));
     }
-    let mut at = FIXED + 1;
-    let tags = (0..bytes[FIXED]).map(|_| take_name(bytes, &mut at)).collect::<Result<Vec<_>>>()?;
+    let tags: Vec<Tag> = peek(bytes).ok_or_else(|| corrupt("truncated"))?.tags().collect();
+    let mut at = FIXED + tags.len() * TAG_LEN;
     let key = if flags & FLAG_KEY != 0 { Some(take_name(bytes, &mut at)?) } else { None };
     let mut times = None;
     if flags & FLAG_EXTENSION != 0 {
@@ -201,17 +242,41 @@ fn take_fields(mut fields: &[u8]) -> Result<Option<Times>> {
     if fields.is_empty() { Ok(times) } else { Err(corrupt("a field is truncated")) }
 }
 
-/// Over every byte but its own; the stamp is hashed apart so that `restamp` need not read the payload.
+/// Over every byte but its own and the stamp's.
 fn checksum(entry: &[u8]) -> u64 {
-    let head = xxh3_64(&entry[..SUM.start]).rotate_left(1);
-    head ^ xxh3_64(&entry[STAMP]) ^ xxh3_64(&entry[STAMP.end..]).rotate_left(2)
+    // The first bytes are the seed: one pass, without a state to set up.
+    xxh3_64_with_seed(&entry[STAMP.end..], u64::from(read_u32(entry, 0)))
 }
 
-fn stamp(epoch: Epoch) -> [u8; 16] {
-    let mut out = [0; 16];
+/// An epoch and its check, as a server's script writes them too: the sum of its bytes, each times its place.
+fn stamp(epoch: Epoch) -> [u8; 18] {
+    let mut out = [0; 18];
     out[..8].copy_from_slice(&epoch.generation.to_le_bytes());
-    out[8..].copy_from_slice(&epoch.n.to_le_bytes());
+    out[8..16].copy_from_slice(&epoch.n.to_le_bytes());
+    let check = check_of(&out[..16]);
+    out[16..].copy_from_slice(&check.to_le_bytes());
     out
+}
+
+fn check_of(epoch: &[u8]) -> u16 {
+    let sum: u32 = (1..).zip(epoch).map(|(place, byte): (u32, &u8)| place * (u32::from(*byte) + 1)).sum();
+    (sum % CHECK_MODULUS) as u16
+}
+
+fn read_stamp(entry: &[u8]) -> Option<Epoch> {
+    let (epoch, check) = entry.get(STAMP)?.split_at(16);
+    let holds = check_of(epoch).to_le_bytes() == check;
+    holds.then(|| Epoch { generation: read_u64(epoch, 0), n: read_u64(epoch, 8) })
+}
+
+fn tag_count(entry: &[u8]) -> usize {
+    read_u32(entry, TAG_COUNT) as usize
+}
+
+fn read_u32(bytes: &[u8], at: usize) -> u32 {
+    let mut out = [0; 4];
+    out.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_le_bytes(out)
 }
 
 fn read_u64(bytes: &[u8], at: usize) -> u64 {
@@ -248,7 +313,7 @@ mod tests {
     fn header() -> impl Strategy<Value = Header> {
         (
             any::<(bool, bool, u64, u64, u64)>(),
-            proptest::collection::vec(".{0,40}", 0..6),
+            proptest::collection::vec(any::<u64>().prop_map(Tag), 0..6),
             proptest::option::of(".{0,300}"),
             proptest::option::of(any::<(u64, u64, u32)>()),
         )

@@ -5,7 +5,7 @@ use crate::backend::{Backend, Clear, Guard};
 use crate::clock::UnixMs;
 use crate::error::Error;
 use crate::l1::{Change, Neighbours};
-use crate::tags::Raise;
+use crate::tags::{Invalidation, Tag};
 use crate::ttl::{Times, Ttl};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
@@ -27,7 +27,7 @@ const CHUNK_IN_MEMORY: usize = 1024;
 pub(super) struct SetOp {
     pub key: String,
     pub value: Input,
-    pub tags: Vec<String>,
+    pub tags: Vec<Tag>,
     pub ttl: Ttl,
     pub auto: bool,
     pub ticket: Option<Guard>,
@@ -58,7 +58,7 @@ enum Part {
         how: How,
     },
     Many(Vec<String>),
-    Tags(Vec<String>),
+    Tags(Vec<Tag>),
     Sets(Vec<SetOp>),
     /// A set over the cap: stores nothing, and leaves no older value behind.
     TooLarge {
@@ -181,7 +181,7 @@ impl Part {
             Part::Sets(sets) => neighbours.change(sets.iter().map(|set| set.key.as_str()), none()),
             Part::Clears { clear, .. } => {
                 let (keys, tags) = (&clear.keys, &clear.tags);
-                neighbours.change(keys.iter().map(String::as_str), tags.iter().map(String::as_str))
+                neighbours.change(keys.iter().map(String::as_str), tags.iter().copied())
             }
             Part::TooLarge { key, .. } | Part::Take(key) => {
                 neighbours.change(std::iter::once(key.as_str()), none())
@@ -210,7 +210,7 @@ fn split(ops: Vec<Op>, chunk: usize, max_value: usize) -> Vec<Part> {
         let op = match op {
             // No lifetime: nothing is stored and nothing older is left, which is a clear.
             Op::Set { key, ttl: None, .. } => {
-                Op::Clear { key: Some(key), tags: Vec::new(), raise: Raise::All }
+                Op::Clear { key: Some(key), tags: Vec::new(), raise: Invalidation::Hard }
             }
             op => op,
         };
@@ -302,8 +302,8 @@ mod tests {
         split(ops, 16, 100).iter().map(Part::len).collect()
     }
 
-    fn clear(key: Option<&str>, tags: &[&str], raise: Raise) -> Op {
-        Op::Clear { key: key.map(Into::into), tags: tags.iter().map(|t| t.to_string()).collect(), raise }
+    fn clear(key: Option<&str>, tags: &[&str], raise: Invalidation) -> Op {
+        Op::Clear { key: key.map(Into::into), tags: tags.iter().map(|t| Tag::of(t)).collect(), raise }
     }
 
     #[test]
@@ -311,7 +311,7 @@ mod tests {
         assert_eq!(lengths(vec![get("a"), get("b"), set(3, Some(Ttl::Forever)), get("b")]), [2, 1, 1]);
         assert_eq!(lengths((0..40).map(|_| get("k")).collect()), [16, 16, 8]);
         assert_eq!(lengths((0..40).map(|_| set(3, Some(Ttl::Forever))).collect()), [32, 8]);
-        assert_eq!(lengths((0..40).map(|_| clear(Some("k"), &[], Raise::All)).collect()), [32, 8]);
+        assert_eq!(lengths((0..40).map(|_| clear(Some("k"), &[], Invalidation::Hard)).collect()), [32, 8]);
     }
 
     #[test]
@@ -344,13 +344,13 @@ mod tests {
     #[test]
     fn clears_merge_only_where_they_raise_the_same() {
         let ops = vec![
-            clear(None, &["a"], Raise::All),
-            clear(Some("k"), &[], Raise::Auto),
-            clear(None, &["b"], Raise::Auto),
+            clear(None, &["a"], Invalidation::Hard),
+            clear(Some("k"), &[], Invalidation::Soft),
+            clear(None, &["b"], Invalidation::Soft),
         ];
         let parts = split(ops, 16, 100);
         assert_eq!(parts.iter().map(Part::len).collect::<Vec<_>>(), [2, 1]);
         let Part::Clears { clear, .. } = &parts[0] else { panic!("clears first") };
-        assert_eq!((clear.keys.len(), clear.tags.len(), clear.raise), (1, 1, Raise::All));
+        assert_eq!((clear.keys.len(), clear.tags.len(), clear.raise), (1, 1, Invalidation::Hard));
     }
 }

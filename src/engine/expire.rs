@@ -6,7 +6,7 @@ use super::{Engine, Outcome};
 use crate::backend::{Backend, Clear, Swap};
 use crate::clock::UnixMs;
 use crate::error::Result;
-use crate::tags::Raise;
+use crate::tags::Invalidation;
 use crate::ttl::Times;
 use futures_util::future::join;
 
@@ -35,7 +35,7 @@ impl<B: Backend> Engine<B> {
         });
         let ended = ended.collect();
         if !owed.is_empty() {
-            self.backend.owe(Clear { keys: owed, tags: Vec::new(), raise: Raise::All });
+            self.backend.owe(Clear { keys: owed, tags: Vec::new(), raise: Invalidation::Hard });
         }
         ended
     }

@@ -6,6 +6,7 @@ use crate::backend::{Backend, Page};
 use crate::clock::UnixMs;
 use crate::codec::text::Value;
 use crate::error::{Code, Error, Result};
+use crate::tags::Tag;
 use std::collections::{BTreeSet, HashSet};
 
 /// Entries read at a time for a list by tags.
@@ -16,7 +17,7 @@ const MAX_CURSOR: u64 = 1 << 53;
 
 impl<B: Backend> Engine<B> {
     /// The live entries that carry any of the tags, each once.
-    pub(super) async fn get_tags(&self, wanted: &[String], now: UnixMs) -> Outcome {
+    pub(super) async fn get_tags(&self, wanted: &[Tag], now: UnixMs) -> Outcome {
         match self.in_time(self.list(wanted, now)).await.and_then(|listed| listed) {
             Ok(values) => Outcome::List(values),
             Err(error) => {
@@ -26,10 +27,10 @@ impl<B: Backend> Engine<B> {
         }
     }
 
-    async fn list(&self, wanted: &[String], now: UnixMs) -> Result<Vec<Value>> {
+    async fn list(&self, wanted: &[Tag], now: UnixMs) -> Result<Vec<Value>> {
         let mut seen = HashSet::new();
         let mut values = Vec::new();
-        for tag in wanted.iter().collect::<BTreeSet<_>>() {
+        for tag in wanted.iter().copied().collect::<BTreeSet<_>>() {
             let mut cursor = Some(0);
             let (mut live, mut dead) = (0, 0);
             while let Some(at) = cursor {
@@ -40,7 +41,7 @@ impl<B: Backend> Engine<B> {
                 for keys in fresh.chunks(LIST_CHUNK) {
                     for judged in self.look(keys, None, now, &mut []).await.1 {
                         match judged {
-                            Judged::Live(entry) if tag == crate::key::STAR || entry.tags.holds(tag) => {
+                            Judged::Live(entry) if entry.tags.holds(tag) => {
                                 live += 1;
                                 if !entry.stale
                                     && let Outcome::Hit(value) = self.unpack(entry.kept)

@@ -26,7 +26,7 @@ use crate::events::{Event, Events};
 use crate::key::Keyspace;
 use crate::l1::{Neighbours, Slots};
 use crate::stats::{Snapshot, Stats};
-use crate::tags::Raise;
+use crate::tags::{Invalidation, Tag};
 use crate::ttl::{Times, Ttl};
 use lock::Unacknowledged;
 use miss::MissMemory;
@@ -75,13 +75,13 @@ pub enum Op {
     },
     /// The live entries that carry any of the tags.
     GetTags {
-        tags: Vec<String>,
+        tags: Vec<Tag>,
     },
     /// `ttl: None` = a lifetime of zero: stores nothing, leaves nothing. `ticket`: the guard, in place of a remembered miss.
     Set {
         key: String,
         value: Input,
-        tags: Vec<String>,
+        tags: Vec<Tag>,
         ttl: Option<Ttl>,
         auto: bool,
         ticket: Option<Guard>,
@@ -90,8 +90,8 @@ pub enum Op {
     /// The key whatever else is asked; then the tags.
     Clear {
         key: Option<String>,
-        tags: Vec<String>,
-        raise: Raise,
+        tags: Vec<Tag>,
+        raise: Invalidation,
     },
     /// The value, which is then gone, for exactly one caller.
     Take {
@@ -226,8 +226,6 @@ pub struct Engine<B: Backend> {
 struct L1 {
     slots: Arc<Slots>,
     ttl_ms: Option<u64>,
-    /// The backend judges tags as it reads an entry, and not by `Backend::records` afterwards.
-    judges_in_reading: bool,
 }
 
 impl<B: Backend> Engine<B> {
@@ -237,6 +235,7 @@ impl<B: Backend> Engine<B> {
         events: Events,
         runtime: &Handle,
         slots: Option<Arc<Slots>>,
+        stats: Arc<Stats>,
     ) -> Result<Arc<Self>> {
         let mut compression = config.compression.resolve()?;
         if !B::WIRE {
@@ -257,17 +256,13 @@ impl<B: Backend> Engine<B> {
             caller_clock: AtomicU64::new(0),
             compression,
             max_value: config.max_value_bytes,
-            stats: Arc::default(),
+            stats,
             events,
             closed: AtomicBool::new(false),
             corrupt_warned: Mutex::new(None),
             deadline: config.backend.command_ms().map(Duration::from_millis),
-            reclaimer: B::WIRE.then(|| Reclaimer::start(engine.clone(), runtime)),
-            l1: slots.map(|slots| L1 {
-                slots,
-                ttl_ms: config.l1.and_then(|l1| l1.ttl_ms),
-                judges_in_reading: !B::WIRE,
-            }),
+            reclaimer: (!B::SWEEPS).then(|| Reclaimer::start(engine.clone(), runtime)),
+            l1: slots.map(|slots| L1 { slots, ttl_ms: config.l1.and_then(|l1| l1.ttl_ms) }),
         }))
     }
 
@@ -334,19 +329,21 @@ impl AnyEngine {
     pub fn open(config: Config, events: Events, runtime: &Handle) -> Result<Self> {
         let space = Keyspace::new(&config.prefix)?;
         let slots = config.l1.map(|_| Slots::new(config.backend.tells()));
+        let stats = Arc::<Stats>::default();
         Ok(match &config.backend {
             BackendConfig::Memory(memory) => {
                 let backend = MemoryBackend::open(&space, memory, slots.as_ref())?;
-                AnyEngine::Memory(Engine::new(backend, &config, events, runtime, slots)?)
+                AnyEngine::Memory(Engine::new(backend, &config, events, runtime, slots, stats)?)
             }
             BackendConfig::Redis(redis) => {
-                let backend = RedisBackend::open(space, redis, events.clone(), runtime, slots.clone())?;
-                AnyEngine::Redis(Engine::new(backend, &config, events, runtime, slots)?)
+                let backend =
+                    RedisBackend::open(space, redis, events.clone(), runtime, slots.clone(), stats.clone())?;
+                AnyEngine::Redis(Engine::new(backend, &config, events, runtime, slots, stats)?)
             }
             BackendConfig::Memcached(memcached) => {
                 let backend =
                     MemcachedBackend::open(space, memcached, events.clone(), runtime, slots.clone())?;
-                AnyEngine::Memcached(Engine::new(backend, &config, events, runtime, slots)?)
+                AnyEngine::Memcached(Engine::new(backend, &config, events, runtime, slots, stats)?)
             }
         })
     }

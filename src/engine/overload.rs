@@ -3,6 +3,7 @@
 use super::{Engine, Op, Outcome};
 use crate::backend::Backend;
 use crate::error::{Code, Error};
+use crate::tags::Tag;
 use std::time::Instant;
 
 /// What an operation takes beside its own bytes, with its task and its requests: about what was seen in an outage.
@@ -11,7 +12,7 @@ pub const OVERHEAD: usize = 2048;
 impl Op {
     /// Bytes that it takes until it is answered.
     pub fn weight(&self) -> usize {
-        let names = |tags: &[String]| tags.iter().map(|tag| tag.len() + size_of::<String>()).sum::<usize>();
+        let names = |tags: &[Tag]| size_of_val(tags);
         OVERHEAD
             + match self {
                 Op::Get { key, .. } | Op::Has { key } | Op::Read { key, .. } => key.len(),
@@ -20,7 +21,9 @@ impl Op {
                 Op::Lock { key, owner, .. } | Op::Unlock { key, owner } => key.len() + owner.len(),
                 Op::Publish { channel, payload } => channel.len() + payload.len(),
                 Op::Subscribe { channel } | Op::Unsubscribe { channel } => channel.len(),
-                Op::GetMany { keys } => names(keys) + keys.len() * OVERHEAD / 8,
+                Op::GetMany { keys } => {
+                    keys.iter().map(|key| key.len() + size_of::<String>() + OVERHEAD / 8).sum()
+                }
                 Op::GetTags { tags } => names(tags),
                 Op::Set { key, value, tags, .. } => key.len() + value.weight() + names(tags),
                 Op::Clear { key, tags, .. } => key.as_ref().map_or(0, String::len) + names(tags),
@@ -68,7 +71,7 @@ impl<B: Backend> Engine<B> {
 mod tests {
     use super::*;
     use crate::engine::Input;
-    use crate::tags::Raise;
+    use crate::tags::Invalidation;
 
     #[test]
     fn what_clears_is_never_refused() {
@@ -76,13 +79,15 @@ mod tests {
         let set = |ttl| Op::Set {
             key: key.clone(),
             value: Input::Text(vec![0; 1000]),
-            tags: vec!["t".into()],
+            tags: vec![Tag::of("t")],
             ttl,
             auto: true,
             ticket: None,
             times: None,
         };
-        assert!(!Op::Clear { key: Some(key.clone()), tags: vec![], raise: Raise::All }.may_be_refused());
+        assert!(
+            !Op::Clear { key: Some(key.clone()), tags: vec![], raise: Invalidation::Hard }.may_be_refused()
+        );
         assert!(!Op::Remove { key: key.clone() }.may_be_refused());
         assert!(!Op::Expire { key: key.clone() }.may_be_refused());
         assert!(!Op::Unlock { key: key.clone(), owner: "o".into() }.may_be_refused());

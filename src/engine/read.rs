@@ -1,16 +1,16 @@
-//! Reading: entries and epoch in one batch, then the records of their tags, then judgement.
+//! Reading: the store judges entries by their tags; here they are decoded and judged by their age.
 
 use super::batch::How;
 use super::{Engine, L1, Outcome, Reading, TICKET_PATIENCE, ticket};
-use crate::backend::{Backend, Found, Guard, Kept, Lease, ReadReply, Seen};
+use crate::backend::{Backend, Found, Guard, Kept, Lease, Seen};
 use crate::clock::UnixMs;
 use crate::codec::compression::decompress;
-use crate::codec::envelope::{self, Codec, Header};
+use crate::codec::envelope::{self, Codec};
 use crate::codec::text::Value;
 use crate::error::{Code, Error, Result};
 use crate::l1::{Slots, Stamp, UNHEARD_MS};
 use crate::net::clock::{leave_caller, timeout_at};
-use crate::tags::{self, Epoch, Validity};
+use crate::tags::{self, Epoch, Tag, Validity};
 use crate::ttl::Times;
 use bytes::Bytes;
 use std::time::{Duration, Instant};
@@ -37,16 +37,17 @@ pub(super) struct Live {
 }
 
 pub(super) enum Tags {
-    Wire(Vec<String>),
+    Wire(Vec<Tag>),
     Memory(std::sync::Arc<crate::backend::LiveEntry>),
 }
 
 impl Tags {
-    pub fn holds(&self, tag: &str) -> bool {
-        match self {
-            Tags::Wire(tags) => tags.iter().any(|t| t == tag),
-            Tags::Memory(entry) => entry.tags.iter().any(|t| t.as_ref() == tag),
-        }
+    pub fn holds(&self, tag: Tag) -> bool {
+        let tags = match self {
+            Tags::Wire(tags) => tags,
+            Tags::Memory(entry) => &entry.tags[..],
+        };
+        tag == Tag::ROOT || tags.binary_search(&tag).is_ok()
     }
 }
 
@@ -158,125 +159,73 @@ impl<B: Backend> Engine<B> {
         match self.backend.read(keys, now, lease).await {
             Err(error) => (Epoch::NONE, keys.iter().map(|_| Judged::Failed(error.clone())).collect()),
             Ok(reply) => {
-                let epoch = reply.epoch;
-                let judged = self.judge(keys, reply, now, stamps).await;
+                let found = keys.iter().zip(reply.found);
+                let judged: Vec<_> = found.map(|(key, found)| self.judge(key, found, now)).collect();
+                if let Some(slots) = self.slots() {
+                    judged.iter().zip(stamps).for_each(|(judged, stamp)| judged.stamp(slots, stamp));
+                }
                 if judged.iter().any(Judged::is_compressed) {
                     leave_caller().await;
                 }
-                (epoch, judged)
+                (reply.epoch, judged)
             }
         }
     }
 
-    async fn judge(
-        &self,
-        keys: &[String],
-        reply: ReadReply,
-        now: UnixMs,
-        stamps: &mut [Stamp],
-    ) -> Vec<Judged> {
-        let mut opened: Vec<Opened> = Vec::with_capacity(keys.len());
-        for (key, found) in keys.iter().zip(reply.found) {
-            opened.push(match found {
-                Err(error) => Opened::Judged(Judged::Failed(error)),
-                Ok(Found::Absent(lease)) => Opened::Judged(Judged::Gone { lease, seen: None }),
-                Ok(Found::Live(entry, stale)) => {
-                    self.stats.stale.add(stale.into());
-                    Opened::Judged(Judged::Live(Live {
-                        kept: entry.value.clone(),
-                        expires_at: entry.expires_at,
-                        times: entry.times,
-                        tags: Tags::Memory(entry.clone()),
-                        seen: Seen::Live(entry),
-                        stale,
-                    }))
-                }
-                Ok(Found::Wire(bytes, lease)) => self.open_envelope(key, bytes, lease, now),
-            });
-        }
-        let mut names: Vec<&str> = Vec::new();
-        for one in &opened {
-            if let Opened::Sound(candidate) = one {
-                names.extend(candidate.header.tags.iter().map(String::as_str));
+    fn judge(&self, key: &str, found: Result<Found>, now: UnixMs) -> Judged {
+        let (bytes, lease, clearance) = match found {
+            Err(error) => return Judged::Failed(error),
+            Ok(Found::Absent(lease)) => return Judged::Gone { lease, seen: None },
+            Ok(Found::Live(entry, stale)) => {
+                self.stats.stale.add(stale.into());
+                return Judged::Live(Live {
+                    kept: entry.value.clone(),
+                    expires_at: entry.expires_at,
+                    times: entry.times,
+                    tags: Tags::Memory(entry.clone()),
+                    seen: Seen::Live(entry),
+                    stale,
+                });
             }
-        }
-        names.sort_unstable();
-        names.dedup();
-        if let Some(slots) = self.slots() {
-            opened.iter().zip(stamps).for_each(|(one, stamp)| one.stamp(slots, stamp));
-        }
-        let records = if names.is_empty() { Ok(Vec::new()) } else { self.backend.records(&names).await };
-        let (records, unknown) = match records {
-            Ok(records) => (records, None),
-            Err(error) => (vec![None; names.len()], Some(error)),
+            Ok(Found::Wire(bytes, lease, clearance)) => (bytes, lease, clearance),
         };
-        let record =
-            |tag: &String| names.binary_search(&tag.as_str()).ok().and_then(|at| records.get(at)?.as_ref());
-        let validity = |header: &Header| {
-            let records = std::iter::once(reply.star.as_ref()).chain(header.tags.iter().map(record));
-            tags::judge(header.epoch, header.auto, header.times.as_ref(), now, records)
-        };
-        // All of them first: the names that the records go by are the entries' own.
-        let verdicts: Vec<_> = opened
-            .iter()
-            .map(|one| match one {
-                Opened::Sound(candidate) => validity(&candidate.header),
-                Opened::Judged(_) => Validity::Valid,
-            })
-            .collect();
-        let judged = |candidate: Candidate, verdict| {
-            let Candidate { header, payload, bytes, lease } = candidate;
-            if let (Some(error), false) = (&unknown, header.tags.is_empty()) {
-                return Judged::Failed(error.clone());
-            }
-            match verdict {
-                Validity::Valid => {}
-                Validity::Stale => self.stats.stale.add(1),
-                Validity::Invalid => {
-                    self.stats.invalidated.add(1);
-                    return Judged::Gone { lease, seen: Some(bytes) };
-                }
-            }
-            Judged::Live(Live {
-                kept: Kept::Packed {
-                    codec: header.codec,
-                    payload,
-                    raw_len: header.raw_len,
-                    binary: header.binary,
-                },
-                tags: Tags::Wire(header.tags),
-                seen: Seen::Wire(bytes, lease),
-                expires_at: header.expires_at,
-                times: header.times,
-                stale: verdict == Validity::Stale,
-            })
-        };
-        opened
-            .into_iter()
-            .zip(verdicts)
-            .map(|(one, verdict)| match one {
-                Opened::Judged(judged) => judged,
-                Opened::Sound(candidate) => judged(candidate, verdict),
-            })
-            .collect()
-    }
-
-    fn open_envelope(&self, key: &str, bytes: Bytes, lease: Option<Lease>, now: UnixMs) -> Opened {
-        match envelope::decode(&bytes, self.max_value) {
+        let (header, payload) = match envelope::decode(&bytes, self.max_value) {
+            Ok(decoded) => decoded,
             Err(error) => {
                 self.count_corrupt(&error);
-                Opened::Judged(Judged::Gone { lease, seen: Some(bytes) })
+                return Judged::Gone { lease, seen: Some(bytes) };
             }
-            // Another key with the same hash.
-            Ok((header, _)) if header.key.as_ref().is_some_and(|k| k != key) => {
-                Opened::Judged(Judged::Gone { lease, seen: None })
-            }
-            Ok((header, _)) if B::COARSE_EXPIRY && header.expires_at <= now => {
-                self.stats.expired.add(1);
-                Opened::Judged(Judged::Gone { lease, seen: Some(bytes) })
-            }
-            Ok((header, payload)) => Opened::Sound(Candidate { header, payload, bytes, lease }),
+        };
+        // Another key with the same hash.
+        if header.key.as_ref().is_some_and(|k| k != key) {
+            return Judged::Gone { lease, seen: None };
         }
+        if B::COARSE_EXPIRY && header.expires_at <= now {
+            self.stats.expired.add(1);
+            return Judged::Gone { lease, seen: Some(bytes) };
+        }
+        let validity = tags::judge(clearance, header.times.as_ref(), now);
+        match validity {
+            Validity::Valid => {}
+            Validity::Stale => self.stats.stale.add(1),
+            Validity::Invalid => {
+                self.stats.invalidated.add(1);
+                return Judged::Gone { lease, seen: Some(bytes) };
+            }
+        }
+        Judged::Live(Live {
+            kept: Kept::Packed {
+                codec: header.codec,
+                payload,
+                raw_len: header.raw_len,
+                binary: header.binary,
+            },
+            tags: Tags::Wire(header.tags),
+            seen: Seen::Wire(bytes, lease),
+            expires_at: header.expires_at,
+            times: header.times,
+            stale: validity == Validity::Stale,
+        })
     }
 
     pub(super) fn unpack(&self, kept: Kept) -> Outcome {
@@ -297,25 +246,17 @@ impl<B: Backend> Engine<B> {
     }
 }
 
-/// What a read found, as far as it can be judged without the records of tags.
-enum Opened {
-    Judged(Judged),
-    Sound(Candidate),
-}
-
-impl Opened {
+impl Judged {
     fn stamp(&self, slots: &Slots, stamp: &mut Stamp) {
         match self {
-            Opened::Sound(candidate) => stamp.tags(slots, candidate.header.tags.iter().map(String::as_str)),
-            Opened::Judged(Judged::Live(Live { tags: Tags::Memory(entry), .. })) => {
-                stamp.tags(slots, entry.tags.iter().map(|tag| tag.as_ref()));
+            Judged::Live(Live { tags: Tags::Wire(tags), .. }) => stamp.tags(slots, tags.iter().copied()),
+            Judged::Live(Live { tags: Tags::Memory(entry), .. }) => {
+                stamp.tags(slots, entry.tags.iter().copied());
             }
-            Opened::Judged(_) => {}
+            Judged::Gone { .. } | Judged::Failed(_) => {}
         }
     }
-}
 
-impl Judged {
     /// What is small on the wire may be large.
     fn is_compressed(&self) -> bool {
         let Judged::Live(live) = self else { return false };
@@ -334,9 +275,8 @@ impl L1 {
     /// A value with what it takes to keep it, unless it can no longer be kept. `exact`: when the read was sent, every
     /// change by anyone was told.
     fn stamped(&self, value: Value, stamp: Stamp, ends: UnixMs, now: UnixMs, exact: bool) -> Outcome {
-        // Process memory judges tags as it reads, before their counters were looked at: a worker thread may have
-        // cleared one in between.
-        if self.judges_in_reading && self.slots.tags_changed(&stamp) {
+        // Tags are judged in the read, before their counters were looked at: one may have been cleared in between.
+        if self.slots.tags_changed(&stamp) {
             return Outcome::Hit(value);
         }
         let bound = self.ttl_ms.or((!exact).then_some(UNHEARD_MS));
@@ -344,12 +284,4 @@ impl L1 {
         let wide = matches!(value, Value::Utf16(_));
         Outcome::Stamped(value, stamp.units(ends, wide))
     }
-}
-
-/// A sound envelope whose tags are not judged yet.
-struct Candidate {
-    header: Header,
-    payload: Bytes,
-    bytes: Bytes,
-    lease: Option<Lease>,
 }

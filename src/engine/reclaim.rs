@@ -6,6 +6,7 @@
 use super::Engine;
 use super::read::Judged;
 use crate::backend::{Backend, Dead};
+use crate::tags::Tag;
 use crate::ttl::NEVER;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Weak;
@@ -29,7 +30,7 @@ const LOOK_AGAIN_FROM: usize = 500;
 const LOOK_AGAIN_MS: (u64, u64) = (1_000, 600_000);
 
 pub(super) struct Reclaimer {
-    tags: mpsc::Sender<(String, Duration)>,
+    tags: mpsc::Sender<(Tag, Duration)>,
     task: AbortHandle,
 }
 
@@ -41,13 +42,13 @@ impl Reclaimer {
     }
 
     /// Soon: what is still read will have been set anew by then.
-    pub fn sweep(&self, tag: &str) {
+    pub fn sweep(&self, tag: Tag) {
         // Full: see WAITING.
-        let _ = self.tags.try_send((tag.to_owned(), REST));
+        let _ = self.tags.try_send((tag, REST));
     }
 
-    pub fn sweep_now(&self, tag: &str) {
-        let _ = self.tags.try_send((tag.to_owned(), Duration::ZERO));
+    pub fn sweep_now(&self, tag: Tag) {
+        let _ = self.tags.try_send((tag, Duration::ZERO));
     }
 
     pub fn stop(&self) {
@@ -61,7 +62,7 @@ impl Drop for Reclaimer {
     }
 }
 
-async fn work<B: Backend>(engine: Weak<Engine<B>>, mut asked: mpsc::Receiver<(String, Duration)>) {
+async fn work<B: Backend>(engine: Weak<Engine<B>>, mut asked: mpsc::Receiver<(Tag, Duration)>) {
     let mut later = Later::default();
     loop {
         let mut tags = HashSet::new();
@@ -83,8 +84,8 @@ async fn work<B: Backend>(engine: Weak<Engine<B>>, mut asked: mpsc::Receiver<(St
         }
         for tag in tags {
             let Some(engine) = engine.upgrade() else { return };
-            later.forget(&tag);
-            if let Some(again) = engine.sweep(&tag).await {
+            later.forget(tag);
+            if let Some(again) = engine.sweep(tag).await {
                 later.add(Instant::now() + again, tag);
             }
         }
@@ -94,8 +95,8 @@ async fn work<B: Backend>(engine: Weak<Engine<B>>, mut asked: mpsc::Receiver<(St
 /// Tags that are swept at their time, each once.
 #[derive(Default)]
 struct Later {
-    by_time: BTreeSet<(Instant, String)>,
-    by_tag: HashMap<String, Instant>,
+    by_time: BTreeSet<(Instant, Tag)>,
+    by_tag: HashMap<Tag, Instant>,
 }
 
 impl Later {
@@ -103,26 +104,26 @@ impl Later {
         self.by_time.first().map(|(at, _)| *at)
     }
 
-    fn take(&mut self) -> Option<String> {
+    fn take(&mut self) -> Option<Tag> {
         let (_, tag) = self.by_time.pop_first()?;
         self.by_tag.remove(&tag);
         Some(tag)
     }
 
-    fn forget(&mut self, tag: &str) {
-        if let Some((tag, at)) = self.by_tag.remove_entry(tag) {
+    fn forget(&mut self, tag: Tag) {
+        if let Some(at) = self.by_tag.remove(&tag) {
             self.by_time.remove(&(at, tag));
         }
     }
 
     /// The earlier time of two counts.
-    fn add(&mut self, at: Instant, tag: String) {
+    fn add(&mut self, at: Instant, tag: Tag) {
         if self.by_tag.get(&tag).is_some_and(|waiting| *waiting <= at) {
             return;
         }
-        self.forget(&tag);
+        self.forget(tag);
         if self.by_tag.len() < WAITING {
-            self.by_tag.insert(tag.clone(), at);
+            self.by_tag.insert(tag, at);
             self.by_time.insert((at, tag));
         }
     }
@@ -137,7 +138,7 @@ async fn sleep_until(due: Option<Instant>) {
 
 impl<B: Backend> Engine<B> {
     /// Sweeps one tag; says when to look again. An outage ends it: the next clear or set asks again.
-    async fn sweep(&self, tag: &str) -> Option<Duration> {
+    async fn sweep(&self, tag: Tag) -> Option<Duration> {
         let mut cursor = Some(0);
         let mut expiries = Vec::new();
         while let Some(at) = cursor {
@@ -150,7 +151,7 @@ impl<B: Backend> Engine<B> {
                     let (seen, retagged) = match judged {
                         Judged::Failed(_) => return None,
                         Judged::Gone { lease, seen } => (seen.map(|bytes| (bytes, lease)), false),
-                        Judged::Live(live) if tag == crate::key::STAR || live.tags.holds(tag) => {
+                        Judged::Live(live) if live.tags.holds(tag) => {
                             expiries.push(live.expires_at);
                             continue;
                         }
@@ -189,14 +190,17 @@ mod tests {
         let at = |ms| now + Duration::from_millis(ms);
         let mut later = Later::default();
         for (ms, tag) in [(30, "a"), (10, "b"), (10, "c"), (20, "a"), (40, "b")] {
-            later.add(at(ms), tag.into());
+            later.add(at(ms), Tag::of(tag));
         }
         assert_eq!(later.due(), Some(at(10)));
-        later.forget("c");
-        assert_eq!([later.take(), later.take(), later.take()], [Some("b".into()), Some("a".into()), None]);
+        later.forget(Tag::of("c"));
+        assert_eq!(
+            [later.take(), later.take(), later.take()],
+            [Some(Tag::of("b")), Some(Tag::of("a")), None]
+        );
         assert!(later.by_tag.is_empty());
         for i in 0..2 * WAITING {
-            later.add(now, i.to_string());
+            later.add(now, Tag(i as u64));
         }
         assert_eq!((later.by_tag.len(), later.by_time.len()), (WAITING, WAITING));
     }

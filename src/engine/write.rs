@@ -5,11 +5,10 @@ use super::{Engine, Input, Outcome};
 use crate::backend::{Backend, Body, Clear, Guard, Kept, Write, Written};
 use crate::clock::UnixMs;
 use crate::codec::compression::compress;
-use crate::codec::envelope::{self, Codec, Header, MAX_TAGS};
+use crate::codec::envelope::{self, Codec, Header};
 use crate::codec::text::{Value, utf8};
 use crate::error::{Code, Error, Result};
-use crate::key::STAR;
-use crate::tags::{Epoch, Raise};
+use crate::tags::{Epoch, Invalidation};
 use bytes::Bytes;
 use futures_util::future::join;
 use std::borrow::Cow;
@@ -47,7 +46,7 @@ impl<B: Backend> Engine<B> {
         let out =
             out.into_iter().map(|done| done.or_else(|| wrote.next()).unwrap_or(Outcome::Done)).collect();
         if let Some(reclaimer) = &self.reclaimer {
-            self.backend.crowded(now).iter().for_each(|tag| reclaimer.sweep_now(tag));
+            self.backend.crowded(now).into_iter().for_each(|tag| reclaimer.sweep_now(tag));
         }
         out
     }
@@ -62,7 +61,7 @@ impl<B: Backend> Engine<B> {
             ),
         );
         self.stats.failed(&error);
-        let clear = Clear { keys: vec![key], tags: Vec::new(), raise: Raise::All };
+        let clear = Clear { keys: vec![key], tags: Vec::new(), raise: Invalidation::Hard };
         if let Err(failed) = self.backend.clear(clear, now).await {
             self.stats.failed(&failed);
         }
@@ -82,7 +81,7 @@ impl<B: Backend> Engine<B> {
             Ok(()) => {
                 self.stats.clears.add(1);
                 if let Some(reclaimer) = &self.reclaimer {
-                    tags.iter().for_each(|tag| reclaimer.sweep(tag));
+                    tags.iter().for_each(|tag| reclaimer.sweep(*tag));
                 }
             }
             Err(error) => self.stats.failed(error),
@@ -110,15 +109,8 @@ impl<B: Backend> Engine<B> {
 
     fn prepare(&self, set: SetOp, guard: Option<Guard>, now: UnixMs) -> Result<Write> {
         let SetOp { key, value, mut tags, ttl, auto, ticket: _, times } = set;
-        tags.retain(|tag| tag != STAR);
         tags.sort_unstable();
         tags.dedup();
-        if tags.len() > MAX_TAGS {
-            return Err(Error::config(format!(
-                "tags of \"{key}\": expected at most {MAX_TAGS}, got {}; all of them are checked at every read.",
-                tags.len()
-            )));
-        }
         let (raw, binary) = match value {
             Input::Text(bytes) => (bytes, false),
             Input::Wide(units) => (utf8(&units), false),

@@ -182,7 +182,7 @@ impl<P: Protocol> Connection<P> {
         }
         self.outgoing.push(bytes);
         if pending.expects_none() {
-            pending.answer();
+            pending.answer(self.incarnation);
         } else {
             self.lane.lock().in_flight.push_back(pending);
         }

@@ -10,7 +10,7 @@
 //!   failed attempt the circuit is open: requests fail at once until an attempt succeeds.
 
 pub use super::greeting::{Greeting, MAX_REPLY};
-pub use super::request::{MAX_BYTES, MAX_REQUESTS};
+pub use super::request::{MAX_BYTES, MAX_REQUESTS, Observe};
 
 use super::clock::{self, timeout_at};
 use super::lane::{Direct, Lane};
@@ -68,7 +68,7 @@ pub struct Link<S: Server> {
     runtime: Handle,
 }
 
-type Reply<S> = <<S as Server>::Protocol as Protocol>::Reply;
+pub type Reply<S> = <<S as Server>::Protocol as Protocol>::Reply;
 
 /// How much later than its deadline a request's own clock ends it: the watchdog, which knows more, is to come first.
 const SLACK: Duration = Duration::from_millis(10);
@@ -109,7 +109,18 @@ impl<S: Server> Link<S> {
         bytes: Vec<u8>,
         replies: usize,
     ) -> impl Future<Output = Result<Vec<Reply<S>>>> + Send + 'static + use<S> {
-        self.enqueue(bytes, replies, None)
+        self.enqueue(bytes, replies, None, None)
+    }
+
+    /// As `send`, or as `send_over` with a connection's number; `observe` looks at the replies in the order of the connection.
+    pub fn send_observed(
+        &self,
+        over: Option<u64>,
+        bytes: Vec<u8>,
+        replies: usize,
+        observe: Observe<Reply<S>>,
+    ) -> impl Future<Output = Result<Vec<Reply<S>>>> + Send + 'static + use<S> {
+        self.enqueue(bytes, replies, over, Some(observe))
     }
 
     /// As `send`, but over the connection of that number or none: once another has taken its place it fails with
@@ -120,7 +131,7 @@ impl<S: Server> Link<S> {
         bytes: Vec<u8>,
         replies: usize,
     ) -> impl Future<Output = Result<Vec<Reply<S>>>> + Send + 'static + use<S> {
-        self.enqueue(bytes, replies, Some(incarnation))
+        self.enqueue(bytes, replies, Some(incarnation), None)
     }
 
     fn enqueue(
@@ -128,8 +139,9 @@ impl<S: Server> Link<S> {
         bytes: Vec<u8>,
         replies: usize,
         over: Option<u64>,
+        observe: Option<Observe<Reply<S>>>,
     ) -> impl Future<Output = Result<Vec<Reply<S>>>> + Send + 'static + use<S> {
-        let admitted = self.admit(bytes, replies, over);
+        let admitted = self.admit(bytes, replies, over, observe);
         let shared = self.shared.clone();
         let runtime = self.runtime.clone();
         async move {
@@ -148,7 +160,13 @@ impl<S: Server> Link<S> {
         }
     }
 
-    fn admit(&self, bytes: Vec<u8>, replies: usize, over: Option<u64>) -> Result<(Instant, Awaited<S>)> {
+    fn admit(
+        &self,
+        bytes: Vec<u8>,
+        replies: usize,
+        over: Option<u64>,
+        observe: Option<Observe<Reply<S>>>,
+    ) -> Result<(Instant, Awaited<S>)> {
         if self.shared.closed.load(Ordering::Acquire) {
             return Err(Error::closed());
         }
@@ -158,7 +176,7 @@ impl<S: Server> Link<S> {
         let place = self.shared.place(bytes.len())?;
         let deadline = Instant::now() + Duration::from_millis(self.shared.command_ms);
         let (answer, awaited) = oneshot::channel();
-        let pending = Pending::new(replies, deadline, answer, place);
+        let pending = Pending::new(replies, deadline, answer, place).observed_by(observe);
         // Under one lock, so that what is written here and what goes by way of the task keep their order; it wakes the task,
         // and nobody else.
         let mut lane = self.lane.lock();

@@ -152,7 +152,7 @@ impl<P: Protocol> Reading<P> {
                 let answered = lane.in_flight.pop_front();
                 drop(lane);
                 if let Some(answered) = answered {
-                    answered.answer();
+                    answered.answer(self.incarnation);
                 }
             }
         }

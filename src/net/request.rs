@@ -108,13 +108,23 @@ pub(super) struct Request<R> {
 }
 
 /// Replies awaited.
-#[derive(Debug)]
 pub(super) struct Pending<R> {
     missing: usize,
     replies: Vec<R>,
     pub(super) deadline: Instant,
     answer: oneshot::Sender<Result<Vec<R>>>,
+    observe: Option<Observe<R>>,
     place: Place,
+}
+
+/// Looks at, or replaces, a request's replies in the order of the connection, whose number it is told: before any later reply
+/// is parsed, and before the caller hears of them.
+pub type Observe<R> = Box<dyn FnOnce(u64, &mut Vec<R>) + Send>;
+
+impl<R> std::fmt::Debug for Pending<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pending").field("missing", &self.missing).field("deadline", &self.deadline).finish()
+    }
 }
 
 impl<R> Pending<R> {
@@ -124,7 +134,12 @@ impl<R> Pending<R> {
         answer: oneshot::Sender<Result<Vec<R>>>,
         place: Place,
     ) -> Self {
-        Pending { missing: replies, replies: Vec::new(), deadline, answer, place }
+        Pending { missing: replies, replies: Vec::new(), deadline, answer, observe: None, place }
+    }
+
+    pub(super) fn observed_by(mut self, observe: Option<Observe<R>>) -> Self {
+        self.observe = observe;
+        self
     }
 
     /// Takes a reply; whether it was the last.
@@ -141,8 +156,12 @@ impl<R> Pending<R> {
         self.missing == 0
     }
 
-    pub(super) fn answer(mut self) {
-        let replies = std::mem::take(&mut self.replies);
+    /// `incarnation`: the number of the connection that brought the replies.
+    pub(super) fn answer(mut self, incarnation: u64) {
+        let mut replies = std::mem::take(&mut self.replies);
+        if let Some(observe) = self.observe.take() {
+            observe(incarnation, &mut replies);
+        }
         self.end(Ok(replies));
     }
 
@@ -272,7 +291,7 @@ mod tests {
             if fails {
                 pending.fail(gone())
             } else {
-                pending.answer()
+                pending.answer(1)
             }
             assert_eq!(listener.seen.load(Ordering::SeqCst), 0);
         }

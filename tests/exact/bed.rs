@@ -7,7 +7,7 @@ use cachalot::codec::text::Value;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome, Reading, ticket};
 use cachalot::error::Error;
-use cachalot::tags::Raise;
+use cachalot::tags::Invalidation;
 use cachalot::ttl::{NEVER, Times, Ttl};
 use cachalot::{clock, events};
 use std::sync::Mutex;
@@ -144,7 +144,7 @@ pub fn unlock(key: &str, owner: &str) -> Op {
     Op::Unlock { key: key.into(), owner: owner.into() }
 }
 
-pub fn clear(key: Option<&str>, tags: &[&str], raise: Raise) -> Op {
+pub fn clear(key: Option<&str>, tags: &[&str], raise: Invalidation) -> Op {
     Op::Clear { key: key.map(Into::into), tags: tagged(tags).tags, raise }
 }
 
@@ -224,7 +224,7 @@ impl Caller {
         is(&self.one(set.op(key, value)).await)
     }
 
-    pub async fn clear(&self, key: Option<&str>, tags: &[&str], raise: Raise) {
+    pub async fn clear(&self, key: Option<&str>, tags: &[&str], raise: Invalidation) {
         let done = self.one(clear(key, tags, raise)).await;
         assert!(matches!(done, Outcome::Done), "{done:?}");
     }

@@ -4,7 +4,7 @@
 use crate::bed::{Bed, Caller, EVER, Set, clear, failure, get, tagged, text};
 use crate::proxy::Wire;
 use cachalot::engine::{Op, Outcome};
-use cachalot::tags::Raise;
+use cachalot::tags::Invalidation;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use std::task::{Context, Waker};
@@ -45,9 +45,9 @@ async fn the_last_of_a_new_stores_operations_has_the_last_word() {
     let later: [(Ask, Option<&str>); 6] = [
         (|| set("2"), Some("2")),
         (|| Set { tags: vec!["other".into()], ..tagged(&[]) }.op("k", "2"), Some("2")),
-        (|| clear(Some("k"), &[], Raise::All), None),
-        (|| clear(None, &["t"], Raise::All), None),
-        (|| clear(None, &["*"], Raise::All), None),
+        (|| clear(Some("k"), &[], Invalidation::Hard), None),
+        (|| clear(None, &["t"], Invalidation::Hard), None),
+        (|| clear(None, &["*"], Invalidation::Hard), None),
         (|| Op::Expire { key: "k".into() }, None),
     ];
     for (op, left) in later {
@@ -77,13 +77,13 @@ async fn who_waits_for_a_silent_server_waits_no_longer_than_its_own_deadline() {
         let store = bed.patient(COMMAND_MS);
         through(&bed, Wire::BlackHole);
         // On Redis what is waited for is a clear that is owed.
-        assert!(failure(&store.one(clear(Some("owed"), &[], Raise::All)).await).queued);
+        assert!(failure(&store.one(clear(Some("owed"), &[], Invalidation::Hard)).await).queued);
         let first = tokio::spawn(begin(&store, set("1")));
         for op in [
             || set("2"),
             || get("k"),
-            || clear(Some("k"), &[], Raise::All),
-            || clear(None, &["t"], Raise::All),
+            || clear(Some("k"), &[], Invalidation::Hard),
+            || clear(None, &["t"], Invalidation::Hard),
             || Op::Expire { key: "k".into() },
         ] {
             let began = Instant::now();
@@ -176,7 +176,7 @@ async fn an_unguarded_set_is_not_undone_by_what_others_cleared_before_it() {
         let (store, other) = (bed.open(), bed.open());
         for round in 0..30 {
             let value = round.to_string();
-            other.clear(Some("k"), &["t", "*"], Raise::All).await;
+            other.clear(Some("k"), &["t", "*"], Invalidation::Hard).await;
             let set = if round % 2 == 0 { tagged(&["t"]) } else { tagged(&["t"]).times(EVER) };
             assert!(store.set("k", &value, set).await);
             assert_eq!(other.get("k").await, Some(value), "{}", bed.name);

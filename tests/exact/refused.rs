@@ -3,7 +3,7 @@
 use crate::bed::{Bed, Caller, get, tagged};
 use crate::outages::{down, up};
 use cachalot::engine::Outcome;
-use cachalot::tags::Raise;
+use cachalot::tags::Invalidation;
 
 /// What another process clears meanwhile: a key, tags.
 type Cleared = (Option<&'static str>, &'static [&'static str]);
@@ -24,7 +24,7 @@ async fn missed_in_an_outage(bed: &Bed, store: &Caller, cleared: Option<Cleared>
     down(bed, store).await;
     assert!(matches!(store.one(get("k")).await, Outcome::Failed(_)));
     if let Some((key, tags)) = cleared {
-        beside.clear(key, tags, Raise::All).await;
+        beside.clear(key, tags, Invalidation::Hard).await;
     }
     up(bed, store).await;
 }
@@ -68,7 +68,7 @@ async fn a_set_in_the_outage_fails_and_one_after_it_is_refused_all_the_same() {
         assert!(matches!(store.one(get("k")).await, Outcome::Failed(_)), "{name}");
         let set = store.one(tagged(&["t"]).op("k", "older")).await;
         assert!(matches!(set, Outcome::Failed(_)), "{name}: {set:?}");
-        beside.clear(None, &["t"], Raise::All).await;
+        beside.clear(None, &["t"], Invalidation::Hard).await;
         up(&bed, &store).await;
         assert!(!store.set("k", "older", tagged(&["t"])).await, "{name}");
         assert_eq!(beside.get("k").await, None, "{name}");
@@ -95,7 +95,7 @@ async fn what_was_turned_away_for_want_of_room_counts_as_failed() {
         assert!(matches!(store.engine.turn_away(&get("k")), Outcome::Failed(_)));
         assert!(store.set("k", "new", tagged(&[])).await, "{}", bed.name);
         assert!(matches!(store.engine.turn_away(&get("k")), Outcome::Failed(_)));
-        beside.clear(Some("k"), &[], Raise::All).await;
+        beside.clear(Some("k"), &[], Invalidation::Hard).await;
         assert!(!store.set("k", "older", tagged(&[])).await, "{}", bed.name);
         assert_eq!(beside.get("k").await, None, "{}", bed.name);
         assert!(store.set("k", "new", tagged(&[])).await, "{}: once", bed.name);

@@ -2,7 +2,7 @@
 
 use crate::bed::{Bed, Caller, EVER, Set, tagged};
 use cachalot::clock;
-use cachalot::tags::Raise;
+use cachalot::tags::Invalidation;
 use cachalot::ttl::{Times, Ttl};
 use std::time::{Duration, Instant};
 
@@ -15,7 +15,7 @@ async fn an_automatic_invalidation_makes_stale_what_any_other_clear_ends() {
             assert!(a.set(key, key, set).await);
         }
         for tags in [&["t"], &["*"]] {
-            b.clear(None, tags, Raise::Auto).await;
+            b.clear(None, tags, Invalidation::Soft).await;
             assert_eq!((a.get("soft").await, a.has("soft").await), (None, false), "{}", bed.name);
             assert_eq!(a.get("own").await.as_deref(), Some("own"));
             assert_eq!(a.list("t").await, ["own"], "{}", bed.name);
@@ -25,8 +25,8 @@ async fn an_automatic_invalidation_makes_stale_what_any_other_clear_ends() {
             assert!(a.set("soft", "soft", tagged(&["t"]).times(EVER).after(soft.ticket.unwrap())).await);
             assert_eq!(b.get("soft").await.as_deref(), Some("soft"), "{}", bed.name);
         }
-        b.clear(None, &["t"], Raise::Auto).await;
-        b.clear(None, &["t"], Raise::All).await;
+        b.clear(None, &["t"], Invalidation::Soft).await;
+        b.clear(None, &["t"], Invalidation::Hard).await;
         for key in ["soft", "own", "hard"] {
             assert_eq!(a.read(key).await.value, None, "{} {key}", bed.name);
         }
@@ -60,15 +60,15 @@ async fn a_set_that_an_automatic_invalidation_overtook_is_stored_as_a_stale_one(
         let (a, b) = (bed.open(), bed.open());
         // Its bookkeeping is there already: what is missing is made at a set, which refuses what is older.
         assert!(a.set("k", "v", tagged(&["t"])).await);
-        a.clear(Some("k"), &[], Raise::All).await;
+        a.clear(Some("k"), &[], Invalidation::Hard).await;
         let ticket = a.missed("k").await;
-        b.clear(None, &["t"], Raise::Auto).await;
+        b.clear(None, &["t"], Invalidation::Soft).await;
         assert!(a.set("k", "soft", tagged(&["t"]).times(EVER).after(ticket)).await, "{}", bed.name);
         let read = b.read("k").await;
         assert_eq!((read.value.as_deref(), read.stale), (Some("soft"), true), "{}", bed.name);
         assert!(a.set("k", "bare", tagged(&["t"]).times(EVER)).await);
         assert_eq!(b.get("k").await.as_deref(), Some("bare"), "{}: a bare set is of now", bed.name);
-        b.clear(None, &["t"], Raise::All).await;
+        b.clear(None, &["t"], Invalidation::Hard).await;
         a.set("k", "soft", tagged(&["t"]).times(EVER).after(ticket)).await;
         assert_eq!(b.read("k").await.value, None, "{}", bed.name);
     }
@@ -80,7 +80,7 @@ async fn a_ticket_is_of_its_own_read_and_of_no_other() {
         let (a, b) = (bed.open(), bed.open());
         let early = a.missed("k").await;
         assert_eq!(a.get("k").await, None);
-        b.clear(Some("k"), &[], Raise::All).await;
+        b.clear(Some("k"), &[], Invalidation::Hard).await;
         let late = a.missed("k").await;
         assert!(early.epoch.generation == late.epoch.generation && early.epoch.n <= late.epoch.n);
         assert!(!a.set("k", "early", tagged(&[]).after(early)).await, "{}", bed.name);
@@ -98,7 +98,7 @@ async fn a_set_with_a_ticket_makes_no_remembered_miss_newer() {
         let (a, b) = (bed.open(), bed.open());
         assert_eq!(a.get("k").await, None);
         assert!(a.set("k", "first", tagged(&[])).await);
-        b.clear(Some("k"), &[], Raise::All).await;
+        b.clear(Some("k"), &[], Invalidation::Hard).await;
         let ticket = a.missed("k").await;
         assert!(a.set("k", "new", tagged(&[]).after(ticket)).await);
         // Of another caller who shared that get.
@@ -113,7 +113,7 @@ async fn reads_and_questions_remember_no_miss() {
         let store = bed.open();
         store.missed("k").await;
         store.has("k").await;
-        store.clear(Some("k"), &[], Raise::All).await;
+        store.clear(Some("k"), &[], Invalidation::Hard).await;
         assert!(store.set("k", "bare", tagged(&[])).await, "{}", bed.name);
         assert_eq!(store.engine.stats().unguarded_sets, 1, "{}", bed.name);
     }
@@ -141,7 +141,7 @@ async fn what_is_stale_is_not_reclaimed() {
         let aged = Times { fresh_until: 1, ..EVER };
         fill(&store, "aged", &tagged(&["t"]).times(aged)).await;
         fill(&store, "hard", &tagged(&["t"])).await;
-        store.clear(None, &["t"], Raise::Auto).await;
+        store.clear(None, &["t"], Invalidation::Soft).await;
         if bed.name == "memory" {
             for _ in 0..10 {
                 store.get("other").await;
@@ -156,7 +156,7 @@ async fn what_is_stale_is_not_reclaimed() {
             }
         }
         // Still members of their tag: a clear of all finds them.
-        store.clear(None, &["t"], Raise::All).await;
+        store.clear(None, &["t"], Invalidation::Hard).await;
         if bed.name != "memory" {
             until("all are reclaimed", async || store.engine.stats().reclaimed == 75).await;
         }
@@ -173,7 +173,7 @@ async fn a_sweep_goes_by_the_clock_that_the_caller_goes_by() {
         let set = |key: &str, auto| Set { auto, ..tagged(&["t"]) }.op(key, "v");
         store.run_at(THEN, (0..20).map(|i| set(&format!("own{i}"), false)).collect()).await;
         store.run_at(THEN, (0..20).map(|i| set(&format!("auto{i}"), true)).collect()).await;
-        store.run_at(THEN + 1, vec![crate::bed::clear(None, &["t"], Raise::Auto)]).await;
+        store.run_at(THEN + 1, vec![crate::bed::clear(None, &["t"], Invalidation::Soft)]).await;
         until("the automatic ones are reclaimed", async || store.engine.stats().reclaimed >= 20).await;
         for i in 0..20 {
             assert_eq!(store.read_at(THEN + 2, &format!("own{i}")).await.value.as_deref(), Some("v"));

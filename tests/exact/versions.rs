@@ -4,7 +4,7 @@ use crate::bed::{Bed, Caller, EVER, MINUTE, Set, tagged, text};
 use crate::redis_server::ask;
 use cachalot::clock;
 use cachalot::engine::{Op, Outcome};
-use cachalot::tags::Raise;
+use cachalot::tags::Invalidation;
 use cachalot::ttl::{Times, Ttl};
 use futures_util::future::join_all;
 use std::sync::Arc;
@@ -96,7 +96,7 @@ async fn a_take_that_finds_nothing_ends_the_sets_under_way_too() {
             let key = what.to_owned();
             if dead {
                 assert!(a.set(&key, "v", tagged(&["t"])).await);
-                a.clear(None, &["t"], Raise::All).await;
+                a.clear(None, &["t"], Invalidation::Hard).await;
             }
             let miss = a.missed(&key).await;
             assert_eq!(b.take(&key).await, None);
@@ -117,7 +117,7 @@ async fn what_is_stale_is_not_taken_and_gone_all_the_same() {
     for bed in Bed::all() {
         let store = bed.open();
         assert!(store.set("k", "v", tagged(&["t"]).times(EVER)).await);
-        store.clear(None, &["t"], Raise::Auto).await;
+        store.clear(None, &["t"], Invalidation::Soft).await;
         assert_eq!(store.take("k").await, None);
         assert_eq!(store.read("k").await.value, None, "{}", bed.name);
     }

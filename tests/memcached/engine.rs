@@ -6,7 +6,7 @@ use cachalot::codec::text::Value;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome};
 use cachalot::key::Keyspace;
-use cachalot::tags::Raise;
+use cachalot::tags::Invalidation;
 use cachalot::{clock, events, ttl::Ttl};
 use std::sync::Mutex;
 
@@ -63,7 +63,7 @@ async fn sets_after_one_miss_replace_each_other_and_a_clear_goes_by_the_last_one
     let clear = |tags: &[&str]| Op::Clear {
         key: None,
         tags: tags.iter().map(|tag| tag.to_string()).collect(),
-        raise: Raise::Auto,
+        raise: Invalidation::Soft,
     };
     assert_eq!(text(&run(&engine, vec![get("a")]).await[0]), None);
     // Both follow the one miss; the later stays.
@@ -118,7 +118,7 @@ async fn what_a_clear_made_invalid_is_reclaimed() {
     let engine = open(&servers);
     run(&engine, (0..500).map(|i| set(&format!("k{i}"), "v", &["t"], 600_000)).collect()).await;
     assert!(servers[0].raw().value("p:k7").is_some());
-    run(&engine, vec![Op::Clear { key: None, tags: vec!["t".into()], raise: Raise::All }]).await;
+    run(&engine, vec![Op::Clear { key: None, tags: vec!["t".into()], raise: Invalidation::Hard }]).await;
     until("entries and members are gone", async || {
         let mut raw = servers[0].raw();
         let mut gone = |i| raw.value(&format!("p:k{i}")).is_none_or(|left| left.is_empty());
@@ -135,7 +135,7 @@ async fn reclaiming_an_entry_refuses_no_set_that_is_about_to_replace_it() {
     let (engine, other) = (open(&servers), open(&servers));
     for (key, ends) in [("kept", false), ("cleared", true)] {
         run(&engine, vec![set(key, "old", &["t"], 600_000)]).await;
-        run(&engine, vec![Op::Clear { key: None, tags: vec!["t".into()], raise: Raise::All }]).await;
+        run(&engine, vec![Op::Clear { key: None, tags: vec!["t".into()], raise: Invalidation::Hard }]).await;
         let before = engine.stats().reclaimed;
         for reader in [&engine, &other] {
             assert_eq!(text(&run(reader, vec![get(key)]).await[0]), None);
@@ -144,7 +144,8 @@ async fn reclaiming_an_entry_refuses_no_set_that_is_about_to_replace_it() {
         // A miss of what was left of it leads to a set beside the others.
         assert_eq!(text(&run(&other, vec![get(key)]).await[0]), None);
         if ends {
-            run(&other, vec![Op::Clear { key: Some(key.into()), tags: vec![], raise: Raise::All }]).await;
+            run(&other, vec![Op::Clear { key: Some(key.into()), tags: vec![], raise: Invalidation::Hard }])
+                .await;
         }
         for (writer, value) in [(&other, "1"), (&engine, "2")] {
             let done = run(writer, vec![set(key, value, &["t"], 600_000)]).await;

@@ -38,7 +38,7 @@ async fn a_set_over_an_entry_that_a_clear_made_invalid_is_ended_by_a_delete_too(
     let server = Server::start(&[]);
     let store = open(vec![server.endpoint()]);
     store.fill("k", &["t"], "1").await;
-    store.clear_tags(&["t"], cachalot::tags::Raise::All).await.unwrap();
+    store.clear_tags(&["t"], cachalot::tags::Invalidation::Hard).await.unwrap();
     let guard = store.miss("k").await;
     assert!(guard.lease.is_some());
     store.clear_key("k").await.unwrap();

@@ -5,7 +5,7 @@ use crate::store::{MINUTE, Store, entry, open, until, with, write};
 use cachalot::backend::{Backend, Body, Dead, Found, Write, Written};
 use cachalot::clock;
 use cachalot::error::Code;
-use cachalot::tags::{Epoch, Raise, Record};
+use cachalot::tags::{Epoch, Invalidation, Record};
 use cachalot::ttl::Ttl;
 
 fn three() -> (Vec<Server>, Store) {
@@ -30,7 +30,7 @@ async fn an_unguarded_set_is_stamped_with_the_current_epoch_and_replaces_what_is
     assert!(matches!(store.set("k", &["t"], "1", None).await, Ok(Written::Stored(_))));
     assert_eq!(other.value("k").await.as_deref(), Some("1"));
     // The other's clear makes the epoch that this one has seen an old one.
-    other.clear_tags(&["t"], Raise::All).await.unwrap();
+    other.clear_tags(&["t"], Invalidation::Hard).await.unwrap();
     assert!(matches!(store.set("k", &["t"], "2", None).await, Ok(Written::Stored(Some(_)))));
     assert_eq!(other.value("k").await.as_deref(), Some("2"));
 }
@@ -54,10 +54,10 @@ async fn keys_spread_over_three_servers_and_every_one_is_found() {
         assert!(keys.iter().any(|key| server.raw().value(&format!("p:{key}")).is_some()));
     }
     assert_eq!(store.members("all").await.len(), 60);
-    store.clear_tags(&["t:k7"], Raise::All).await.unwrap();
+    store.clear_tags(&["t:k7"], Invalidation::Hard).await.unwrap();
     assert_eq!(store.value("k7").await, None);
     assert_eq!(store.value("k8").await.as_deref(), Some("k8"));
-    store.clear_tags(&["*"], Raise::All).await.unwrap();
+    store.clear_tags(&["*"], Invalidation::Hard).await.unwrap();
     assert_eq!(store.value("k8").await, None);
 }
 
@@ -72,10 +72,10 @@ async fn clears_reach_what_they_name_and_no_more() {
     store.clear_key("nothing").await.unwrap();
     assert_eq!(store.value("a").await, None);
     assert_eq!(store.value("b").await.as_deref(), Some("b"));
-    store.clear_tags(&["t", "never-used"], Raise::Auto).await.unwrap();
+    store.clear_tags(&["t", "never-used"], Invalidation::Soft).await.unwrap();
     assert_eq!(store.value("b").await, None);
     assert_eq!(store.value("c").await.as_deref(), Some("c"));
-    store.clear_tags(&["*"], Raise::Auto).await.unwrap();
+    store.clear_tags(&["*"], Invalidation::Soft).await.unwrap();
     assert_eq!((store.value("c").await, store.value("d").await), (None, None));
 }
 
@@ -85,7 +85,7 @@ async fn an_automatic_clear_raises_only_its_own_field() {
     let store = open(vec![server.endpoint()]);
     store.set("k", &["t"], "v", None).await.unwrap();
     let before = store.0.records(&["t"]).await.unwrap()[0].unwrap();
-    store.clear_tags(&["t"], Raise::Auto).await.unwrap();
+    store.clear_tags(&["t"], Invalidation::Soft).await.unwrap();
     let after = store.0.records(&["t"]).await.unwrap()[0].unwrap();
     assert_eq!(after.all, before.all);
     assert!(after.auto > before.auto);
@@ -101,7 +101,7 @@ async fn records_and_shards_outlive_their_entries_and_a_clear_keeps_a_records_li
     store.set("k", &["t"], "v", None).await.unwrap();
     let life = |raw: &mut crate::server::Raw| raw.life("p!t:t").unwrap();
     assert!((150..=190).contains(&life(&mut raw)), "{}", life(&mut raw));
-    store.clear_tags(&["t"], Raise::All).await.unwrap();
+    store.clear_tags(&["t"], Invalidation::Hard).await.unwrap();
     assert!((150..=190).contains(&life(&mut raw)), "{}", life(&mut raw));
     // A longer entry lengthens it; a shorter one does not shorten it.
     let long = Write { ttl: Ttl::Ms(3_600_000), ..write("long", &["t"], b"v", None) };
@@ -137,7 +137,7 @@ async fn what_memcached_cannot_hold_as_a_key_is_hashed() {
     assert!(!store.0.hashes("plain-é"));
     store.fill("plain-é", &[], "v").await;
     assert_eq!(store.members(&long).await.len(), 4);
-    store.clear_tags(&["tag with space"], Raise::All).await.unwrap();
+    store.clear_tags(&["tag with space"], Invalidation::Hard).await.unwrap();
     assert_eq!(store.value("with space").await, None);
     assert_eq!(store.value("plain-é").await.as_deref(), Some("v"));
 }
@@ -204,7 +204,7 @@ async fn garbage_in_the_store_is_a_miss_that_the_next_set_replaces() {
             // Validity is between an entry and its records; the epoch matters to those who set and clear.
             let expected = (key == "p!e").then_some("v");
             assert_eq!(store.value("k").await.as_deref(), expected, "{key} holding {garbage:?}");
-            store.clear_tags(&["t"], Raise::All).await.unwrap();
+            store.clear_tags(&["t"], Invalidation::Hard).await.unwrap();
             assert_eq!(store.value("k").await, None, "{key} held {garbage:?}");
             // Where the epoch or a record was lost, one set may be in vain.
             for _ in 0..2 {

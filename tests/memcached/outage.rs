@@ -6,7 +6,7 @@ use crate::wire::Wire;
 use cachalot::backend::{Backend, Found};
 use cachalot::clock;
 use cachalot::config::Timeouts;
-use cachalot::tags::Raise;
+use cachalot::tags::Invalidation;
 use std::time::{Duration, Instant};
 
 /// Two servers, each behind a wire, and which of them holds the epoch.
@@ -105,7 +105,7 @@ async fn every_operation_settles_within_its_deadline_when_all_servers_are_dead()
         assert!(store.get("k").await.is_err_and(|error| error.code.is_outage()));
         assert!(store.set("k", &["t"], "w", None).await.is_err_and(|error| error.code.is_outage()));
         assert!(store.clear_key("k").await.is_err_and(|error| error.queued));
-        assert!(store.clear_tags(&["t"], Raise::All).await.is_err_and(|error| error.queued));
+        assert!(store.clear_tags(&["t"], Invalidation::Hard).await.is_err_and(|error| error.queued));
         assert!(store.0.members("t", 0, clock::now()).await.is_err());
         assert!(store.0.records(&["t"]).await.is_err());
         assert!(began.elapsed() < Duration::from_millis(6 * 400), "{:?}", began.elapsed());
@@ -124,7 +124,7 @@ async fn clears_of_an_outage_are_replayed_before_the_first_read_after_it() {
         pair.wires[away].cut();
         let error = pair.store.clear_key(&key).await.unwrap_err();
         assert!(error.queued && error.code.is_outage(), "{error}");
-        let error = pair.store.clear_tags(&[&tag], Raise::All).await.unwrap_err();
+        let error = pair.store.clear_tags(&[&tag], Invalidation::Hard).await.unwrap_err();
         assert!(error.queued && error.code.is_outage(), "{error}");
         // Nothing has reached the server yet, so another process still finds both there.
         assert!(pair.servers[away].raw().value(&format!("p:{key}")).is_some());
@@ -161,7 +161,7 @@ async fn a_tag_clear_without_the_epochs_server_waits_at_the_records_server() {
     let tag = pair.name(near, |n| format!("p!t:{n}"));
     let before = pair.servers[near].raw().value(&format!("p!t:{tag}")).unwrap();
     pair.wires[away].cut();
-    assert!(pair.store.clear_tags(&[&tag], Raise::All).await.is_err_and(|error| error.queued));
+    assert!(pair.store.clear_tags(&[&tag], Invalidation::Hard).await.is_err_and(|error| error.queued));
     // The record could be read, but says what was true before the clear.
     let records = pair.store.0.records(&[&tag]).await;
     assert!(records.as_ref().is_err_and(|error| error.code.is_outage()), "{records:?}");
@@ -185,7 +185,7 @@ async fn without_the_epochs_server_nothing_is_a_hit_and_after_its_loss_no_clear_
         assert!(pair.store.get(&key).await.is_err_and(|error| error.code.is_outage()));
     }
     assert!(pair.store.set(&key, &[&key], "w", Some(guard)).await.is_err_and(|error| error.code.is_outage()));
-    assert!(pair.store.clear_tags(&[&key], Raise::All).await.is_err_and(|error| error.queued));
+    assert!(pair.store.clear_tags(&[&key], Invalidation::Hard).await.is_err_and(|error| error.queued));
     pair.servers[pair.epoch].restart();
     until("all is new", async || {
         let Ok((value, guard)) = pair.store.get(&key).await else { return false };
@@ -206,7 +206,7 @@ async fn a_replay_that_fails_keeps_its_clears() {
     let tag = pair.name(near, |n| format!("p!t:{n}"));
     let key = pair.name(near, |n| format!("p:{n}"));
     pair.wires[near].cut();
-    assert!(pair.store.clear_tags(&[&tag], Raise::All).await.is_err_and(|error| error.queued));
+    assert!(pair.store.clear_tags(&[&tag], Invalidation::Hard).await.is_err_and(|error| error.queued));
     assert!(pair.store.clear_key(&key).await.is_err_and(|error| error.queued));
     // The server is back, but the epoch's is not: its clear of a tag cannot be replayed.
     pair.wires[pair.epoch].cut();

@@ -8,7 +8,7 @@ use cachalot::config::{Endpoint, MemcachedConfig, Timeouts};
 use cachalot::error::Result;
 use cachalot::events;
 use cachalot::key::Keyspace;
-use cachalot::tags::{Epoch, Raise, Validity, judge};
+use cachalot::tags::{Clearance, Epoch, Invalidation, Tag};
 use cachalot::ttl::Ttl;
 use std::time::{Duration, Instant};
 
@@ -38,8 +38,10 @@ pub fn with(config: MemcachedConfig) -> Store {
     Store(MemcachedBackend::open(space, &config, events::silent(), &runtime, None).unwrap())
 }
 
-fn names(tags: &[&str]) -> Vec<String> {
-    tags.iter().map(|tag| tag.to_string()).collect()
+fn entry_tags(tags: &[&str]) -> Vec<Tag> {
+    let mut tags: Vec<Tag> = tags.iter().map(|tag| Tag::of(tag)).collect();
+    tags.sort_unstable();
+    tags
 }
 
 pub fn entry(epoch: Epoch, tags: &[&str], payload: &[u8], ttl: Ttl) -> Vec<u8> {
@@ -50,7 +52,7 @@ pub fn entry(epoch: Epoch, tags: &[&str], payload: &[u8], ttl: Ttl) -> Vec<u8> {
         epoch,
         expires_at: ttl.expires_at(clock::now()),
         raw_len: payload.len() as u32,
-        tags: names(tags),
+        tags: entry_tags(tags),
         key: None,
         times: None,
     };
@@ -61,7 +63,7 @@ pub fn write(key: &str, tags: &[&str], payload: &[u8], guard: Option<Guard>) -> 
     let epoch = guard.map_or(Epoch::NONE, |guard| guard.epoch);
     Write {
         key: key.to_owned(),
-        tags: names(tags),
+        tags: entry_tags(tags),
         auto: true,
         ttl: MINUTE,
         times: None,
@@ -80,18 +82,15 @@ impl Store {
         let mut reply = self.0.read(&[key.to_owned()], clock::now(), Some(PATIENCE)).await?;
         let found = reply.found.remove(0)?;
         let guard = |lease| Guard { epoch: reply.epoch, lease };
-        let (bytes, lease) = match found {
-            Found::Wire(bytes, lease) => (bytes, lease),
+        let (bytes, lease, clearance) = match found {
+            Found::Wire(bytes, lease, clearance) => (bytes, lease, clearance),
             Found::Absent(lease) => return Ok((None, guard(lease))),
             Found::Live(..) => panic!("not of this backend"),
         };
-        let Ok((header, payload)) = envelope::decode(&bytes, 1 << 24) else {
+        let Ok((_, payload)) = envelope::decode(&bytes, 1 << 24) else {
             return Ok((None, guard(lease)));
         };
-        let tags: Vec<&str> = header.tags.iter().map(String::as_str).collect();
-        let records = self.0.records(&tags).await?;
-        let all = std::iter::once(reply.star.as_ref()).chain(records.iter().map(Option::as_ref));
-        if judge(header.epoch, header.auto, None, 0, all) != Validity::Valid {
+        if clearance != Clearance::None {
             return Ok((None, guard(lease)));
         }
         Ok((Some(String::from_utf8(payload.to_vec()).unwrap()), guard(lease)))
@@ -128,12 +127,12 @@ impl Store {
     }
 
     pub async fn clear_key(&self, key: &str) -> Result<()> {
-        let clear = Clear { keys: names(&[key]), tags: vec![], raise: Raise::All };
+        let clear = Clear { keys: vec![key.to_owned()], tags: vec![], raise: Invalidation::Hard };
         self.0.clear(clear, clock::now()).await
     }
 
-    pub async fn clear_tags(&self, tags: &[&str], raise: Raise) -> Result<()> {
-        self.0.clear(Clear { keys: vec![], tags: names(tags), raise }, clock::now()).await
+    pub async fn clear_tags(&self, tags: &[&str], raise: Invalidation) -> Result<()> {
+        self.0.clear(Clear { keys: vec![], tags: entry_tags(tags), raise }, clock::now()).await
     }
 
     pub async fn members(&self, tag: &str) -> Vec<String> {

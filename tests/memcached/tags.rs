@@ -3,7 +3,7 @@
 use crate::server::{Raw, Server};
 use crate::store::{Store, open, until};
 use cachalot::backend::{Backend, Guard, Written};
-use cachalot::tags::Raise;
+use cachalot::tags::Invalidation;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::sync::Arc;
@@ -34,10 +34,10 @@ async fn clear(store: &Store, key: usize, how: u32) {
     let own = tags(key)[0].clone();
     match how % 5 {
         0 => store.clear_key(&format!("k{key}")).await.unwrap(),
-        1 => store.clear_tags(&[&own], Raise::All).await.unwrap(),
-        2 => store.clear_tags(&[&own, "unused"], Raise::Auto).await.unwrap(),
-        3 => store.clear_tags(&["*"], Raise::All).await.unwrap(),
-        _ => store.clear_tags(&["shared"], Raise::Auto).await.unwrap(),
+        1 => store.clear_tags(&[&own], Invalidation::Hard).await.unwrap(),
+        2 => store.clear_tags(&[&own, "unused"], Invalidation::Soft).await.unwrap(),
+        3 => store.clear_tags(&["*"], Invalidation::Hard).await.unwrap(),
+        _ => store.clear_tags(&["shared"], Invalidation::Soft).await.unwrap(),
     }
 }
 
@@ -208,8 +208,8 @@ async fn a_cleared_entry_stays_cleared_whichever_bookkeeping_is_lost() {
             let guard = store.miss(&format!("k{key}")).await;
             set(&store, key, 1, guard).await;
         }
-        store.clear_tags(&["own0"], Raise::All).await.unwrap();
-        store.clear_tags(&["own1"], Raise::Auto).await.unwrap();
+        store.clear_tags(&["own0"], Invalidation::Hard).await.unwrap();
+        store.clear_tags(&["own1"], Invalidation::Soft).await.unwrap();
         for (at, key) in keys.iter().enumerate() {
             if lost >> at & 1 == 1 {
                 raw.delete(key);
@@ -237,7 +237,7 @@ async fn a_record_left_pending_lets_nothing_live_is_deleted_by_a_clear_and_finis
     let guard = store.get("k").await.unwrap().1;
     raw.set("p!t:t", "?");
     assert_eq!(store.value("k").await, None);
-    store.clear_tags(&["t"], Raise::All).await.unwrap();
+    store.clear_tags(&["t"], Invalidation::Hard).await.unwrap();
     assert_eq!(raw.value("p!t:t"), None);
     raw.set("p!t:t", "?");
     // Read before the clear: the record is finished at today's epoch, which this set has not reached.
@@ -257,7 +257,7 @@ async fn a_lost_epoch_costs_misses_and_heals() {
     store.fill("k", &["t"], "1").await;
     let guard = store.get("k").await.unwrap().1;
     raw.delete("p!e");
-    store.clear_tags(&["t"], Raise::All).await.unwrap();
+    store.clear_tags(&["t"], Invalidation::Hard).await.unwrap();
     assert_eq!(store.value("k").await, None);
     // Of the generation that was lost: stored in vain, perhaps, but never valid.
     let _ = store.set("k", &["t"], "old", Some(guard)).await.unwrap();
@@ -284,7 +284,7 @@ async fn a_new_tags_first_set_is_wasted_at_most_once_among_unrelated_clears() {
             if value.is_some() {
                 break;
             }
-            other.clear_tags(&["unrelated"], Raise::All).await.unwrap();
+            other.clear_tags(&["unrelated"], Invalidation::Hard).await.unwrap();
             assert!(matches!(store.set(&key, &[&tag], "v", Some(guard)).await, Ok(Written::Stored(_))));
             sets += 1;
         }
@@ -301,7 +301,7 @@ async fn a_clear_with_a_lower_number_than_the_lost_generation_had_clears() {
     raw.set_flagged("p!e", "9000000000000000", 7);
     store.fill("k", &["t"], "1").await;
     raw.delete("p!e");
-    store.clear_tags(&["t"], Raise::All).await.unwrap();
+    store.clear_tags(&["t"], Invalidation::Hard).await.unwrap();
     assert_eq!(store.value("k").await, None);
     let guard = store.miss("k").await;
     assert!(guard.epoch.n < 9_000_000_000_000_000);
@@ -318,7 +318,7 @@ async fn clears_of_one_tag_at_once_lower_nothing_and_lose_nothing() {
         let clears: Vec<_> = (0..9)
             .map(|at| {
                 let store = stores[at % 3].clone();
-                tokio::spawn(async move { store.clear_tags(&["t"], Raise::All).await })
+                tokio::spawn(async move { store.clear_tags(&["t"], Invalidation::Hard).await })
             })
             .collect();
         for clear in clears {
@@ -346,7 +346,7 @@ async fn a_set_whose_epoch_was_lost_is_stored_unless_it_was_cleared_since() {
         }
         let tag = if round % 4 == 1 { ["t"] } else { ["*"] };
         let mut set = Box::pin(store.set("k", &["t"], "after", None));
-        let mut cleared = Box::pin(store.clear_tags(&tag, Raise::All));
+        let mut cleared = Box::pin(store.clear_tags(&tag, Invalidation::Hard));
         let context = &mut Context::from_waker(Waker::noop());
         assert!(set.as_mut().poll(context).is_pending() && cleared.as_mut().poll(context).is_pending());
         tokio::time::sleep(Duration::from_millis(20)).await;

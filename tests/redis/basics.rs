@@ -4,7 +4,7 @@ use crate::server::{Server, ask};
 use crate::store::{Store, by_tags, config, minutes, space, tagged};
 use cachalot::backend::{Backend, Clear, Written};
 use cachalot::config::{Endpoint, RedisConfig};
-use cachalot::tags::{Epoch, Raise};
+use cachalot::tags::{Epoch, Invalidation, Tag};
 use cachalot::ttl::Ttl;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -32,10 +32,10 @@ async fn automatic_invalidation_spares_those_who_opted_out() {
         for tag in ["a", "*"] {
             store.put("auto", "v", &["a"]).await;
             store.set("manual", "v", tagged(&["a"]).manual()).await.unwrap();
-            store.clear(by_tags(&[tag], Raise::Auto)).await.unwrap();
+            store.clear(by_tags(&[tag], Invalidation::Soft)).await.unwrap();
             assert_eq!(store.get("auto").await, None);
             assert_eq!(store.get("manual").await.as_deref(), Some("v"));
-            store.clear(by_tags(&[tag], Raise::All)).await.unwrap();
+            store.clear(by_tags(&[tag], Invalidation::Hard)).await.unwrap();
             assert_eq!(store.get("manual").await, None);
         }
     }
@@ -47,10 +47,10 @@ async fn what_was_read_before_a_clear_is_never_stored_after_it() {
     for store in Store::both(&server) {
         store.put("k", "seed", &["a", "b"]).await;
         let clears = [
-            by_tags(&["a"], Raise::All),
-            by_tags(&["b", "unrelated"], Raise::Auto),
-            by_tags(&["*"], Raise::All),
-            Clear { keys: vec!["k".into()], tags: vec![], raise: Raise::All },
+            by_tags(&["a"], Invalidation::Hard),
+            by_tags(&["b", "unrelated"], Invalidation::Soft),
+            by_tags(&["*"], Invalidation::Hard),
+            Clear { keys: vec!["k".into()], tags: vec![], raise: Invalidation::Hard },
         ];
         for clear in clears {
             let miss = store.miss().await;
@@ -213,7 +213,8 @@ async fn a_large_clear_is_made_in_parts() {
         store.put(&names[i], "v", &[]).await;
         store.put(&format!("tagged {i}"), "v", &[&names[i]]).await;
     }
-    let clear = Clear { keys: names.clone(), tags: names.clone(), raise: Raise::All };
+    let tags = names.iter().map(|name| Tag::of(name)).collect();
+    let clear = Clear { keys: names.clone(), tags, raise: Invalidation::Hard };
     store.clear(clear).await.unwrap();
     for i in [0, 499, 500, 1_199] {
         assert_eq!(store.get(&names[i]).await, None);

@@ -5,26 +5,33 @@ use crate::store::{Store, by_tags, config, minutes, space, tagged};
 use cachalot::backend::{Backend, Written};
 use cachalot::config::RedisConfig;
 use cachalot::key::bucket;
-use cachalot::tags::Raise;
+use cachalot::tags::Invalidation;
 use cachalot::ttl::Ttl;
 use rand::Rng;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_evicted_record_costs_a_miss_and_nothing_more() {
+async fn a_lost_log_costs_misses_and_nothing_more() {
     let server = Server::start();
     let mut raw = server.raw();
     for store in Store::both(&server) {
         store.put("k", "old", &["t"]).await;
         store.put("other", "v", &["u"]).await;
         assert_eq!(store.get("k").await.as_deref(), Some("old"));
+        let fresh = Store::open(&server);
         store.clear_tags(&["t"]).await;
-        ask::<()>(&mut raw, &["DEL", &space().record("t")]);
-        assert_eq!(store.get("k").await, None);
-        // The record comes back with the next set, and does not bring the cleared entry back with it.
+        ask::<()>(&mut raw, &["DEL", &space().clear_log()]);
+        for reader in [&store, &fresh, &Store::open(&server)] {
+            assert_eq!(reader.get("k").await, None);
+        }
+        assert_eq!(store.get("other").await.as_deref(), Some("v"), "whoever knew the clear goes on");
+        // The next clear begins a log, and does not bring the cleared entry back with it.
+        store.clear_tags(&["unrelated"]).await;
         store.put("k2", "new", &["t"]).await;
-        assert_eq!(store.get("k").await, None);
-        assert_eq!(store.get("k2").await.as_deref(), Some("new"));
-        assert_eq!(store.get("other").await.as_deref(), Some("v"));
+        for reader in [&store, &fresh, &Store::open(&server)] {
+            assert_eq!(reader.get("k").await, None);
+            assert_eq!(reader.get("k2").await.as_deref(), Some("new"));
+        }
+        store.clear_tags(&["*"]).await;
     }
 }
 
@@ -82,18 +89,21 @@ async fn what_is_noise_in_one_fence_is_no_way_past_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_a_clear_brings_back_forgets_no_other_kind_of_clear() {
+async fn a_log_that_a_clear_begins_again_forgets_no_clear_of_before() {
     let server = Server::start();
     let mut raw = server.raw();
     for store in Store::both(&server) {
-        for (first, second, set) in
-            [(Raise::All, Raise::Auto, tagged(&["t"]).manual()), (Raise::Auto, Raise::All, tagged(&["t"]))]
-        {
+        for (first, second, set) in [
+            (Invalidation::Hard, Invalidation::Soft, tagged(&["t"]).manual()),
+            (Invalidation::Soft, Invalidation::Hard, tagged(&["t"])),
+        ] {
             store.set("k", "old", set).await.unwrap();
             store.clear(by_tags(&["t"], first)).await.unwrap();
-            ask::<()>(&mut raw, &["DEL", &space().record("t")]);
+            ask::<()>(&mut raw, &["DEL", &space().clear_log()]);
             store.clear(by_tags(&["t"], second)).await.unwrap();
-            assert_eq!(store.get("k").await, None, "{first:?}, then {second:?}");
+            for reader in [&store, &Store::open(&server)] {
+                assert_eq!(reader.get("k").await, None, "{first:?}, then {second:?}");
+            }
         }
     }
 }
@@ -154,59 +164,111 @@ async fn any_half_of_the_bookkeeping_may_vanish_and_nothing_cleared_comes_back()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn records_outlive_their_entries_whatever_is_set_in_between() {
+async fn a_set_leaves_nothing_behind_for_its_tags() {
     let server = Server::start();
     let mut raw = server.raw();
     let store = Store::open(&server);
-    let record = space().record("t");
-    store.set("long", "v", tagged(&["t"]).ttl(minutes(60))).await.unwrap();
-    let left: i64 = ask(&mut raw, &["PTTL", &record]);
-    assert!(left > 119 * 60_000, "{left}");
-    store.set("short", "v", tagged(&["t"]).ttl(Ttl::Ms(1_000))).await.unwrap();
-    assert!(ask::<i64>(&mut raw, &["PTTL", &record]) > 119 * 60_000);
-    store.clear_tags(&["t"]).await;
-    assert!(ask::<i64>(&mut raw, &["PTTL", &record]) > 119 * 60_000, "a clear keeps the record's life");
-    store.set("longer", "v", tagged(&["t"]).ttl(minutes(600))).await.unwrap();
-    assert!(ask::<i64>(&mut raw, &["PTTL", &record]) > 1_199 * 60_000);
-    store.set("ever", "v", tagged(&["t"]).ttl(Ttl::Forever)).await.unwrap();
-    assert_eq!(ask::<i64>(&mut raw, &["PTTL", &record]), -1);
-    store.set("short", "v", tagged(&["t"]).ttl(Ttl::Ms(1_000))).await.unwrap();
-    assert_eq!(ask::<i64>(&mut raw, &["PTTL", &record]), -1);
-    // A record that a clear had to make is short-lived until a set needs it.
-    store.clear_tags(&["u"]).await;
-    assert!(ask::<i64>(&mut raw, &["PTTL", &space().record("u")]) <= 60_000);
-    store.set("k", "v", tagged(&["u"]).ttl(minutes(60))).await.unwrap();
-    assert!(ask::<i64>(&mut raw, &["PTTL", &space().record("u")]) > 119 * 60_000);
-    // One that was evicted and then made by another's clear is as short-lived; the next sets of the tag see to it.
-    ask::<()>(&mut raw, &["DEL", &space().record("u")]);
-    Store::open(&server).clear_tags(&["u"]).await;
-    for _ in 0..8 {
-        store.set("k", "v", tagged(&["u"]).ttl(minutes(60))).await.unwrap();
+    let names: Vec<String> = (0..450).map(|i| format!("Product:prod_{i}")).collect();
+    let tags: Vec<&str> = names.iter().map(String::as_str).collect();
+    for i in 0..100 {
+        store.put(&format!("k{i}"), "v", &tags).await;
     }
-    assert!(ask::<i64>(&mut raw, &["PTTL", &space().record("u")]) > 119 * 60_000);
-    // One that a short-lived set made anew is not taken for the long-lived one that was there.
-    ask::<()>(&mut raw, &["DEL", &space().record("u")]);
-    store.set("k", "v", tagged(&["u"]).ttl(minutes(1))).await.unwrap();
-    store.set("k", "v", tagged(&["u"]).ttl(minutes(60))).await.unwrap();
-    assert!(ask::<i64>(&mut raw, &["PTTL", &space().record("u")]) > 119 * 60_000);
+    let mut keys: Vec<String> = ask(&mut raw, &["KEYS", "p!*"]);
+    keys.sort();
+    assert_eq!(keys, ["p!c", "p!e", "p!f", "p!i", "p!m"]);
+    assert_eq!(ask::<i64>(&mut raw, &["ZCARD", &space().whole_index()]), 100);
+    assert_eq!(ask::<i64>(&mut raw, &["ZCARD", &space().clear_log()]), 2);
+    let bytes: i64 = ask(&mut raw, &["STRLEN", &space().entry("k0")]);
+    assert!(bytes <= 4_096, "{bytes}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn sets_of_different_lives_in_one_batch_give_a_record_the_longest() {
+async fn the_longest_life_in_use_is_known_as_long_as_it_is_in_use() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let (store, other) = (Store::open(&server), Store::open(&server));
+    let mut longest = || {
+        let life: Option<String> = ask(&mut raw, &["GET", &space().longest_life()]);
+        (life.unwrap_or_default(), ask::<i64>(&mut raw, &["PTTL", &space().longest_life()]))
+    };
+    for (store, life, known) in [
+        (&store, minutes(60), "3600000"),
+        (&store, minutes(1), "3600000"),
+        (&other, minutes(10), "3600000"),
+        (&other, minutes(90), "5400000"),
+    ] {
+        store.set("k", "v", tagged(&["t"]).ttl(life)).await.unwrap();
+        let (life, left) = longest();
+        assert_eq!(life, known);
+        assert!(left >= 2 * known.parse::<i64>().unwrap(), "{left}");
+    }
+    store.set("k", "v", tagged(&["t"]).ttl(Ttl::Forever)).await.unwrap();
+    assert_eq!(longest(), ("inf".to_owned(), -1));
+    other.set("k", "v", tagged(&["t"]).ttl(minutes(900))).await.unwrap();
+    assert_eq!(longest(), ("inf".to_owned(), -1));
+}
+
+/// Sets the number of the log's members that were cleared before now back by so many milliseconds.
+fn age_log(raw: &mut redis::Connection, ms: i64) {
+    let log = space().clear_log();
+    let members: Vec<Vec<u8>> = redis::cmd("ZRANGE").arg(&log).arg(0).arg(-1).query(raw).unwrap();
+    for member in members.iter().filter(|member| member[0] != b'#' || member[1] == b'f') {
+        redis::cmd("ZINCRBY").arg(&log).arg(-ms * 1_000).arg(member).exec(raw).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_living_entry_can_need_leaves_the_log_and_nobody_misses_it() {
     let server = Server::start();
     let mut raw = server.raw();
     let store = Store::open(&server);
-    let lives = [minutes(1), minutes(60), minutes(10)];
-    let writes = |tag: &'static str| {
-        lives.iter().map(|ttl| tagged(&[tag]).ttl(*ttl).write("k", "v")).collect::<Vec<_>>()
-    };
-    for round in 0..3 {
-        store.backend.write(writes("t"), 0).await;
-        assert!(ask::<i64>(&mut raw, &["PTTL", &space().record("t")]) > 119 * 60_000, "{round}");
-        assert!(ask::<i64>(&mut raw, &["PTTL", &space().index("t")]) > 59 * 60_000, "{round}");
-        assert!(ask::<i64>(&mut raw, &["PTTL", &space().entry("k")]) > 9 * 60_000, "{round}");
-        ask::<()>(&mut raw, &["DEL", &space().record("t"), &space().index("t")]);
+    let log = space().clear_log();
+    store.set("k", "v", tagged(&["t"]).ttl(minutes(60))).await.unwrap();
+    let names: Vec<String> = (0..2_500).map(|i| format!("n{i}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    store.clear_tags(&names).await;
+    age_log(&mut raw, 65 * 60_000);
+    assert_eq!(ask::<i64>(&mut raw, &["ZCARD", &log]), 2_502);
+    // Within the life, and what may be under way: all are kept.
+    store.clear_tags(&["more"]).await;
+    assert_eq!(ask::<i64>(&mut raw, &["ZCARD", &log]), 2_503);
+    age_log(&mut raw, 10 * 60_000);
+    for _ in 0..4 {
+        store.clear_tags(&["more"]).await;
     }
+    // Down to where it is not looked at.
+    let left: i64 = ask(&mut raw, &["ZCARD", &log]);
+    assert!((3..=1_002).contains(&left), "{left}");
+    assert_eq!(store.get("k").await.as_deref(), Some("v"));
+    assert_eq!(store.stats.snapshot().log_overflows, 0);
+    for reader in [&store, &Store::open(&server)] {
+        assert_eq!(reader.get("k").await.as_deref(), Some("v"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_log_ends_the_oldest_entries_and_says_so_once() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::with(RedisConfig { clear_log_max: 1_500, ..config(&server) });
+    store.put("old", "v", &["t"]).await;
+    for round in 0..4 {
+        let names: Vec<String> = (0..500).map(|i| format!("{round} {i}")).collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        store.clear_tags(&names).await;
+        store.put("young", "v", &["t"]).await;
+        let fresh = Store::open(&server);
+        // Whoever has seen every clear goes on knowing that none was of its tag.
+        assert_eq!(store.get("old").await.as_deref(), Some("v"));
+        assert_eq!(fresh.get("old").await.is_some(), round < 3, "round {round}");
+        for reader in [&store, &fresh] {
+            assert_eq!(reader.get("young").await.as_deref(), Some("v"));
+        }
+        assert!(ask::<i64>(&mut raw, &["ZCARD", &space().clear_log()]) <= 1_502);
+    }
+    assert_eq!(store.stats.snapshot().log_overflows, 1);
+    let told = format!("{:?}", store.events.lock().unwrap());
+    assert!(told.contains("More than 1500 tags were cleared"), "{told}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -214,7 +276,13 @@ async fn a_foreign_type_in_the_place_of_one_entry_is_nothing_to_its_neighbours()
     let server = Server::start();
     let mut raw = server.raw();
     let store = Store::open(&server);
-    for key in [space().entry("k1"), space().record("t2"), space().index("t3"), space().fences()] {
+    for key in [
+        space().entry("k1"),
+        space().clear_log(),
+        space().whole_index(),
+        space().longest_life(),
+        space().fences(),
+    ] {
         ask::<()>(&mut raw, &["DEL", &key]);
         ask::<()>(&mut raw, &["RPUSH", &key, "x"]);
         let tags = ["t0", "t1", "t2", "t3"];
@@ -222,10 +290,10 @@ async fn a_foreign_type_in_the_place_of_one_entry_is_nothing_to_its_neighbours()
         for outcome in store.backend.write(writes, 0).await {
             assert_eq!(outcome.unwrap(), Written::Stored(None), "{key}");
         }
-        for (i, tag) in tags.iter().enumerate() {
+        for i in 0..4 {
             assert_eq!(store.get(&format!("k{i}")).await.as_deref(), Some("v"), "{key}");
-            assert_eq!(ask::<i64>(&mut raw, &["ZCARD", &space().index(tag)]), 1, "{key}");
         }
+        assert_eq!(ask::<i64>(&mut raw, &["ZCARD", &space().whole_index()]), 4, "{key}");
     }
 }
 
@@ -238,13 +306,21 @@ async fn numbers_stay_whole() {
     store.clear_tags(&["t", "*"]).await;
     store.clear_key("k").await;
     let epoch: String = ask(&mut raw, &["GET", &space().epoch()]);
-    let words: Vec<String> = epoch.split(' ').map(str::to_owned).collect();
-    assert_eq!((words.len(), words[0].len()), (4, 16), "{epoch}");
-    let record: String = ask(&mut raw, &["GET", &space().record("t")]);
+    let (generation, _) = epoch.split_once(' ').unwrap();
+    assert_eq!(generation.len(), 16, "{epoch}");
     let fences: Vec<String> = ask(&mut raw, &["HVALS", &space().fences()]);
     assert_eq!(fences.len(), 2, "{fences:?}");
-    for text in [vec![epoch, record], fences].concat() {
-        for number in text.split(' ').filter(|word| *word != words[0]) {
+    let log: Vec<(Vec<u8>, String)> = redis::cmd("ZRANGE")
+        .arg(space().clear_log())
+        .arg("0")
+        .arg("-1")
+        .arg("WITHSCORES")
+        .query(&mut raw)
+        .unwrap();
+    assert_eq!(log.len(), 2, "{log:?}");
+    let scores = log.into_iter().map(|(_, score)| score);
+    for text in [epoch.clone()].into_iter().chain(fences).chain(scores) {
+        for number in text.split(' ').filter(|word| *word != generation) {
             // Microseconds since 1970, to the last digit: not 1.7e+15.
             assert_eq!(number.len(), 16, "{text}");
             assert!(number.parse::<u64>().is_ok(), "{text}");
@@ -259,7 +335,7 @@ async fn numbers_stay_whole() {
         last = next;
     }
     // A counter that came back old catches up with the server's clock.
-    let old = format!("{:016x} 1000 1000 1000", last.generation);
+    let old = format!("{:016x} 1000", last.generation);
     ask::<()>(&mut raw, &["SET", &space().epoch(), &old]);
     store.clear_tags(&["t"]).await;
     assert!(store.miss().await.n > last.n);
@@ -276,30 +352,31 @@ async fn hostile_bytes_are_misses_and_are_replaced() {
         "x",
         "0 0 0",
         "0 0 0 0",
-        "0000000000000000 1 1 1",
-        "zzzzzzzzzzzzzzzz 1 1 1",
-        "FFFFFFFFFFFFFFFF 1 1 1",
+        "0000000000000000 1",
+        "zzzzzzzzzzzzzzzz 1",
+        "FFFFFFFFFFFFFFFF 1",
         "00000000000000ff 1 1",
-        "00000000000000ff 1 1 1",
-        "00000000000000ff -1 -1 -1",
-        "00000000000000ff 1e300 1e300 1e300",
-        "00000000000000ff 18446744073709551615 0 0",
-        "00000000000000ff 99999999999999999999999999 0 0",
-        "00000000000000ff nan nan nan",
+        "00000000000000ff 1",
+        "00000000000000ff -1",
+        "00000000000000ff 1e300",
+        "00000000000000ff 18446744073709551615",
+        "00000000000000ff 99999999999999999999999999",
+        "00000000000000ff nan",
         &big,
     ];
     for tracking in [true, false] {
         let store = Store::with(RedisConfig { tracking, ..config(&server) });
-        for at in 0..5 {
+        for at in 0..6 {
             for form in 0..noise.len() + 2 {
                 store.put("k", "old", &["t"]).await;
                 store.clear_tags(&["t"]).await;
                 let miss = store.miss().await;
                 let key = match at {
                     0 => space().epoch(),
-                    1 => space().record("t"),
+                    1 => space().clear_log(),
                     2 => space().fences(),
-                    3 => space().index("t"),
+                    3 => space().whole_index(),
+                    4 => space().longest_life(),
                     _ => space().entry("k"),
                 };
                 ask::<()>(&mut raw, &["DEL", &key]);

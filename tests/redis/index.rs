@@ -1,9 +1,9 @@
-//! The index of a tag's keys, and reclaiming.
+//! The index of entries, and the removal of what is dead.
 
 use crate::server::{Server, ask};
 use crate::store::{Store, config, minutes, space, tagged};
-use bytes::Bytes;
-use cachalot::backend::{Backend, Dead, Found, Written};
+use cachalot::backend::{Backend, Written};
+use cachalot::tags::Tag;
 use cachalot::ttl::Ttl;
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 async fn members(store: &Store, tag: &str) -> Vec<String> {
     let (mut keys, mut cursor) = (HashSet::new(), 0);
     loop {
-        let page = store.backend.members(tag, cursor, 0).await.unwrap();
+        let page = store.backend.members(Tag::selected(tag), cursor, 0).await.unwrap();
         keys.extend(page.keys);
         match page.next {
             Some(next) => cursor = next,
@@ -21,17 +21,6 @@ async fn members(store: &Store, tag: &str) -> Vec<String> {
     let mut keys: Vec<String> = keys.into_iter().collect();
     keys.sort();
     keys
-}
-
-async fn bytes(store: &Store, key: &str) -> Bytes {
-    match store.backend.read(&[key.to_owned()], 0, None).await.unwrap().found.remove(0).unwrap() {
-        Found::Wire(bytes, _) => bytes,
-        other => panic!("{other:?}"),
-    }
-}
-
-fn dead(key: &str, seen: Option<Bytes>) -> Dead {
-    Dead { key: key.into(), seen: seen.map(|bytes| (bytes, None)), retagged: false }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -59,12 +48,12 @@ async fn what_stays_is_listed_although_others_go_meanwhile() {
     }
     let (mut seen, mut cursor, mut gone) = (HashSet::new(), 0, 0);
     loop {
-        let page = store.backend.members("t", cursor, 0).await.unwrap();
+        let page = store.backend.members(Tag::of("t"), cursor, 0).await.unwrap();
         seen.extend(page.keys);
-        for _ in 0..100 {
+        for _ in 0..200 {
             // Even numbers go, odd ones stay.
             let key = format!("k{:04}", gone * 2);
-            ask::<i64>(&mut raw, &["ZREM", &space().index("t"), &key]);
+            ask::<i64>(&mut raw, &["ZREM", &space().whole_index(), &key]);
             gone += 1;
         }
         match page.next {
@@ -93,103 +82,119 @@ async fn the_whole_prefix_is_listed_and_no_other() {
     assert_eq!(members(&star, "*").await, ["only"]);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn the_judged_are_buried_and_nothing_else() {
-    let server = Server::start();
-    let mut raw = server.raw();
-    let store = Store::open(&server);
-    for key in ["dead", "replaced", "vanished", "back", "retagged", "alive"] {
-        store.put(key, "v", &["t"]).await;
-    }
-    let judged_dead = bytes(&store, "dead").await;
-    let judged_replaced = bytes(&store, "replaced").await;
-    let judged_vanished = bytes(&store, "vanished").await;
-    ask::<()>(&mut raw, &["DEL", &space().entry("vanished")]);
-    store.put("retagged", "v", &["u"]).await;
-    let judged_retagged = bytes(&store, "retagged").await;
-    store.put("replaced", "w", &["t"]).await;
-    let retagged = Dead { retagged: true, ..dead("retagged", Some(judged_retagged)) };
-    let all = vec![
-        dead("dead", Some(judged_dead)),
-        dead("replaced", Some(judged_replaced)),
-        dead("vanished", Some(judged_vanished)),
-        dead("back", None),
-        retagged,
-    ];
-    store.backend.bury("t", all).await.unwrap();
-    assert_eq!(members(&store, "t").await, ["alive", "back", "replaced"]);
-    assert_eq!(members(&store, "u").await, ["retagged"]);
-    assert_eq!(store.get("dead").await, None);
-    assert_eq!(store.get("replaced").await.as_deref(), Some("w"));
-    assert_eq!(store.get("retagged").await.as_deref(), Some("v"));
-    assert_eq!(ask::<i64>(&mut raw, &["EXISTS", &space().entry("dead")]), 0);
-    ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
-    ask::<()>(&mut raw, &["DEL", &space().entry("back")]);
-    store.backend.bury("t", vec![dead("back", None)]).await.unwrap();
-    assert_eq!(members(&store, "t").await, ["alive", "replaced"]);
-    ask::<()>(&mut raw, &["DEL", &space().index("t")]);
-    ask::<()>(&mut raw, &["SET", &space().index("t"), "x"]);
-    store.backend.bury("t", vec![dead("alive", None)]).await.unwrap();
-    assert!(members(&store, "t").await.is_empty());
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn an_index_sheds_the_expired_and_dies_with_the_last() {
-    let server = Server::start();
-    let mut raw = server.raw();
-    let store = Store::open(&server);
-    let writes =
-        |n: usize, ttl| (0..n).map(|i| tagged(&["t"]).ttl(ttl).write(&format!("s{i}"), "v")).collect();
-    for outcome in store.backend.write(writes(2_000, Ttl::Ms(50)), 0).await {
-        assert_eq!(outcome.unwrap(), Written::Stored(None));
+/// Waits until that many entries were removed behind, and answers the members that are left.
+async fn swept(store: &Store, raw: &mut redis::Connection, removed: u64) -> Vec<String> {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while store.stats.snapshot().reclaimed < removed {
+        assert!(Instant::now() < deadline, "{} of {removed}", store.stats.snapshot().reclaimed);
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
-    for i in 0..110 {
-        store.set(&format!("l{i}"), "v", tagged(&["t"]).ttl(minutes(1))).await.unwrap();
-    }
-    // What the last sets were too few to be looked after for may be left.
-    let size: i64 = ask(&mut raw, &["ZCARD", &space().index("t")]);
-    assert!((110..=220).contains(&size), "{size}");
-    let left: i64 = ask(&mut raw, &["PTTL", &space().index("t")]);
-    assert!((60_000..=120_000).contains(&left), "{left}");
-    store.set("ever", "v", tagged(&["t"]).ttl(Ttl::Forever)).await.unwrap();
-    store.set("short", "v", tagged(&["t"]).ttl(minutes(1))).await.unwrap();
-    assert_eq!(ask::<i64>(&mut raw, &["PTTL", &space().index("t")]), -1);
-    assert_eq!(ask::<String>(&mut raw, &["ZSCORE", &space().index("t"), "ever"]), "inf");
+    assert_eq!(store.stats.snapshot().reclaimed, removed);
+    ask(raw, &["ZRANGE", &space().whole_index(), "0", "-1"])
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_that_is_begun_again_does_not_live_for_ever() {
+async fn what_a_clear_left_is_removed_and_nothing_else() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let names: Vec<String> = (0..300).map(|i| format!("wide {i}")).collect();
+    let wide: Vec<&str> = names.iter().map(String::as_str).collect();
+    for (at, store) in Store::both(&server).into_iter().enumerate() {
+        for key in ["dead", "replaced", "vanished", "alive"] {
+            store.put(key, "v", &["t"]).await;
+        }
+        store.put("wide and dead", "v", &[&wide[..], &["t"]].concat()).await;
+        store.put("wide and alive", "v", &wide).await;
+        store.put("alive", "v", &["u"]).await;
+        store.set("soft", "v", tagged(&["t"]).manual()).await.unwrap();
+        store.clear_tags(&["t", "unrelated"]).await;
+        store.put("replaced", "w", &["t"]).await;
+        ask::<()>(&mut raw, &["DEL", &space().entry("vanished")]);
+        let mut left = swept(&store, &mut raw, 3).await;
+        left.sort();
+        assert_eq!(left, ["alive", "replaced", "wide and alive"], "store {at}");
+        assert_eq!(ask::<i64>(&mut raw, &["EXISTS", &space().entry("dead"), &space().entry("soft")]), 0);
+        for (key, value) in [("alive", "v"), ("replaced", "w"), ("wide and alive", "v")] {
+            assert_eq!(store.get(key).await.as_deref(), Some(value));
+        }
+        store.clear_tags(&["*"]).await;
+        assert!(swept(&store, &mut raw, 6).await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_process_leaves_that_ends_after_its_clear_is_removed_by_another() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let (store, other) = (Store::open(&server), Store::open(&server));
+    for i in 0..900 {
+        store.set(&format!("k{i}"), "v", tagged(&["t"]).ttl(Ttl::Forever)).await.unwrap();
+    }
+    store.clear_tags(&["t"]).await;
+    drop(store);
+    other.get("k0").await;
+    assert!(swept(&other, &mut raw, 900).await.is_empty());
+    assert!(ask::<Vec<String>>(&mut raw, &["KEYS", "p:*"]).is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_without_end_leave_nothing_behind_however_often_they_are_set_and_cleared() {
     let server = Server::start();
     let mut raw = server.raw();
     let store = Store::open(&server);
-    for round in 0..40 {
-        store.put("k", "v", &["t", "u"]).await;
-        for tag in ["t", "u"] {
-            let left: i64 = ask(&mut raw, &["PTTL", &space().index(tag)]);
-            assert!((300_000..=360_000).contains(&left), "{left} of {tag} in round {round}");
+    for round in 0..3 {
+        for i in 0..500 {
+            let namespace = format!("!ns:{round}");
+            store.set(&format!("{round}:{i}"), "v", tagged(&[&namespace]).ttl(Ttl::Forever)).await.unwrap();
         }
-        if round % 3 == 0 {
-            ask::<()>(&mut raw, &["DEL", &space().index("t")]);
+        for i in 0..250 {
+            store.clear_key(&format!("{round}:{i}")).await;
         }
     }
+    assert_eq!(ask::<i64>(&mut raw, &["ZCARD", &space().whole_index()]), 750);
+    store.clear_tags(&["*"]).await;
+    assert!(swept(&store, &mut raw, 750).await.is_empty());
+    assert!(ask::<Vec<String>>(&mut raw, &["KEYS", "p:*"]).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_index_that_outgrew_its_sweep_is_told_once() {
+async fn the_index_sheds_the_expired_and_lives_as_long_as_its_entries() {
     let server = Server::start();
+    let mut raw = server.raw();
     let store = Store::open(&server);
-    let writes = |from: usize, to: usize| {
-        (from..to).map(|i| tagged(&["t", "u"]).write(&format!("k{i}"), "v")).collect::<Vec<_>>()
-    };
-    store.backend.write(writes(0, 1_000), 0).await;
-    assert!(store.backend.crowded(0).is_empty());
-    store.backend.write(writes(1_000, 1_008), 0).await;
-    let mut told = store.backend.crowded(0);
-    told.sort();
-    assert_eq!(told, ["t", "u"]);
-    store.backend.write(writes(1_008, 1_900), 0).await;
-    assert!(store.backend.crowded(0).is_empty());
+    let names: Vec<String> = (0..40).map(|i| format!("wide {i}")).collect();
+    let wide: Vec<&str> = names.iter().map(String::as_str).collect();
+    for from in (0..20_000).step_by(500) {
+        let writes =
+            (from..from + 500).map(|i| tagged(&wide).ttl(Ttl::Ms(1_000)).write(&format!("s{i}"), "v"));
+        for outcome in store.backend.write(writes.collect(), 0).await {
+            assert_eq!(outcome.unwrap(), Written::Stored(None));
+        }
+    }
+    // A member outlives its entry by a second and some.
+    tokio::time::sleep(Duration::from_millis(2_300)).await;
+    for i in 0..110 {
+        store.set(&format!("l{i}"), "v", tagged(&wide).ttl(minutes(1))).await.unwrap();
+    }
+    let deadline = Instant::now() + Duration::from_secs(5);
+    let mut size = || ask::<i64>(&mut raw, &["ZCARD", &space().whole_index()]);
+    while size() > 2 * 110 {
+        assert!(Instant::now() < deadline, "{} members", size());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert!(size() >= 110);
+    let left: i64 = ask(&mut raw, &["PTTL", &space().whole_index()]);
+    assert!(left > 60_000, "{left}");
+    // What ends soon and has no tags is the server's to remove.
+    store.set("bare", "v", tagged(&[]).ttl(minutes(1))).await.unwrap();
+    store.set("of a namespace", "v", tagged(&["!ns:of"]).ttl(minutes(1))).await.unwrap();
+    for key in ["bare", "of a namespace"] {
+        assert_eq!(ask::<Option<String>>(&mut raw, &["ZSCORE", &space().whole_index(), key]), None);
+    }
+    store.set("ever", "v", tagged(&[]).ttl(Ttl::Forever)).await.unwrap();
+    assert_eq!(ask::<i64>(&mut raw, &["PTTL", &space().whole_index()]), -1);
+    assert_eq!(ask::<String>(&mut raw, &["ZSCORE", &space().whole_index(), "ever"]), "inf");
 }
 
 #[tokio::test(flavor = "multi_thread")]

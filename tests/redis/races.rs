@@ -4,7 +4,7 @@ use crate::server::{Server, ask};
 use crate::store::{Store, by_tags, config, space, tagged};
 use cachalot::backend::{Backend, Clear, Written};
 use cachalot::config::RedisConfig;
-use cachalot::tags::{Raise, Record};
+use cachalot::tags::Invalidation;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use std::sync::Arc;
@@ -13,53 +13,63 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_record_from_the_near_cache_is_never_older_than_an_acknowledged_clear() {
+async fn an_entry_is_never_served_past_an_acknowledged_clear() {
     let server = Server::start();
-    let (reader, writer) = (Store::open(&server), Store::open(&server));
-    reader.put("k", "v", &["t"]).await;
-    let mut raw = server.raw();
-    // Load on the reader's connection, so that replies and pushes are interleaved.
-    let ended = Arc::new(AtomicBool::new(false));
-    let load = {
-        let (reader, ended) = (reader.clone(), ended.clone());
-        tokio::spawn(async move {
-            while !ended.load(SeqCst) {
-                reader.get("k").await;
-            }
-        })
-    };
-    for i in 0..2_000 {
-        writer.clear_tags(&["t"]).await;
-        reader.backend.read(&["k".into()], 0, None).await.unwrap();
-        let near = reader.backend.records(&["t"]).await.unwrap()[0].expect("the record is there");
-        let text: String = ask(&mut raw, &["GET", &space().record("t")]);
-        assert_eq!(near, Record::parse(text.as_bytes()).unwrap(), "clear {i}");
+    for tracking in [true, false] {
+        let open = || Store::with(RedisConfig { tracking, ..config(&server) });
+        let (reader, writer) = (open(), open());
+        // Load on the reader's connection, so that several reads are behind at once.
+        let ended = Arc::new(AtomicBool::new(false));
+        let load = {
+            let (reader, ended) = (reader.clone(), ended.clone());
+            tokio::spawn(async move {
+                while !ended.load(SeqCst) {
+                    tokio::join!(reader.get("k"), reader.get("other"));
+                }
+            })
+        };
+        for i in 0..1_000 {
+            let tag = format!("t{}", i % 50);
+            writer.put("k", "v", &["t", &tag]).await;
+            assert_eq!(reader.get("k").await.as_deref(), Some("v"), "set {i}");
+            let kind = if i % 3 == 0 { Invalidation::Soft } else { Invalidation::Hard };
+            writer.clear(by_tags(&[&tag], kind)).await.unwrap();
+            assert_eq!(reader.get("k").await, None, "clear {i}");
+        }
+        ended.store(true, SeqCst);
+        load.await.unwrap();
     }
-    ended.store(true, SeqCst);
-    load.await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_near_cache_saves_the_second_read() {
+async fn a_read_is_one_round_trip_whatever_the_protocol_and_one_more_after_a_clear() {
     let server = Server::start();
     let mut raw = server.raw();
-    let mut reads = |store: Store, expected: i64| {
-        let before = calls(&mut raw, "mget");
-        let handle = tokio::runtime::Handle::current();
-        tokio::task::block_in_place(|| {
-            handle.block_on(async {
-                for _ in 0..50 {
-                    assert_eq!(store.get("k").await.as_deref(), Some("v"));
-                }
-            });
-        });
-        assert_eq!(calls(&mut raw, "mget") - before, expected);
-    };
-    let [near, far] = Store::both(&server);
-    far.put("k", "v", &["t", "u"]).await;
-    near.get("k").await;
-    reads(near, 50);
-    reads(far, 100);
+    for store in Store::both(&server) {
+        store.put("k", "v", &["t", "u"]).await;
+        assert_eq!(store.get("k").await.as_deref(), Some("v"));
+        let commands = ["mget", "get", "zrangebyscore", "zmscore", "evalsha", "eval"];
+        let mut count = || commands.map(|command| calls(&mut raw, command));
+        let before = count();
+        for _ in 0..50 {
+            assert_eq!(store.get("k").await.as_deref(), Some("v"));
+        }
+        let after = count();
+        assert_eq!([0, 1, 2, 3, 4, 5].map(|at| after[at] - before[at]), [50, 0, 0, 0, 0, 0]);
+        Store::open(&server).clear_tags(&["unrelated"]).await;
+        let before = count();
+        for _ in 0..50 {
+            assert_eq!(store.get("k").await.as_deref(), Some("v"));
+        }
+        let after = count();
+        assert_eq!([0, 2, 3].map(|at| after[at] - before[at]), [50, 1, 0]);
+        // One's own is known without being asked for.
+        store.clear_tags(&["unrelated"]).await;
+        let before = count();
+        assert_eq!(store.get("k").await.as_deref(), Some("v"));
+        let after = count();
+        assert_eq!([0, 2, 3].map(|at| after[at] - before[at]), [1, 0, 0]);
+    }
 }
 
 fn calls(raw: &mut redis::Connection, command: &str) -> i64 {
@@ -75,14 +85,15 @@ async fn a_clear_and_a_read_sent_together_are_in_order() {
     for _ in 0..200 {
         store.put("k", "v", &["t"]).await;
         assert_eq!(store.get("k").await.as_deref(), Some("v"));
-        let (cleared, found) = tokio::join!(biased; store.clear(by_tags(&["t"], Raise::All)), store.get("k"));
+        let (cleared, found) =
+            tokio::join!(biased; store.clear(by_tags(&["t"], Invalidation::Hard)), store.get("k"));
         cleared.unwrap();
         assert_eq!(found, None);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_flush_and_a_lost_connection_empty_the_near_cache() {
+async fn a_flush_and_a_lost_connection_empty_what_is_known() {
     let server = Server::start();
     let mut raw = server.raw();
     let (reader, writer) = (Store::open(&server), Store::open(&server));
@@ -99,11 +110,11 @@ async fn a_flush_and_a_lost_connection_empty_the_near_cache() {
                     let _: i64 = ask(&mut raw, &["CLIENT", "KILL", "ID", other]);
                 }
             }
-            retried(|| writer.clear(by_tags(&["t"], Raise::All))).await;
+            retried(|| writer.clear(by_tags(&["t"], Invalidation::Hard))).await;
             assert_eq!(retried(|| reader.look("k")).await.0, None);
         } else {
             ask::<()>(&mut raw, &["FLUSHALL"]);
-            // What is stored again by other hands finds no record of before.
+            // What is stored again by other hands is of no generation that is known.
             redis::cmd("SET").arg(space().entry("k")).arg(stored).exec(&mut raw).unwrap();
             assert_eq!(reader.get("k").await, None);
         }
@@ -180,9 +191,9 @@ async fn race(server: &Server, tracking: bool, clear: Clear) {
 async fn no_stale_read_by_tag() {
     let server = Server::start();
     for tracking in [true, false] {
-        race(&server, tracking, by_tags(&["t"], Raise::All)).await;
-        race(&server, tracking, by_tags(&["u"], Raise::Auto)).await;
-        race(&server, tracking, by_tags(&["*"], Raise::All)).await;
+        race(&server, tracking, by_tags(&["t"], Invalidation::Hard)).await;
+        race(&server, tracking, by_tags(&["u"], Invalidation::Soft)).await;
+        race(&server, tracking, by_tags(&["*"], Invalidation::Hard)).await;
     }
 }
 
@@ -190,7 +201,8 @@ async fn no_stale_read_by_tag() {
 async fn no_stale_read_by_key() {
     let server = Server::start();
     for tracking in [true, false] {
-        race(&server, tracking, Clear { keys: vec!["k".into()], tags: vec![], raise: Raise::All }).await;
+        race(&server, tracking, Clear { keys: vec!["k".into()], tags: vec![], raise: Invalidation::Hard })
+            .await;
     }
 }
 
@@ -220,23 +232,6 @@ async fn sets_without_a_guard_get_through_a_hundred_clears_a_second() {
     assert!(clearing.await.unwrap() > 50);
     store.put("k", "v", &["t"]).await;
     assert_eq!(store.get("k").await.as_deref(), Some("v"));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn records_held_near_do_not_look_idle_to_the_server() {
-    let server = Server::start();
-    let store = Store::open(&server);
-    store.put("k", "v", &["t"]).await;
-    assert_eq!(store.get("k").await.as_deref(), Some("v"));
-    let record = space().record("t");
-    let mut raw = server.raw();
-    let mut idle = || ask::<i64>(&mut raw, &["OBJECT", "IDLETIME", &record]);
-    // The server counts in whole seconds.
-    tokio::time::sleep(std::time::Duration::from_millis(2_200)).await;
-    assert_eq!(store.get("k").await.as_deref(), Some("v"));
-    assert!(idle() >= 2, "a read through the near cache leaves it alone");
-    store.backend.touch().await;
-    assert!(idle() <= 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -277,11 +272,11 @@ async fn what_waits_for_a_clear_that_is_owed_is_not_overtaken() {
     let server = Server::start();
     let store = Store::open(&server);
     store.put("warm", "v", &[]).await;
-    let owe = || store.backend.owe(by_tags(&["owed"], Raise::All));
+    let owe = || store.backend.owe(by_tags(&["owed"], Invalidation::Hard));
     for _ in 0..20 {
         owe();
         let set = begun(store.set("k", "1", tagged(&["t"])));
-        let (cleared, set) = tokio::join!(biased; store.clear(by_tags(&["t"], Raise::All)), set);
+        let (cleared, set) = tokio::join!(biased; store.clear(by_tags(&["t"], Invalidation::Hard)), set);
         assert_eq!((set.unwrap(), cleared.unwrap()), (Written::Stored(None), ()));
         assert_eq!(store.get("k").await, None);
         owe();
@@ -303,8 +298,8 @@ async fn a_set_that_is_sent_again_gives_way_to_what_was_asked_after_it() {
     store.put("other", "v", &["t"]).await;
     store.put("k", "before", &[]).await;
     let set = |value: &'static str| store.set("k", value, tagged(&["t"]));
-    let key = Clear { keys: vec!["k".into()], tags: vec![], raise: Raise::All };
-    for clear in [key, by_tags(&["t"], Raise::All), by_tags(&["*"], Raise::All)] {
+    let key = Clear { keys: vec!["k".into()], tags: vec![], raise: Invalidation::Hard };
+    for clear in [key, by_tags(&["t"], Invalidation::Hard), by_tags(&["*"], Invalidation::Hard)] {
         ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
         let (set, clear) = (begun(set("1")), begun(store.clear(clear)));
         // Both are answered; the later one is first to read that, and goes on.

@@ -9,7 +9,8 @@ use cachalot::config::{Endpoint, RedisConfig};
 use cachalot::error::Result;
 use cachalot::events::Event;
 use cachalot::key::Keyspace;
-use cachalot::tags::{Epoch, Raise, Validity, judge};
+use cachalot::stats::Stats;
+use cachalot::tags::{Clearance, Epoch, Invalidation, Tag};
 use cachalot::ttl::Ttl;
 use std::sync::{Arc, Mutex};
 
@@ -19,6 +20,7 @@ pub const PREFIX: &str = "p";
 pub struct Store {
     pub backend: Arc<RedisBackend>,
     pub events: Arc<Mutex<Vec<Event>>>,
+    pub stats: Arc<Stats>,
 }
 
 pub fn config(server: &Server) -> RedisConfig {
@@ -29,6 +31,7 @@ pub fn config(server: &Server) -> RedisConfig {
         db: 0,
         connection_name: None,
         tracking: true,
+        clear_log_max: 250_000,
         timeouts: Default::default(),
     }
 }
@@ -72,7 +75,7 @@ impl<'a> Set<'a> {
     }
 
     pub fn write(&self, key: &str, value: &str) -> Write {
-        let mut tags: Vec<String> = self.tags.iter().map(|tag| tag.to_string()).collect();
+        let mut tags: Vec<Tag> = self.tags.iter().map(|tag| Tag::of(tag)).collect();
         tags.sort();
         tags.dedup();
         let header = Header {
@@ -118,20 +121,19 @@ impl Store {
         let runtime = tokio::runtime::Handle::current();
         let listener = Arc::new(move |event| heard.lock().unwrap().push(event));
         let space = Keyspace::new(prefix).unwrap();
-        let backend = Arc::new(RedisBackend::open(space, &config, listener, &runtime, None).unwrap());
-        Store { backend, events }
+        let stats = Arc::<Stats>::default();
+        let backend =
+            Arc::new(RedisBackend::open(space, &config, listener, &runtime, None, stats.clone()).unwrap());
+        Store { backend, events, stats }
     }
 
     /// The live value, and the epoch that a miss would remember.
     pub async fn look(&self, key: &str) -> Result<(Option<String>, Epoch)> {
         let mut reply = self.backend.read(&[key.to_owned()], clock::now(), None).await?;
         let epoch = reply.epoch;
-        let Found::Wire(bytes, _) = reply.found.remove(0)? else { return Ok((None, epoch)) };
-        let Ok((header, payload)) = decode(&bytes, 1 << 20) else { return Ok((None, epoch)) };
-        let tags: Vec<&str> = header.tags.iter().map(String::as_str).collect();
-        let records = self.backend.records(&tags).await?;
-        let all = records.iter().map(Option::as_ref).chain([reply.star.as_ref()]);
-        let live = judge(header.epoch, header.auto, None, 0, all) == Validity::Valid;
+        let Found::Wire(bytes, _, clearance) = reply.found.remove(0)? else { return Ok((None, epoch)) };
+        let Ok((_, payload)) = decode(&bytes, 1 << 20) else { return Ok((None, epoch)) };
+        let live = clearance == Clearance::None;
         Ok((live.then(|| String::from_utf8(payload.to_vec()).unwrap()), epoch))
     }
 
@@ -158,14 +160,14 @@ impl Store {
     }
 
     pub async fn clear_tags(&self, tags: &[&str]) {
-        self.clear(by_tags(tags, Raise::All)).await.unwrap();
+        self.clear(by_tags(tags, Invalidation::Hard)).await.unwrap();
     }
 
     pub async fn clear_key(&self, key: &str) {
-        self.clear(Clear { keys: vec![key.into()], tags: vec![], raise: Raise::All }).await.unwrap();
+        self.clear(Clear { keys: vec![key.into()], tags: vec![], raise: Invalidation::Hard }).await.unwrap();
     }
 }
 
-pub fn by_tags(tags: &[&str], raise: Raise) -> Clear {
-    Clear { keys: vec![], tags: tags.iter().map(|tag| tag.to_string()).collect(), raise }
+pub fn by_tags(tags: &[&str], raise: Invalidation) -> Clear {
+    Clear { keys: vec![], tags: tags.iter().map(|tag| Tag::selected(tag)).collect(), raise }
 }

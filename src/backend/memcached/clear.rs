@@ -15,7 +15,7 @@ use super::store::{Counter, Place, Store};
 use crate::backend::Clear;
 use crate::backend::pending::{Failed, PendingClears};
 use crate::error::{Code, Error, Result};
-use crate::tags::{Epoch, Raise, Record};
+use crate::tags::{Epoch, Invalidation, Record, Tag};
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,8 +68,8 @@ impl Drop for Taken<'_> {
 /// What of a clear is not yet acknowledged.
 struct Left {
     keys: BTreeSet<String>,
-    tags: BTreeSet<String>,
-    raise: Raise,
+    tags: BTreeSet<Tag>,
+    raise: Invalidation,
 }
 
 impl Left {
@@ -88,7 +88,7 @@ impl Left {
 
 /// A tag whose record is still to be raised.
 struct Raising {
-    tag: String,
+    tag: Tag,
     place: Place,
     /// The server could not store the raised record: delete it, which is as safe.
     delete: bool,
@@ -101,7 +101,7 @@ impl Store {
 
     /// Of each key what became of it.
     pub async fn remove(&self, keys: Vec<String>) -> Vec<Result<()>> {
-        let clear = Clear { keys: keys.clone(), tags: Vec::new(), raise: Raise::All };
+        let clear = Clear { keys: keys.clone(), tags: Vec::new(), raise: Invalidation::Hard };
         let Err((error, kept)) = self.clear_or_keep(clear).await else { return vec![Ok(()); keys.len()] };
         keys.iter().map(|key| if kept.contains(key) { Err(error.clone()) } else { Ok(()) }).collect()
     }
@@ -109,7 +109,7 @@ impl Store {
     /// Fails with the keys that were not cleared, which are kept unless it is closed.
     async fn clear_or_keep(&self, clear: Clear) -> Result<(), (Error, BTreeSet<String>)> {
         let (keys, tags) = (&clear.keys, &clear.tags);
-        self.asked.clears(keys.iter().map(String::as_str), tags.iter().map(String::as_str));
+        self.asked.clears(keys.iter().map(String::as_str), tags.iter().copied());
         let mut left = Left::of(clear);
         let done = self.in_order(self.attempt(&mut left)).await.and_then(|result| result);
         let Err(error) = done else { return Ok(()) };
@@ -131,7 +131,7 @@ impl Store {
             .keys
             .iter()
             .map(|key| self.entry(key).server)
-            .chain(left.tags.iter().map(|tag| self.record(tag).server))
+            .chain(left.tags.iter().map(|tag| self.record(*tag).server))
             .collect();
         for at in concerned {
             if self.nodes()[at].waiting.any()
@@ -151,7 +151,7 @@ impl Store {
             parts.entry(self.entry(&key).server).or_insert_with(empty).keys.push(key);
         }
         for tag in left.tags {
-            parts.entry(self.record(&tag).server).or_insert_with(empty).tags.push(tag);
+            parts.entry(self.record(tag).server).or_insert_with(empty).tags.push(tag);
         }
         for (at, clear) in parts {
             self.nodes()[at].waiting.add(clear);
@@ -252,10 +252,10 @@ impl Store {
         let mut failure = None;
         let mut raising: Vec<Raising> = Vec::new();
         for tag in &left.tags {
-            let place = self.record(tag);
+            let place = self.record(*tag);
             match blocked.get(&place.server) {
                 Some(error) => failure = Some(error.clone()),
-                None => raising.push(Raising { tag: tag.clone(), place, delete: false }),
+                None => raising.push(Raising { tag: *tag, place, delete: false }),
             }
         }
         // Bounded by the operation's deadline: each turn that fails, another clear or a set has succeeded.

@@ -14,7 +14,7 @@ use super::store::{Place, Store};
 use crate::backend::{Dead, Page};
 use crate::clock::UnixMs;
 use crate::error::Result;
-use crate::key::STAR;
+use crate::tags::Tag;
 use crate::ttl::Ttl;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering::Relaxed;
@@ -40,7 +40,7 @@ fn shard_of(key: &str) -> u32 {
 /// What a batch of sets appends, one record run a shard.
 #[derive(Default)]
 pub struct Joining {
-    shards: BTreeMap<(String, u32), Run>,
+    shards: BTreeMap<(Tag, u32), Run>,
 }
 
 struct Run {
@@ -52,7 +52,7 @@ struct Run {
 
 /// A run on its way, and where its answers will be.
 struct Sent {
-    tag: String,
+    tag: Tag,
     shard: u32,
     place: Place,
     run: Run,
@@ -70,13 +70,13 @@ pub struct Grown {
     refused: Vec<Sent>,
     /// Shards that would go before their new entries do.
     short: Vec<(Place, Ttl)>,
-    looks: Vec<(String, u32, Growth)>,
+    looks: Vec<(Tag, u32, Growth)>,
 }
 
 impl Joining {
-    pub fn add(&mut self, tags: &[String], key: &str, ttl: Ttl, now: UnixMs) {
+    pub fn add(&mut self, tags: &[Tag], key: &str, ttl: Ttl, now: UnixMs) {
         for tag in tags {
-            let run = self.shards.entry((tag.clone(), shard_of(key))).or_insert(Run {
+            let run = self.shards.entry((*tag, shard_of(key))).or_insert(Run {
                 records: Vec::new(),
                 count: 0,
                 ttl,
@@ -91,7 +91,7 @@ impl Joining {
 
     pub fn append(self, store: &Store, batch: &mut Batch<'_>) -> Joined {
         let sent = self.shards.into_iter().map(|((tag, shard), run)| {
-            let place = store.shard(&tag, shard);
+            let place = store.shard(tag, shard);
             let append = batch.append(&place, &run.records);
             let look = batch.get(&place, Want::SIZE_TTL);
             Sent { tag, shard, place, run, append, look }
@@ -132,7 +132,7 @@ impl Joined {
 /// One of the few compactions under way at once.
 struct Compacting<'a> {
     store: &'a Store,
-    tag: &'a str,
+    tag: Tag,
     shard: u32,
 }
 
@@ -143,18 +143,18 @@ impl Drop for Compacting<'_> {
 }
 
 impl Store {
-    fn shard(&self, tag: &str, shard: u32) -> Place {
+    fn shard(&self, tag: Tag, shard: u32) -> Place {
         self.place(&self.space.index_shard(tag, shard))
     }
 
     /// Creates shards that an append did not find, and keeps the others long and small enough.
     pub async fn grow(&self, grown: Grown) {
         for (tag, shard, growth) in grown.looks {
-            if self.notes.lock().grew(&tag, shard, &growth, limit(self.max_item)) {
+            if self.notes.lock().grew(tag, shard, &growth, limit(self.max_item)) {
                 self.behind(move |store| async move {
                     // Given back however this ends, also by the deadline.
-                    let slot = Compacting { store: &store, tag: &tag, shard };
-                    let _ = store.compact(&tag, shard).await;
+                    let slot = Compacting { store: &store, tag, shard };
+                    let _ = store.compact(tag, shard).await;
                     drop(slot);
                 });
             }
@@ -183,7 +183,7 @@ impl Store {
                 let slot = batch.append(&sent.place, &sent.run.records);
                 if let Ok(reply) = batch.send().await.take(slot)
                     && !reply.done()
-                    && self.compact(&sent.tag, sent.shard).await.is_ok()
+                    && self.compact(sent.tag, sent.shard).await.is_ok()
                 {
                     let mut batch = self.batch();
                     batch.append(&sent.place, &sent.run.records);
@@ -213,7 +213,7 @@ impl Store {
     }
 
     /// Drops repeats and the expired from a shard, and the oldest where it still is too large.
-    async fn compact(&self, tag: &str, shard: u32) -> Result<()> {
+    async fn compact(&self, tag: Tag, shard: u32) -> Result<()> {
         let place = self.shard(tag, shard);
         for _ in 0..MAX_TRIES {
             let was = self.read_shard(&place).await?;
@@ -231,8 +231,9 @@ impl Store {
     }
 
     /// One shard a page.
-    pub async fn members(&self, tag: &str, cursor: u64, now: UnixMs) -> Result<Page> {
-        let Some(shard) = u32::try_from(cursor).ok().filter(|shard| *shard < SHARDS && tag != STAR) else {
+    pub async fn members(&self, tag: Tag, cursor: u64, now: UnixMs) -> Result<Page> {
+        let Some(shard) = u32::try_from(cursor).ok().filter(|shard| *shard < SHARDS && tag != Tag::ROOT)
+        else {
             return Ok(Page::default());
         };
         let next = (shard + 1 < SHARDS).then_some(cursor + 1);
@@ -254,7 +255,7 @@ impl Store {
         Ok(Page { keys: alive.iter().map(|member| member.key.to_owned()).collect(), next })
     }
 
-    pub async fn bury(&self, tag: &str, dead: Vec<Dead>) -> Result<()> {
+    pub async fn bury(&self, tag: Tag, dead: Vec<Dead>) -> Result<()> {
         let mut shards: BTreeMap<u32, Vec<Dead>> = BTreeMap::new();
         for dead in dead {
             shards.entry(shard_of(&dead.key)).or_default().push(dead);

@@ -29,12 +29,13 @@ mod write;
 
 use super::{Backend, Clear, Dead, Found, Lease, Page, ReadReply, Seen, Swap, Write, Written};
 use crate::clock::UnixMs;
+use crate::codec::envelope;
 use crate::config::MemcachedConfig;
 use crate::error::{Code, Error, Result};
 use crate::events::Events;
 use crate::key::Keyspace;
 use crate::l1::Slots;
-use crate::tags::{Epoch, Record};
+use crate::tags::{Clearance, Epoch, Record, Tag};
 use crate::ttl::Times;
 use batch::Want;
 use protocol::{Outcome, Reply};
@@ -92,7 +93,7 @@ impl MemcachedBackend {
                 _ => Ok(found),
             }
         });
-        let found: Vec<_> = found.collect();
+        let mut found: Vec<_> = found.collect();
         if !short.is_empty() {
             store.runtime.spawn(short.send_now());
         }
@@ -103,16 +104,44 @@ impl MemcachedBackend {
             }
             other => other.map(|counter| counter.epoch()),
         };
-        ReadReply {
-            epoch: epoch.unwrap_or(Epoch::NONE),
-            star: star.ok().filter(|_| unjudged.is_none()).and_then(|reply| record(&reply)),
-            found,
+        self.judge(&mut found, star.ok().and_then(|reply| record(&reply)).as_ref()).await;
+        ReadReply { epoch: epoch.unwrap_or(Epoch::NONE), found }
+    }
+
+    /// Judges what was found by the records of its tags, read in a second batch if there are any.
+    async fn judge(&self, found: &mut [Result<Found>], star: Option<&Record>) {
+        let stubs = found.iter().filter_map(|found| match found {
+            Ok(Found::Wire(bytes, ..)) => envelope::peek(bytes),
+            _ => None,
+        });
+        let mut tags: Vec<Tag> = stubs.flat_map(|stub| stub.tags()).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        let records = match tags.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.read_records(&tags).await,
+        };
+        let of = |tag: Tag| {
+            let at = tags.binary_search(&tag).ok()?;
+            records.as_ref().ok()?.get(at)?.as_ref()
+        };
+        for one in found {
+            let Ok(Found::Wire(bytes, _, clearance)) = one else { continue };
+            // What is no entry is found out when it is decoded.
+            let Some(stub) = envelope::peek(bytes) else { continue };
+            match &records {
+                Err(error) if stub.tags().len() > 0 => *one = Err(error.clone()),
+                _ => {
+                    let all = std::iter::once(star).chain(stub.tags().map(of));
+                    *clearance = Clearance::by_records(stub.epoch, stub.auto, all);
+                }
+            }
         }
     }
 
-    async fn read_records(&self, tags: &[&str]) -> Result<Vec<Option<Record>>> {
+    async fn read_records(&self, tags: &[Tag]) -> Result<Vec<Option<Record>>> {
         let mut batch = self.store.batch();
-        let slots: Vec<_> = tags.iter().map(|tag| batch.get(&self.store.record(tag), Want::VALUE)).collect();
+        let slots: Vec<_> = tags.iter().map(|tag| batch.get(&self.store.record(*tag), Want::VALUE)).collect();
         let mut replies = batch.send().await;
         let answers: Vec<_> = slots.into_iter().map(|slot| replies.take(slot)).collect();
         // The records of a dead server are missing, and what depends on them misses; no answer at all is an outage.
@@ -141,7 +170,7 @@ fn found(reply: Reply) -> Result<Found> {
     match (&reply.outcome, &reply.value) {
         (Outcome::Miss, _) => Ok(Found::Absent(None)),
         (Outcome::Done, Some(value)) if value.is_empty() || reply.stub => Ok(Found::Absent(lease(line))),
-        (Outcome::Done, Some(value)) => Ok(Found::Wire(value.clone(), lease(line))),
+        (Outcome::Done, Some(value)) => Ok(Found::Wire(value.clone(), lease(line), Clearance::Hard)),
         // A full server cannot keep a stub.
         (Outcome::Failed(_), _) => Ok(Found::Absent(None)),
         _ => Err(clear::refused(&reply)),
@@ -151,6 +180,7 @@ fn found(reply: Reply) -> Result<Found> {
 impl Backend for MemcachedBackend {
     const WIRE: bool = true;
     const COARSE_EXPIRY: bool = true;
+    const SWEEPS: bool = false;
 
     fn is_idle(&self) -> bool {
         // A server that is away must not keep the others' requests from their sockets; what it is asked fails, or goes by
@@ -166,10 +196,6 @@ impl Backend for MemcachedBackend {
 
     async fn read(&self, keys: &[String], _now: UnixMs, lease: Option<Duration>) -> Result<ReadReply> {
         self.store.in_order(self.read_all(keys, lease)).await
-    }
-
-    async fn records(&self, tags: &[&str]) -> Result<Vec<Option<Record>>> {
-        self.store.within(self.read_records(tags)).await.and_then(|result| result)
     }
 
     async fn write(&self, writes: Vec<Write>, now: UnixMs) -> Vec<Result<Written>> {
@@ -215,15 +241,15 @@ impl Backend for MemcachedBackend {
         ))
     }
 
-    async fn members(&self, tag: &str, cursor: u64, now: UnixMs) -> Result<Page> {
+    async fn members(&self, tag: Tag, cursor: u64, now: UnixMs) -> Result<Page> {
         self.store.within(self.store.members(tag, cursor, now)).await.and_then(|result| result)
     }
 
-    async fn bury(&self, tag: &str, dead: Vec<Dead>) -> Result<()> {
+    async fn bury(&self, tag: Tag, dead: Vec<Dead>) -> Result<()> {
         self.store.within(self.store.bury(tag, dead)).await.and_then(|result| result)
     }
 
-    fn crowded(&self, now: UnixMs) -> Vec<String> {
+    fn crowded(&self, now: UnixMs) -> Vec<Tag> {
         self.store.notes.lock().crowded(now)
     }
 

@@ -4,6 +4,7 @@
 use super::index::SHARDS;
 use super::shard::Member;
 use crate::clock::UnixMs;
+use crate::tags::Tag;
 use crate::ttl::NEVER;
 use std::collections::{HashMap, HashSet};
 
@@ -43,16 +44,16 @@ struct Note {
 
 #[derive(Default)]
 pub struct Notes {
-    tags: HashMap<Box<str>, Note>,
+    tags: HashMap<Tag, Note>,
     /// No tag is due before this; 0 = none is due at all. Every part of sets asks, and few have to look.
     earliest: UnixMs,
-    crowded: HashSet<Box<str>>,
-    compacting: HashSet<(Box<str>, u32)>,
+    crowded: HashSet<Tag>,
+    compacting: HashSet<(Tag, u32)>,
 }
 
 impl Notes {
     /// Whether the shard must be compacted at once; the caller says `compacted` when that has ended.
-    pub fn grew(&mut self, tag: &str, shard: u32, growth: &Growth, limit: usize) -> bool {
+    pub fn grew(&mut self, tag: Tag, shard: u32, growth: &Growth, limit: usize) -> bool {
         let note = self.note(tag);
         let base = note.base[shard as usize] as usize;
         if note.due == 0 && growth.expires_at != NEVER {
@@ -60,19 +61,19 @@ impl Notes {
             self.due(growth.expires_at);
         }
         if growth.size > base * 2 + SPARE_RECORDS * growth.record && self.crowded.len() < MAX_CROWDED {
-            self.crowded.insert(tag.into());
+            self.crowded.insert(tag);
         }
         (growth.size > base + MAX_WASTE || growth.size > limit)
             && self.compacting.len() < MAX_COMPACTING
-            && self.compacting.insert((tag.into(), shard))
+            && self.compacting.insert((tag, shard))
     }
 
-    pub fn compacted(&mut self, tag: &str, shard: u32) {
-        self.compacting.remove(&(tag.into(), shard));
+    pub fn compacted(&mut self, tag: Tag, shard: u32) {
+        self.compacting.remove(&(tag, shard));
     }
 
     /// A shard was looked through, and these are its members.
-    pub fn looked(&mut self, tag: &str, shard: u32, members: &[Member<'_>]) {
+    pub fn looked(&mut self, tag: Tag, shard: u32, members: &[Member<'_>]) {
         let bytes: usize = members.iter().map(Member::bytes).sum();
         let mut expiries: Vec<UnixMs> = members.iter().map(|member| member.expires_at).collect();
         let middle = expiries.len() / 2;
@@ -86,25 +87,25 @@ impl Notes {
     }
 
     /// Tags to sweep, each told once until it has grown, or expired, again.
-    pub fn crowded(&mut self, now: UnixMs) -> Vec<String> {
+    pub fn crowded(&mut self, now: UnixMs) -> Vec<Tag> {
         if self.earliest != 0 && self.earliest <= now {
             self.earliest = 0;
             let mut left = NEVER;
             for (tag, note) in self.tags.iter_mut().filter(|(_, note)| note.due != 0) {
                 if note.due <= now && self.crowded.len() < MAX_CROWDED {
                     note.due = 0;
-                    self.crowded.insert(tag.clone());
+                    self.crowded.insert(*tag);
                 } else {
                     left = left.min(note.due);
                 }
             }
             self.due(left);
         }
-        let told: Vec<Box<str>> = self.crowded.iter().take(TOLD_AT_ONCE).cloned().collect();
+        let told: Vec<Tag> = self.crowded.iter().take(TOLD_AT_ONCE).copied().collect();
         for tag in &told {
             self.crowded.remove(tag);
         }
-        told.into_iter().map(String::from).collect()
+        told
     }
 
     fn due(&mut self, at: UnixMs) {
@@ -113,12 +114,12 @@ impl Notes {
         }
     }
 
-    fn note(&mut self, tag: &str) -> &mut Note {
-        if !self.tags.contains_key(tag) && self.tags.len() >= MAX_TAGS {
+    fn note(&mut self, tag: Tag) -> &mut Note {
+        if !self.tags.contains_key(&tag) && self.tags.len() >= MAX_TAGS {
             self.tags.clear();
             self.earliest = 0;
         }
-        self.tags.entry(tag.into()).or_default()
+        self.tags.entry(tag).or_default()
     }
 }
 
@@ -135,60 +136,60 @@ mod tests {
     #[test]
     fn a_tag_is_crowded_when_a_shard_has_doubled_since_it_was_looked_through() {
         let mut notes = Notes::default();
-        assert!(!notes.grew("t", 3, &growth(2_400), LIMIT));
+        assert!(!notes.grew(Tag::of("t"), 3, &growth(2_400), LIMIT));
         assert!(notes.crowded(0).is_empty());
-        notes.grew("t", 3, &growth(2_450), LIMIT);
-        assert_eq!(notes.crowded(0), ["t"]);
+        notes.grew(Tag::of("t"), 3, &growth(2_450), LIMIT);
+        assert_eq!(notes.crowded(0), [Tag::of("t")]);
         assert!(notes.crowded(0).is_empty(), "told twice");
         let key = "k".repeat(990);
         let members: Vec<_> = (0..10).map(|_| Member { key: &key, expires_at: NEVER }).collect();
-        notes.looked("t", 3, &members);
-        notes.grew("t", 3, &growth(22_400), LIMIT);
+        notes.looked(Tag::of("t"), 3, &members);
+        notes.grew(Tag::of("t"), 3, &growth(22_400), LIMIT);
         assert!(notes.crowded(0).is_empty());
-        notes.grew("t", 3, &growth(22_450), LIMIT);
-        assert_eq!(notes.crowded(0), ["t"]);
+        notes.grew(Tag::of("t"), 3, &growth(22_450), LIMIT);
+        assert_eq!(notes.crowded(0), [Tag::of("t")]);
     }
 
     #[test]
     fn a_tag_is_crowded_when_its_members_have_expired() {
         let mut notes = Notes::default();
-        notes.grew("t", 0, &growth(100), LIMIT);
+        notes.grew(Tag::of("t"), 0, &growth(100), LIMIT);
         assert!(notes.crowded(4_999).is_empty());
-        assert_eq!(notes.crowded(5_000), ["t"]);
+        assert_eq!(notes.crowded(5_000), [Tag::of("t")]);
         assert!(notes.crowded(9_000).is_empty());
         let members: Vec<_> = [1, 2, 7_000, 8_000].map(|expires_at| Member { key: "k", expires_at }).into();
-        notes.looked("t", 0, &members[2..]);
+        notes.looked(Tag::of("t"), 0, &members[2..]);
         assert!(notes.crowded(7_999).is_empty());
-        assert_eq!(notes.crowded(8_000), ["t"]);
+        assert_eq!(notes.crowded(8_000), [Tag::of("t")]);
     }
 
     #[test]
     fn the_earliest_of_many_tags_is_told_first_and_none_is_forgotten() {
         let mut notes = Notes::default();
         for (tag, expires_at) in [("c", 30), ("a", 10), ("ever", NEVER), ("b", 20)] {
-            notes.grew(tag, 0, &Growth { expires_at, ..growth(100) }, LIMIT);
+            notes.grew(Tag::of(tag), 0, &Growth { expires_at, ..growth(100) }, LIMIT);
         }
         let told: Vec<_> =
             (0..40).flat_map(|now| notes.crowded(now).into_iter().map(move |tag| (now, tag))).collect();
-        assert_eq!(told, [(10, "a".into()), (20, "b".into()), (30, "c".into())]);
-        notes.looked("b", 0, &[Member { key: "k", expires_at: 35 }]);
+        assert_eq!(told, [(10, Tag::of("a")), (20, Tag::of("b")), (30, Tag::of("c"))]);
+        notes.looked(Tag::of("b"), 0, &[Member { key: "k", expires_at: 35 }]);
         assert_eq!((notes.crowded(34).len(), notes.crowded(35).len()), (0, 1));
     }
 
     #[test]
     fn waste_and_size_are_compacted_at_once_and_once() {
         let mut notes = Notes::default();
-        assert!(notes.grew("t", 0, &growth(MAX_WASTE + 1), LIMIT));
-        assert!(!notes.grew("t", 0, &growth(MAX_WASTE + 2), LIMIT));
-        notes.compacted("t", 0);
-        assert!(notes.grew("t", 0, &growth(LIMIT + 1), LIMIT));
+        assert!(notes.grew(Tag::of("t"), 0, &growth(MAX_WASTE + 1), LIMIT));
+        assert!(!notes.grew(Tag::of("t"), 0, &growth(MAX_WASTE + 2), LIMIT));
+        notes.compacted(Tag::of("t"), 0);
+        assert!(notes.grew(Tag::of("t"), 0, &growth(LIMIT + 1), LIMIT));
     }
 
     #[test]
     fn notes_are_bounded() {
         let mut notes = Notes::default();
         for i in 0..3 * MAX_TAGS {
-            notes.grew(&format!("t{i}"), 0, &growth(LIMIT), usize::MAX);
+            notes.grew(Tag(i as u64), 0, &growth(LIMIT), usize::MAX);
             assert!(notes.tags.len() <= MAX_TAGS && notes.crowded.len() <= MAX_CROWDED);
         }
         assert!(notes.compacting.len() <= MAX_COMPACTING);

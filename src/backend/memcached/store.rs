@@ -12,11 +12,11 @@ use crate::clock;
 use crate::config::MemcachedConfig;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};
-use crate::key::{Keyspace, STAR};
+use crate::key::Keyspace;
 use crate::l1::Slots;
 use crate::net::clock::timeout_at;
 use crate::net::link::Link;
-use crate::tags::Epoch;
+use crate::tags::{Epoch, Tag};
 use futures_util::FutureExt;
 use futures_util::future::Either;
 use parking_lot::Mutex;
@@ -103,7 +103,7 @@ impl Store {
             let server = ring.holder(&key);
             Place { key, server }
         };
-        let (epoch, star) = (place(&space.epoch()), place(&space.record(STAR)));
+        let (epoch, star) = (place(&space.epoch()), place(&space.record(Tag::ROOT)));
         let probe = space.memcached(&space.own("p")).0;
         Ok(Arc::new_cyclic(|me: &Weak<Store>| {
             let node = |(endpoint, name): (&crate::config::Endpoint, &String)| {
@@ -148,8 +148,8 @@ impl Store {
         self.place(&self.space.entry(key))
     }
 
-    pub fn record(&self, tag: &str) -> Place {
-        if tag == STAR { self.star.clone() } else { self.place(&self.space.record(tag)) }
+    pub fn record(&self, tag: Tag) -> Place {
+        if tag == Tag::ROOT { self.star.clone() } else { self.place(&self.space.record(tag)) }
     }
 
     pub fn batch(&self) -> Batch<'_> {

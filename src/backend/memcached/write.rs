@@ -12,8 +12,7 @@ use crate::backend::{Body, Lease, Write, Written};
 use crate::clock::UnixMs;
 use crate::codec::envelope;
 use crate::error::{Code, Error, Result};
-use crate::key::STAR;
-use crate::tags::Epoch;
+use crate::tags::{Epoch, Tag};
 use futures_util::FutureExt;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
@@ -28,7 +27,7 @@ const MAX_TURNS: usize = 8;
 /// An entry on its way.
 struct Entry {
     key: String,
-    names: Vec<String>,
+    names: Vec<Tag>,
     place: Place,
     bytes: Vec<u8>,
     put: Put,
@@ -73,14 +72,14 @@ impl Store {
         self.caller_clock.store(now, Relaxed);
         let current = self.seen();
         let mut needed: Vec<Needed> = Vec::new();
-        let mut names: HashMap<String, usize> = HashMap::new();
+        let mut names: HashMap<Tag, usize> = HashMap::new();
         let mut joining = Joining::default();
         let mut entries: Vec<Entry> = Vec::with_capacity(writes.len());
         for write in writes {
             let mut entry = self.entry_of(&write, current);
             if matches!(entry.state, State::Next(_)) {
-                for tag in write.tags.iter().map(String::as_str).chain([STAR]) {
-                    let at = *names.entry(tag.to_owned()).or_insert_with(|| {
+                for tag in write.tags.iter().copied().chain([Tag::ROOT]) {
+                    let at = *names.entry(tag).or_insert_with(|| {
                         needed.push(Needed {
                             place: self.record(tag),
                             held: Held::Missing,

@@ -1,17 +1,19 @@
 //! Keys of cleared tags, to be looked at again little by little: a clear moves a whole set here at once.
 
 use super::entries::Key;
-use std::collections::{HashSet, VecDeque, hash_set};
+use crate::tags::Tag;
+use foldhash::HashSet;
+use std::collections::{VecDeque, hash_set};
 
 #[derive(Default)]
 pub struct Graves {
-    waiting: VecDeque<(Key, hash_set::IntoIter<Key>)>,
+    waiting: VecDeque<(Tag, hash_set::IntoIter<Key>)>,
 }
 
 impl Graves {
-    pub fn add(&mut self, tag: &Key, keys: HashSet<Key>) {
+    pub fn add(&mut self, tag: Tag, keys: HashSet<Key>) {
         if !keys.is_empty() {
-            self.waiting.push_back((tag.clone(), keys.into_iter()));
+            self.waiting.push_back((tag, keys.into_iter()));
         }
     }
 
@@ -31,9 +33,9 @@ impl Graves {
     }
 
     /// All that waits of one tag.
-    pub fn take(&mut self, tag: &str) -> Vec<Key> {
+    pub fn take(&mut self, tag: Tag) -> Vec<Key> {
         let mut out = Vec::new();
-        for (_, keys) in self.waiting.iter_mut().filter(|(name, _)| name.as_ref() == tag) {
+        for (_, keys) in self.waiting.iter_mut().filter(|(cleared, _)| *cleared == tag) {
             out.extend(keys);
         }
         out

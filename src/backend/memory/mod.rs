@@ -11,7 +11,7 @@ use crate::config::MemoryConfig;
 use crate::error::{Code, Error, Result};
 use crate::key::Keyspace;
 use crate::l1::Slots;
-use crate::tags::{Epoch, Record};
+use crate::tags::{Epoch, Tag};
 use crate::ttl::Times;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -70,6 +70,7 @@ impl MemoryBackend {
 impl Backend for MemoryBackend {
     const WIRE: bool = false;
     const COARSE_EXPIRY: bool = false;
+    const SWEEPS: bool = true;
 
     fn exact(&self) -> bool {
         true
@@ -89,14 +90,9 @@ impl Backend for MemoryBackend {
             Ok(store.get(key, now).map_or(Found::Absent(None), |(entry, stale)| Found::Live(entry, stale)))
         });
         let found = found.collect();
-        let reply = ReadReply { epoch: store.epoch(), star: Some(store.star()), found };
+        let reply = ReadReply { epoch: store.epoch(), found };
         store.maintain(now);
         Ok(reply)
-    }
-
-    async fn records(&self, tags: &[&str]) -> Result<Vec<Option<Record>>> {
-        let store = self.store.lock();
-        Ok(tags.iter().map(|tag| store.record(tag)).collect())
     }
 
     async fn write(&self, writes: Vec<Write>, now: UnixMs) -> Vec<Result<Written>> {
@@ -141,16 +137,16 @@ impl Backend for MemoryBackend {
         Ok(Page { keys: self.store.lock().keys(prefix, now), next: None })
     }
 
-    async fn members(&self, tag: &str, _cursor: u64, now: UnixMs) -> Result<Page> {
+    async fn members(&self, tag: Tag, _cursor: u64, now: UnixMs) -> Result<Page> {
         Ok(Page { keys: self.store.lock().members(tag, now), next: None })
     }
 
     /// Nothing to do: the store removes what it finds dead by itself.
-    async fn bury(&self, _tag: &str, _dead: Vec<Dead>) -> Result<()> {
+    async fn bury(&self, _tag: Tag, _dead: Vec<Dead>) -> Result<()> {
         Ok(())
     }
 
-    fn crowded(&self, _now: UnixMs) -> Vec<String> {
+    fn crowded(&self, _now: UnixMs) -> Vec<Tag> {
         Vec::new()
     }
 

@@ -4,15 +4,16 @@
 use super::entries::{Entries, Key, Weight, new_entries};
 use super::graves::Graves;
 use super::locks::Locks;
-use crate::backend::{Body, Clear, LiveEntry, Raise, Write, Written};
+use crate::backend::{Body, Clear, Invalidation, LiveEntry, Write, Written};
 use crate::clock::UnixMs;
 use crate::error::{Code, Error, Result};
-use crate::key::{FENCE_BUCKETS, STAR};
+use crate::key::FENCE_BUCKETS;
 use crate::l1::Slots;
-use crate::tags::{Epoch, Record, Validity, judge};
+use crate::tags::{Clearance, Epoch, Record, Tag, Validity, judge};
 use crate::ttl::{NEVER, Times};
+use foldhash::{HashMap, HashSet};
 use quick_cache::Weighter;
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Arc, Weak};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -24,9 +25,9 @@ const MAINTENANCE: usize = 64;
 /// Entries up to which freeing them is faster than starting a thread for it.
 const FREED_HERE: usize = 1_000;
 
-pub struct Tag {
-    pub record: Record,
-    pub keys: HashSet<Key>,
+struct Tagged {
+    record: Record,
+    keys: HashSet<Key>,
     /// Waits in `idle`.
     queued: bool,
 }
@@ -40,8 +41,8 @@ pub struct Store {
     /// No tag without a record was cleared after this.
     floor: u64,
     entries: Entries,
-    tags: HashMap<Key, Tag>,
-    idle: VecDeque<Key>,
+    tags: HashMap<Tag, Tagged>,
+    idle: VecDeque<Tag>,
     expiries: BTreeSet<(UnixMs, Key)>,
     graves: Graves,
     pub locks: Locks,
@@ -59,7 +60,7 @@ impl Store {
             fences: vec![0; FENCE_BUCKETS as usize].into(),
             floor: epoch.n,
             entries: new_entries(max_bytes),
-            tags: HashMap::new(),
+            tags: HashMap::default(),
             idle: VecDeque::new(),
             expiries: BTreeSet::new(),
             graves: Graves::default(),
@@ -93,14 +94,6 @@ impl Store {
         self.epoch
     }
 
-    pub fn star(&self) -> Record {
-        self.star
-    }
-
-    pub fn record(&self, tag: &str) -> Option<Record> {
-        self.tags.get(tag).map(|tag| tag.record)
-    }
-
     pub fn sizes(&self) -> (usize, u64, usize) {
         let members = self.tags.values().map(|tag| tag.keys.len()).sum::<usize>() + self.graves.len();
         (self.entries.len(), self.entries.weight(), members)
@@ -127,7 +120,10 @@ impl Store {
         if epoch.generation != self.epoch.generation || self.fences[bucket(&write.key)] > epoch.n {
             return Ok(Written::Stale);
         }
-        let tags: Box<[Key]> = write.tags.iter().map(|tag| self.tag_name(tag)).collect();
+        let tags: Box<[Tag]> = write.tags.into();
+        for tag in &tags {
+            self.know(*tag);
+        }
         // One that is stale from the beginning is still better than none to who can do with it.
         if self.validity(epoch, write.auto, write.times.as_ref(), &tags, now) == Validity::Invalid {
             return Ok(Written::Stale);
@@ -167,21 +163,21 @@ impl Store {
             self.fences[bucket(key)] = n;
         }
         for tag in &clear.tags {
-            let slot = Slots::of_tag(tag.as_bytes());
+            let slot = Slots::of_tag(*tag);
             self.tell(|slots| slots.tag_changed(slot));
-            if tag == STAR {
+            if *tag == Tag::ROOT {
                 self.star = self.star.raised(clear.raise, n);
-                if clear.raise == Raise::All {
+                if clear.raise == Invalidation::Hard {
                     self.drop_all();
                 }
                 continue;
             }
-            let name = self.tag_name(tag);
-            if let Some(tag) = self.tags.get_mut(&name) {
-                tag.record = tag.record.raised(clear.raise, n);
-                self.graves.add(&name, std::mem::take(&mut tag.keys));
+            self.know(*tag);
+            if let Some(tagged) = self.tags.get_mut(tag) {
+                tagged.record = tagged.record.raised(clear.raise, n);
+                self.graves.add(*tag, std::mem::take(&mut tagged.keys));
             }
-            self.rest(&name);
+            self.rest(*tag);
         }
     }
 
@@ -240,14 +236,14 @@ impl Store {
     }
 
     /// Keys of the live entries of a tag; for `*`, of all.
-    pub fn members(&mut self, tag: &str, now: UnixMs) -> Vec<String> {
-        if tag == STAR {
+    pub fn members(&mut self, tag: Tag, now: UnixMs) -> Vec<String> {
+        if tag == Tag::ROOT {
             return self.keys("", now);
         }
         for key in self.graves.take(tag) {
             self.exhume(&key, now);
         }
-        self.tags.get(tag).map_or_else(Vec::new, |tag| tag.keys.iter().map(|key| key.to_string()).collect())
+        self.tags.get(&tag).map_or_else(Vec::new, |tag| tag.keys.iter().map(|key| key.to_string()).collect())
     }
 
     /// A bounded amount of tidying.
@@ -304,33 +300,31 @@ impl Store {
         epoch: Epoch,
         auto: bool,
         times: Option<&Times>,
-        tags: &[Key],
+        tags: &[Tag],
         now: UnixMs,
     ) -> Validity {
         let records = tags.iter().map(|tag| self.tags.get(tag).map(|tag| &tag.record));
-        judge(epoch, auto, times, now, std::iter::once(Some(&self.star)).chain(records))
+        let all = std::iter::once(Some(&self.star)).chain(records);
+        judge(Clearance::by_records(epoch, auto, all), times, now)
     }
 
-    /// The tag's shared name; makes its record if it has none, as of the last clear that it may have missed.
-    fn tag_name(&mut self, tag: &str) -> Key {
-        if let Some((name, _)) = self.tags.get_key_value(tag) {
-            return name.clone();
+    /// Makes a tag's record if it has none, as of the last clear that it may have missed.
+    fn know(&mut self, tag: Tag) {
+        if !self.tags.contains_key(&tag) {
+            let record = Record::at(Epoch { n: self.floor, ..self.epoch });
+            self.tags.insert(tag, Tagged { record, keys: HashSet::default(), queued: false });
+            self.rest(tag);
         }
-        let name: Key = tag.into();
-        let record = Record::at(Epoch { n: self.floor, ..self.epoch });
-        self.tags.insert(name.clone(), Tag { record, keys: HashSet::new(), queued: false });
-        self.rest(&name);
-        name
     }
 
     /// Queues a tag for removal, which happens if it is without entries when its turn comes.
-    fn rest(&mut self, name: &Key) {
-        if let Some(tag) = self.tags.get_mut(name)
-            && !tag.queued
-            && tag.keys.is_empty()
+    fn rest(&mut self, tag: Tag) {
+        if let Some(tagged) = self.tags.get_mut(&tag)
+            && !tagged.queued
+            && tagged.keys.is_empty()
         {
-            tag.queued = true;
-            self.idle.push_back(name.clone());
+            tagged.queued = true;
+            self.idle.push_back(tag);
         }
     }
 
@@ -344,11 +338,11 @@ impl Store {
         if entry.expires_at != NEVER {
             self.expiries.remove(&(entry.expires_at, key.clone()));
         }
-        for name in &entry.tags {
-            if let Some(tag) = self.tags.get_mut(name) {
-                tag.keys.remove(key);
+        for tag in &entry.tags {
+            if let Some(tagged) = self.tags.get_mut(tag) {
+                tagged.keys.remove(key);
             }
-            self.rest(name);
+            self.rest(*tag);
         }
     }
 

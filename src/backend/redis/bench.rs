@@ -1,53 +1,31 @@
 //! What benchmark/native reaches of this module, and nothing else may.
 
-use super::channels::Channels;
 use super::command::Pipeline;
-use super::near::Near;
 use super::protocol::{Reply, Resp};
 use super::reply;
+use super::state::State;
 use crate::error::Result;
 use crate::events;
 use crate::key::Keyspace;
 use crate::net::link::Protocol;
-use crate::tags::{Epoch, Record};
+use crate::tags::Epoch;
 use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 
-/// A connection's parser, and the near cache that it feeds.
-pub struct Replies {
-    resp: Resp,
-    near: Arc<Near>,
-}
+/// A connection's parser.
+pub struct Replies(Resp);
 
 impl Replies {
-    /// With these records held.
-    pub fn new(tags: &[&str], record: Record) -> Result<Self> {
-        let near = Arc::new(Near::new(&Keyspace::new("p")?, None));
-        near.track();
-        let looked = near.look(tags);
-        near.keep(tags, &looked.missing, &vec![Some(record); tags.len()]);
-        let channels = Arc::new(Channels::new("p!c:".into(), events::silent()));
-        Ok(Replies { resp: Resp::new(near.clone(), channels), near })
+    pub fn new() -> Result<Self> {
+        Ok(Replies(Resp::new(Arc::new(State::new(&Keyspace::new("p")?, events::silent(), None)))))
     }
 
     /// The next reply of an MGET of the epoch and entries, as a read takes it apart.
-    pub fn entries(&mut self, buffer: &mut BytesMut) -> Option<(Epoch, Option<Record>, Vec<Option<Bytes>>)> {
-        let Reply::Strings(strings) = self.resp.next(buffer).ok()?? else { return None };
+    pub fn entries(&mut self, buffer: &mut BytesMut) -> Option<(Epoch, Vec<Option<Bytes>>)> {
+        let Reply::Strings(strings) = self.0.next(buffer).ok()?? else { return None };
         let mut strings = strings.into_iter();
-        let (epoch, star) = reply::epoch_and_star(&strings.next()??);
-        Some((epoch, star, strings.collect()))
-    }
-
-    /// What the near cache holds of these tags.
-    pub fn look(&self, tags: &[&str]) -> Vec<Option<Record>> {
-        self.near.look(tags).records
-    }
-
-    /// A push about this tag, and its record read anew.
-    pub fn change(&self, tag: &str, record: Record) {
-        self.near.invalidate(format!("p!t:{tag}").as_bytes());
-        let looked = self.near.look(&[tag]);
-        self.near.keep(&[tag], &looked.missing, &[Some(record)]);
+        let epoch = reply::epoch_text(&strings.next()??);
+        Some((epoch, strings.collect()))
     }
 }
 

@@ -121,7 +121,7 @@ impl Core {
         let deadline = self.deadline();
         // After the clears that an outage kept back: what is told of has happened.
         let turn = self.settled(deadline).await?;
-        let name = format!("{}{channel}", self.server.channels.prefix);
+        let name = format!("{}{channel}", self.server.state.channels.prefix);
         let pipeline = Pipeline::one(&[b"PUBLISH", name.as_bytes(), payload.as_bytes()]);
         let reply = self.send(pipeline);
         drop(turn);
@@ -131,7 +131,7 @@ impl Core {
     /// Resolves when the server has confirmed it. Fails for an outage: then it is wanted all the same, and made with the
     /// next connection. Fails for good where the server refuses it.
     pub async fn subscribe(&self, channel: &str) -> Result<()> {
-        let channels = &self.server.channels;
+        let channels = &self.server.state.channels;
         channels.want(channel)?;
         let subscribed = self.confirmed(channel).await;
         if let Err(error) = &subscribed
@@ -147,7 +147,7 @@ impl Core {
         // A RESP2 connection would become one for messages alone: first one must be there and known.
         deadline.bound(self.send(Pipeline::one(&[b"PING"]))).await?;
         let over = self.link.incarnation();
-        let channels = &self.server.channels;
+        let channels = &self.server.state.channels;
         if !channels.able.load(Relaxed) {
             return Err(unable());
         }
@@ -157,7 +157,7 @@ impl Core {
     }
 
     pub async fn unsubscribe(&self, channel: &str) -> Result<()> {
-        let channels = &self.server.channels;
+        let channels = &self.server.state.channels;
         // Without a connection there is nothing to end, and none that comes takes it up.
         if !channels.wanted.lock().remove(channel) || !channels.able.load(Relaxed) {
             return Ok(());

@@ -1,19 +1,24 @@
 //! Clearing, and the clears that an outage kept back.
 
 use super::Core;
+use super::clear_table::{Advance, Member};
 use super::command::{Call, Pipeline};
 use super::deadline::Deadline;
 use super::reply;
+use super::state::members_of;
 use crate::backend::Clear;
 use crate::backend::line::{Turn, begun};
 use crate::backend::pending::{Failed, PendingClears};
 use crate::error::{Code, Error, Result};
-use crate::key::{STAR, bucket};
-use crate::tags::{Epoch, Raise};
+use crate::l1::Slots;
+use crate::tags::{Invalidation, Tag};
+use futures_util::future::join_all;
 use parking_lot::Mutex;
+use redis::Value;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
-/// Names in one call of the script: about a millisecond of the server's time.
+/// Keys, and tags, in one call of the script: half a millisecond to a millisecond of the server's time each.
 const NAMES_A_CALL: usize = 500;
 
 /// What is still to be cleared.
@@ -54,12 +59,12 @@ impl Drop for Taken<'_> {
     }
 }
 
-/// A call of the script: how many of the keys and tags it takes, from where.
-struct Chunk<'a> {
+/// A call of the script: some of the keys, some of the tags.
+struct Part<'a> {
     keys: &'a [String],
-    tags: Vec<&'a str>,
-    raise: Raise,
-    star: bool,
+    tags: &'a [Tag],
+    root: bool,
+    kind: Invalidation,
 }
 
 impl Core {
@@ -99,7 +104,7 @@ impl Core {
 
     pub async fn clear(&self, clear: Clear) -> Result<()> {
         let (keys, tags) = (&clear.keys, &clear.tags);
-        self.asked.clears(keys.iter().map(String::as_str), tags.iter().map(String::as_str));
+        self.asked.clears(keys.iter().map(String::as_str), tags.iter().copied());
         let work = async { begun(self.line.behind().await, self.clear_now(&clear)).await };
         let outcome = self.deadline().bound(work).await;
         let Err(error) = outcome else { return Ok(()) };
@@ -116,66 +121,77 @@ impl Core {
         self.wake.notify_one();
     }
 
+    /// A part that fails leaves the whole to be made again; to clear twice does no harm.
     async fn clear_now(&self, clear: &Clear) -> Result<()> {
-        let mut chunks = chunks(clear);
+        let mut parts = parts(clear);
         let mut how = Call::Sha;
-        while !chunks.is_empty() {
-            let mut pipeline = Pipeline::default();
-            for chunk in &chunks {
-                self.put_clear(&mut pipeline, chunk, how);
-            }
-            let replies = self.send(pipeline).await?;
+        while !parts.is_empty() {
             let mut forgotten = Vec::new();
             let mut failed = None;
-            for (chunk, reply) in chunks.into_iter().zip(replies) {
+            // All parts travel at once, so that their order among other requests is kept.
+            let sent: Vec<_> = parts.iter().map(|part| self.send_part(part, how)).collect();
+            for (part, replies) in parts.into_iter().zip(join_all(sent).await) {
+                let reply = reply::only(replies?);
                 if how == Call::Sha && reply::forgot_script(&reply) {
-                    forgotten.push(chunk);
+                    forgotten.push(part);
                     continue;
                 }
                 match reply::array(reply) {
-                    Ok(fields) => {
-                        if let Some(epoch) = reply::epoch(fields.first(), fields.get(1)) {
-                            self.server.saw(epoch);
-                        }
-                    }
+                    Ok(fields) => self.count_lost(fields.get(3)),
                     Err(error) => failed = Some(worse(failed, error)),
                 }
             }
             if let Some(error) = failed {
                 return Err(error);
             }
-            chunks = forgotten;
+            parts = forgotten;
             how = Call::Text;
+        }
+        if !clear.tags.is_empty() {
+            self.sweeper.sweep();
         }
         Ok(())
     }
 
-    fn put_clear(&self, pipeline: &mut Pipeline, chunk: &Chunk<'_>, how: Call) {
-        let space = &self.space;
-        let keys = 2 + chunk.keys.len() + chunk.tags.len() + usize::from(chunk.star);
-        pipeline.call(&self.server.scripts.clear, how, keys, 4 + chunk.keys.len());
-        pipeline.arg(space.epoch().as_bytes());
-        pipeline.arg(space.fences().as_bytes());
-        for key in chunk.keys {
-            pipeline.arg(space.entry(key).as_bytes());
-        }
-        for tag in &chunk.tags {
-            let record = space.record(tag);
-            // Not left to the server's push, which comes behind the replies to what is sent together with this.
-            self.server.near.invalidate(record.as_bytes());
-            pipeline.arg(record.as_bytes());
-        }
-        if chunk.star {
-            pipeline.arg(space.record(STAR).as_bytes());
-        }
-        pipeline.arg(format!("{:016x}", Epoch::draw_generation()).as_bytes());
-        pipeline.arg(if chunk.raise == Raise::All { b"all" } else { b"auto" });
-        pipeline.arg(chunk.keys.len().to_string().as_bytes());
-        pipeline.arg(if chunk.star { b"1" } else { b"0" });
-        for key in chunk.keys {
-            pipeline.arg(&bucket(key));
+    /// The reply is taken in in the order of the connection: what follows knows of the clear.
+    fn send_part(&self, part: &Part<'_>, how: Call) -> impl Future<Output = Result<Vec<Value>>> + use<> {
+        let mut pipeline = Pipeline::default();
+        self.server.put_clear(&mut pipeline, how, part.keys, part.tags, part.root, part.kind);
+        let mut members = members_of(part.tags, part.kind);
+        members.extend(part.root.then_some(Member { tag: Tag::ROOT, kind: part.kind }));
+        let slots: Vec<u16> = match self.server.state.slots() {
+            Some(_) => part.keys.iter().map(|key| Slots::of_key(key.as_bytes())).collect(),
+            None => Vec::new(),
+        };
+        let state = self.server.state.clone();
+        self.send_observed(pipeline, move |replies| {
+            if let Some(advance) = replies.last().and_then(|reply| advance(reply, members)) {
+                state.observe_advance(&advance, slots.into_iter());
+            }
+        })
+    }
+
+    /// `rose`: the floor of the log rose to what living entries may need: they became misses.
+    fn count_lost(&self, rose: Option<&Value>) {
+        if rose.is_some_and(|rose| reply::integer(rose).is_ok_and(|rose| rose == 1)) {
+            self.stats.log_overflows.add(1);
+            if !self.server.told_overflow.swap(true, SeqCst) {
+                self.server.warn(Code::Server, format!(
+                    "More than {} tags were cleared within the life of the entries: the oldest entries became misses before \
+                     their time (stats().logOverflows counts how often). Shorter lifetimes, or fewer tags a clear, avoid it.",
+                    self.server.clear_log_max()
+                ));
+            }
         }
     }
+}
+
+/// A script's answer: the generation, the number before, and the number after its advance.
+pub(super) fn advance(reply: &Value, members: Vec<Member>) -> Option<Advance> {
+    let Value::Array(fields) = reply else { return None };
+    let epoch = reply::epoch(fields.first(), fields.get(2))?;
+    let before = reply::text(fields.get(1)?)?.parse().ok()?;
+    Some(Advance { epoch, before, members })
 }
 
 /// An outage outranks the rest: the clear is then kept and made again.
@@ -186,26 +202,28 @@ fn worse(before: Option<Error>, error: Error) -> Error {
     }
 }
 
-fn chunks(clear: &Clear) -> Vec<Chunk<'_>> {
-    let named: Vec<&str> = clear.tags.iter().map(String::as_str).filter(|tag| *tag != STAR).collect();
-    let star = named.len() < clear.tags.len();
-    let raise = clear.raise;
+fn parts(clear: &Clear) -> Vec<Part<'_>> {
+    let kind = clear.raise;
+    let root = clear.tags.contains(&Tag::ROOT);
+    // Whoever clears everything need not be told the rest.
+    let tags: &[Tag] = if root { &[] } else { &clear.tags };
+    let mut keys = clear.keys.chunks(NAMES_A_CALL);
+    let mut tags = tags.chunks(NAMES_A_CALL);
     let mut out = Vec::new();
-    for keys in clear.keys.chunks(NAMES_A_CALL) {
-        out.push(Chunk { keys, tags: Vec::new(), raise, star: false });
-    }
-    for tags in named.chunks(NAMES_A_CALL) {
-        match out.last_mut() {
-            // One call for the usual small clear.
-            Some(last) if last.keys.len() + last.tags.len() + tags.len() <= NAMES_A_CALL => {
-                last.tags.extend(tags)
-            }
-            _ => out.push(Chunk { keys: &[], tags: tags.to_vec(), raise, star: false }),
+    loop {
+        match (keys.next(), tags.next()) {
+            (None, None) => break,
+            (keys, tags) => out.push(Part {
+                keys: keys.unwrap_or_default(),
+                tags: tags.unwrap_or_default(),
+                root: false,
+                kind,
+            }),
         }
     }
     match out.last_mut() {
-        Some(last) => last.star = star,
-        None if star => out.push(Chunk { keys: &[], tags: Vec::new(), raise, star }),
+        Some(last) => last.root = root,
+        None if root => out.push(Part { keys: &[], tags: &[], root, kind }),
         None => {}
     }
     out
@@ -218,19 +236,20 @@ mod tests {
     fn clear(keys: usize, tags: &[&str]) -> Clear {
         Clear {
             keys: (0..keys).map(|i| i.to_string()).collect(),
-            tags: tags.iter().map(|tag| tag.to_string()).collect(),
-            raise: Raise::All,
+            tags: tags.iter().map(|tag| Tag::selected(tag)).collect(),
+            raise: Invalidation::Hard,
         }
     }
 
     #[test]
     fn a_small_clear_is_one_call_and_a_large_one_several() {
         let shape = |clear: &Clear| {
-            chunks(clear).iter().map(|c| (c.keys.len(), c.tags.len(), c.star)).collect::<Vec<_>>()
+            parts(clear).iter().map(|p| (p.keys.len(), p.tags.len(), p.root)).collect::<Vec<_>>()
         };
-        assert_eq!(shape(&clear(1, &["a", "*", "b"])), [(1, 2, true)]);
+        assert_eq!(shape(&clear(1, &["a", "b"])), [(1, 2, false)]);
+        assert_eq!(shape(&clear(1, &["a", "*", "b"])), [(1, 0, true)]);
         assert_eq!(shape(&clear(0, &["*"])), [(0, 0, true)]);
-        assert_eq!(shape(&clear(1001, &["a"])), [(500, 0, false), (500, 0, false), (1, 1, false)]);
+        assert_eq!(shape(&clear(1001, &["a"])), [(500, 1, false), (500, 0, false), (1, 0, false)]);
         assert_eq!(shape(&clear(0, &[])), []);
     }
 

@@ -1,13 +1,18 @@
 //! What changes exactly one thing: a version of an entry, or a lock.
 
 use super::Core;
+use super::clear_log::key_bytes;
+use super::clear_table::{Advance, Member};
 use super::command::{Call, Pipeline};
 use super::reply;
+use super::writes::generation_text;
+use crate::backend::line::begun;
 use crate::backend::{Seen, Swap};
 use crate::codec::envelope::{FIXED, retime};
 use crate::error::{Code, Error, Result};
 use crate::key::bucket;
-use crate::tags::Epoch;
+use crate::l1::Slots;
+use crate::tags::{Epoch, Invalidation, Tag};
 use redis::Value;
 
 /// One call of the script.
@@ -40,6 +45,17 @@ fn entries(swap: &Swap) -> Result<Entries<'_>> {
     Ok(Some((&bytes[..bytes.len().min(FIXED)], Vec::new())))
 }
 
+/// What a swap that was done advanced.
+fn swap_advance(reply: &Value) -> Option<Advance> {
+    let Value::Array(fields) = reply else { return None };
+    let epoch = reply::epoch(fields.get(1), fields.get(3))?;
+    let before = reply::text(fields.get(2)?)?.parse().ok()?;
+    // A generation that it began has nothing of before.
+    let root = Member { tag: Tag::ROOT, kind: Invalidation::Hard };
+    let members = if before == 0 { vec![root] } else { Vec::new() };
+    Some(Advance { epoch, before, members })
+}
+
 impl Core {
     /// All in one pipeline.
     pub async fn swap_all(&self, swaps: &[Swap]) -> Vec<Result<bool>> {
@@ -65,7 +81,16 @@ impl Core {
             for (nth, call) in calls.iter().enumerate() {
                 self.put_swap(&mut pipeline, call, if nth == 0 { how } else { Call::Sha });
             }
-            let replies = match deadline.bound(self.send(pipeline)).await {
+            let state = self.server.state.clone();
+            let slots: Vec<u16> = calls.iter().map(|call| Slots::of_key(call.key.as_bytes())).collect();
+            let sent = self.send_observed(pipeline, move |replies| {
+                for (reply, slot) in replies.iter().zip(slots) {
+                    if let Some(advance) = swap_advance(reply) {
+                        state.observe_advance(&advance, std::iter::once(slot));
+                    }
+                }
+            });
+            let replies = match deadline.bound(sent).await {
                 Ok(replies) => replies,
                 Err(error) => {
                     calls.iter().for_each(|call| out[call.at] = Err(error.clone()));
@@ -86,22 +111,24 @@ impl Core {
     }
 
     fn put_swap(&self, pipeline: &mut Pipeline, call: &Exchange<'_>, how: Call) {
-        pipeline.call(&self.server.scripts.swap, how, 3, 4);
-        pipeline.arg(self.space.epoch().as_bytes());
-        pipeline.arg(self.space.fences().as_bytes());
-        pipeline.arg(self.space.entry(call.key).as_bytes());
-        pipeline.arg(format!("{:016x}", Epoch::draw_generation()).as_bytes());
+        let names = &self.names;
+        pipeline.call(&self.server.scripts.swap, how, 5, 8);
+        for name in [&names.epoch, &names.log, &names.fences, &names.index] {
+            pipeline.arg(name.as_bytes());
+        }
+        pipeline.arg_of(&[names.entry.as_bytes(), call.key.as_bytes()]);
+        pipeline.arg(&generation_text(Epoch::draw_generation()));
+        pipeline.arg(self.server.state.advances.as_bytes());
+        pipeline.number(self.server.state.newest().n);
         pipeline.arg(&bucket(call.key));
+        pipeline.arg(&key_bytes(Slots::key_hash(call.key.as_bytes())));
         pipeline.arg(call.head);
         pipeline.arg(&call.entry);
+        pipeline.number(names.entry.len() as u64 + 1);
     }
 
     fn swapped(&self, reply: Value) -> Result<bool> {
-        let fields = reply::array(reply)?;
-        if let Some(epoch) = reply::epoch(fields.get(1), fields.get(2)) {
-            self.server.saw(epoch);
-        }
-        Ok(reply::integer(fields.first().unwrap_or(&Value::Nil))? == 1)
+        Ok(reply::integer(reply::array(reply)?.first().unwrap_or(&Value::Nil))? == 1)
     }
 
     /// `ms`: for how long; `None` = to give it back. Whether it is (or may be) the owner's.
@@ -112,14 +139,19 @@ impl Core {
         let deadline = self.deadline();
         // Like the read and the set beside it, so that they keep their order.
         let turn = self.settled(deadline).await?;
+        let name = self.space.lock(key);
+        let asked = self.lock_of(&name, owner, ms);
+        deadline.bound(begun(turn, asked)).await
+    }
+
+    /// The same of a lock by its own name.
+    pub async fn lock_of(&self, name: &str, owner: &str, ms: Option<u64>) -> Result<bool> {
         let mut pipeline = Pipeline::default();
         pipeline.call(&self.server.scripts.lock, Call::Text, 1, 2);
-        pipeline.arg(self.space.lock(key).as_bytes());
+        pipeline.arg(name.as_bytes());
         pipeline.arg(owner.as_bytes());
         pipeline.arg(ms.map(|ms| ms.to_string()).unwrap_or_default().as_bytes());
-        let reply = self.send(pipeline);
-        drop(turn);
-        let reply = reply::only(deadline.bound(reply).await?);
+        let reply = reply::only(self.deadline().bound(self.send(pipeline)).await?);
         Ok(reply::integer(&reply)? == 1)
     }
 }

@@ -1,19 +1,21 @@
-//! How a fresh stream becomes a usable connection: protocol version, credentials, database, name, tracking, scripts.
+//! How a fresh stream becomes a usable connection: protocol version, credentials, database, name, scripts, the epoch and the
+//! clear log.
 
-use super::channels::Channels;
+use super::Names;
+use super::clear_log::{self, key_bytes};
 use super::command::{Call, Pipeline};
-use super::near::Near;
 use super::protocol::{Reply, Resp};
 use super::reply;
 use super::scripts::Scripts;
+use super::state::State;
+use super::writes::generation_text;
 use crate::config::RedisConfig;
 use crate::error::{Code, Error, Result};
 use crate::events::{Event, Events};
-use crate::key::{Keyspace, STAR};
+use crate::key::{Keyspace, bucket};
 use crate::l1::Slots;
 use crate::net::link::{Greeting, Server};
-use crate::tags::Epoch;
-use parking_lot::Mutex;
+use crate::tags::{Epoch, Invalidation, Tag};
 use redis::{ServerError, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -21,17 +23,18 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 /// KEEPTTL, RESP3, ACL and tracking all came with it.
 const OLDEST_MAJOR: u32 = 6;
 
+/// For so long data may be under way between its read and its set (a ticket's lease, and some), in milliseconds: the log
+/// keeps a clear so much longer than entries live.
+const UNDER_WAY_MS: u64 = 310_000;
+
 pub struct RedisServer {
-    pub(super) near: Arc<Near>,
+    pub(super) state: Arc<State>,
     pub(super) scripts: Scripts,
-    pub(super) channels: Arc<Channels>,
+    pub(super) told_overflow: AtomicBool,
+    names: Names,
     config: RedisConfig,
-    space: Keyspace,
     events: Events,
-    /// The epoch last seen over the present connection: what unguarded sets are stamped with.
-    seen: Mutex<Epoch>,
-    /// The newest epoch ever seen, over any connection.
-    newest: Mutex<Epoch>,
+    has_zmscore: AtomicBool,
     told_untracked: AtomicBool,
 }
 
@@ -46,67 +49,96 @@ struct Hello {
 impl RedisServer {
     pub(super) fn new(space: Keyspace, config: RedisConfig, events: Events, l1: Option<Arc<Slots>>) -> Self {
         RedisServer {
-            near: Arc::new(Near::new(&space, l1)),
+            state: Arc::new(State::new(&space, events.clone(), l1)),
             scripts: Scripts::new(),
-            channels: Arc::new(Channels::new(space.channel_prefix(), events.clone())),
+            names: Names::of(&space),
             config,
-            space,
             events,
-            seen: Mutex::new(Epoch::NONE),
-            newest: Mutex::new(Epoch::NONE),
+            has_zmscore: AtomicBool::new(false),
             told_untracked: AtomicBool::new(false),
+            told_overflow: AtomicBool::new(false),
         }
     }
 
-    pub(super) fn seen(&self) -> Epoch {
-        *self.seen.lock()
+    pub(super) fn has_zmscore(&self) -> bool {
+        self.has_zmscore.load(Relaxed)
     }
 
-    /// The newest epoch ever seen, also while there is no connection.
-    pub(super) fn newest(&self) -> Epoch {
-        *self.newest.lock()
+    pub(super) fn clear_log_max(&self) -> u32 {
+        self.config.clear_log_max
     }
 
-    /// Replies are taken up in any order: within a generation the newest stays.
-    pub(super) fn saw(&self, epoch: Epoch) {
-        if epoch == Epoch::NONE {
-            return;
+    pub(super) fn warn(&self, code: Code, message: String) {
+        (self.events)(Event::Warning { code: code.as_str(), message });
+    }
+
+    /// What begins a generation where there is none, and answers the epoch.
+    pub(super) fn begin(&self) -> Pipeline {
+        let mut pipeline = Pipeline::default();
+        self.put_begin(&mut pipeline);
+        pipeline
+    }
+
+    fn put_begin(&self, pipeline: &mut Pipeline) {
+        pipeline.call(&self.scripts.begin, Call::Text, 3, 2);
+        for name in [&self.names.epoch, &self.names.log, &self.names.fences] {
+            pipeline.arg(name.as_bytes());
         }
-        for kept in [&self.seen, &self.newest] {
-            let mut kept = kept.lock();
-            if kept.generation != epoch.generation || kept.n < epoch.n {
-                *kept = epoch;
-            }
+        pipeline.arg(&generation_text(Epoch::draw_generation()));
+        pipeline.arg(self.state.advances.as_bytes());
+    }
+
+    /// A call of the script that clears.
+    pub(super) fn put_clear(
+        &self,
+        pipeline: &mut Pipeline,
+        how: Call,
+        keys: &[String],
+        tags: &[Tag],
+        root: bool,
+        kind: Invalidation,
+    ) {
+        let names = &self.names;
+        pipeline.call(&self.scripts.clear, how, 5 + keys.len(), 11);
+        for name in [&names.epoch, &names.log, &names.fences, &names.index, &names.longest] {
+            pipeline.arg(name.as_bytes());
         }
+        for key in keys {
+            pipeline.arg_of(&[names.entry.as_bytes(), key.as_bytes()]);
+        }
+        pipeline.arg(&generation_text(Epoch::draw_generation()));
+        pipeline.arg(self.state.advances.as_bytes());
+        pipeline.number(self.state.newest().n);
+        pipeline.arg(if kind == Invalidation::Hard { b"h" } else { b"s" });
+        pipeline.arg(if root { b"1" } else { b"" });
+        pipeline.number(u64::from(self.config.clear_log_max));
+        pipeline.number(UNDER_WAY_MS);
+        pipeline.number(names.entry.len() as u64 + 1);
+        let tags: Vec<u8> = tags.iter().flat_map(|tag| tag.0.to_le_bytes()).collect();
+        pipeline.arg(&tags);
+        let buckets: Vec<u8> = keys.iter().flat_map(|key| bucket(key)).collect();
+        pipeline.arg(&buckets);
+        let told: Vec<u8> = keys.iter().flat_map(|key| key_bytes(Slots::key_hash(key.as_bytes()))).collect();
+        pipeline.arg(&told);
     }
 
     /// A server that came back from an old snapshot, or a replica that lagged behind, has forgotten clears which it had
-    /// acknowledged. Which ones nobody knows, so everything is cleared before anything is read.
-    async fn catch_up(&self, greeting: &mut Greeting<Resp>, epoch: Epoch) -> Result<()> {
-        let newest = *self.newest.lock();
+    /// acknowledged. Which ones nobody knows, so everything is cleared before anything is read. Answers the epoch then.
+    async fn catch_up(&self, greeting: &mut Greeting<Resp>, epoch: Epoch) -> Result<Epoch> {
+        let newest = self.state.newest();
         if newest.generation != epoch.generation || newest.n <= epoch.n {
-            return Ok(());
+            return Ok(epoch);
         }
         let mut pipeline = Pipeline::default();
-        pipeline.call(&self.scripts.clear, Call::Text, 3, 4);
-        pipeline.arg(self.space.epoch().as_bytes());
-        pipeline.arg(self.space.fences().as_bytes());
-        pipeline.arg(self.space.record(STAR).as_bytes());
-        pipeline.arg(format!("{:016x}", Epoch::draw_generation()).as_bytes());
-        pipeline.arg(b"all");
-        pipeline.arg(b"0");
-        pipeline.arg(b"1");
+        self.put_clear(&mut pipeline, Call::Text, &[], &[], true, Invalidation::Hard);
         let fields = reply::array(ask(greeting, pipeline).await?.swap_remove(0))?;
-        if let Some(epoch) = reply::epoch(fields.first(), fields.get(1)) {
-            self.saw(epoch);
-        }
-        (self.events)(Event::Warning {
-            code: Code::Server.as_str(),
-            message: "The server came back with an older state than it had (a snapshot, or a replica that lagged behind). \
-                      The whole cache was cleared, since clears may be among what it forgot."
+        self.warn(
+            Code::Server,
+            "The server came back with an older state than it had (a snapshot, or a replica that lagged behind). \
+             The whole cache was cleared, since clears may be among what it forgot."
                 .into(),
-        });
-        Ok(())
+        );
+        Ok(reply::epoch(fields.first(), fields.get(2)).unwrap_or(epoch))
     }
 
     /// A server's own words, for an error. Some repeat the arguments of a command they do not know, AUTH's too.
@@ -209,7 +241,7 @@ impl RedisServer {
 
     /// Everything that needs no answer before the next.
     async fn prepare(&self, greeting: &mut Greeting<Resp>, hello: &Hello) -> Result<()> {
-        let track = hello.resp3 && self.config.tracking;
+        let wants_told = hello.resp3 && self.config.tracking && self.state.slots().is_some();
         let mut pipeline = Pipeline::default();
         if self.config.db != 0 {
             pipeline.push(&[b"SELECT", self.config.db.to_string().as_bytes()]);
@@ -217,18 +249,17 @@ impl RedisServer {
         if let Some(name) = &self.config.connection_name {
             pipeline.push(&[b"CLIENT", b"SETNAME", name.as_bytes()]);
         }
-        if track {
-            let mut parts: Vec<&[u8]> = vec![b"CLIENT", b"TRACKING", b"ON", b"BCAST"];
-            parts.extend(self.near.prefixes().into_iter().flat_map(|prefix| [&b"PREFIX"[..], prefix]));
-            pipeline.push(&parts);
+        if wants_told {
+            // Entries by client tracking, clears by messages; both before the epoch is read.
+            let prefix = self.names.entry.as_bytes();
+            pipeline.push(&[b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"PREFIX", prefix]);
+            pipeline.push(&[b"SUBSCRIBE", self.state.advances.as_bytes()]);
         }
         for script in self.scripts.all() {
             pipeline.push(&[b"SCRIPT", b"LOAD", script.text.as_bytes()]);
         }
-        pipeline.call(&self.scripts.begin, Call::Text, 2, 1);
-        pipeline.arg(self.space.epoch().as_bytes());
-        pipeline.arg(self.space.fences().as_bytes());
-        pipeline.arg(format!("{:016x}", Epoch::draw_generation()).as_bytes());
+        self.put_begin(&mut pipeline);
+        clear_log::put_delta(&mut pipeline, &self.names.log, None);
 
         let mut replies = ask(greeting, pipeline).await?.into_iter();
         let mut next = || replies.next().unwrap_or(Value::Nil);
@@ -248,7 +279,7 @@ impl RedisServer {
             // Only a label; proxies refuse it.
             next();
         }
-        let tracked = track && matches!(next(), Value::Okay);
+        let is_told = wants_told && matches!((next(), next()), (Value::Okay, Value::Okay));
         for _ in self.scripts.all() {
             // Where loading is refused, calls by name are, too, and are made by text.
             if let Value::ServerError(error) = next()
@@ -260,23 +291,32 @@ impl RedisServer {
         match next() {
             Value::Array(epoch) => {
                 if let Some(epoch) = reply::epoch(epoch.first(), epoch.get(1)) {
-                    self.catch_up(greeting, epoch).await?;
-                    self.saw(epoch);
+                    let caught_up = self.catch_up(greeting, epoch).await?;
+                    self.state.observe_epoch(caught_up);
+                    if caught_up == epoch
+                        && let Ok(log) = clear_log::delta(next())
+                    {
+                        self.state.clears.lock().start(epoch, &log);
+                    }
                 }
             }
             Value::ServerError(error) if reply::is_outage(&error) => return Err(reply::failure(&error)),
             // Out of memory, or a user who may only read: what follows says so itself.
             _ => {}
         }
-        if tracked {
-            self.near.track();
-        } else if self.config.tracking && !self.told_untracked.swap(true, Relaxed) {
-            (self.events)(Event::Warning {
-                code: Code::Unsupported.as_str(),
-                message: "The server refused RESP3 client tracking: tag records are read by a second command with every batch. \
-                          Set `tracking: false` if this is meant to be so."
+        if is_told {
+            self.state.set_told();
+        } else if self.config.tracking
+            && self.state.slots().is_some()
+            && !self.told_untracked.swap(true, Relaxed)
+        {
+            self.warn(
+                Code::Unsupported,
+                "The server refused RESP3 client tracking or a subscription: values that this process keeps (l1) live for a \
+                 second at most, since nobody tells of other processes' changes. Allow CLIENT and SUBSCRIBE to the user, or \
+                 set `tracking: false` if this is meant to be so."
                     .into(),
-            });
+            );
         }
         Ok(())
     }
@@ -298,22 +338,29 @@ impl Server for RedisServer {
     type Protocol = Resp;
 
     fn protocol(&self) -> Resp {
-        Resp::new(self.near.clone(), self.channels.clone())
+        Resp::new(self.state.clone())
     }
 
     async fn greet(&self, greeting: &mut Greeting<Resp>) -> Result<()> {
         self.lost();
         let hello = self.hello(greeting).await?;
         self.check(&hello)?;
+        self.has_zmscore.store(hello.version.as_deref().is_some_and(has_zmscore), Relaxed);
         self.prepare(greeting, &hello).await?;
-        if let Some(pipeline) = self.channels.renewal(hello.resp3) {
-            self.channels.renewed(&ask(greeting, pipeline).await?);
+        let channels = &self.state.channels;
+        if let Some(pipeline) = channels.renewal(hello.resp3) {
+            channels.renewed(&ask(greeting, pipeline).await?);
         }
         Ok(())
     }
 
     fn lost(&self) {
-        self.near.untrack();
-        *self.seen.lock() = Epoch::NONE;
+        self.state.lost();
     }
+}
+
+/// ZMSCORE came with 6.2.
+fn has_zmscore(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 2)
 }

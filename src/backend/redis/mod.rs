@@ -1,35 +1,37 @@
-//! Redis and Valkey. One pipelined connection, on which the server also tells of changed tag records; the steps that
-//! must be atomic are scripts (scripts/*.lua). Text forms of the bookkeeping: docs/tags.md.
+//! Redis and Valkey. One pipelined connection; the steps that must be atomic are scripts (scripts/*.lua). What was cleared stands
+//! in a log on the server, and is compared with entries here (docs/tags.md).
 //!
-//! - `command`, `reply`, `protocol`, `strings`, `scripts`: the server's language, without I/O.
-//! - `near`: tag records held beside the connection. `notes`: how long records and indexes live.
+//! - `command`, `reply`, `protocol`, `strings`, `scripts`, `clear_log`: the server's language, without I/O.
+//! - `clear_table`: what a connection knows of the log, pure. `state`: that, and what is told of changes, in the order of replies.
 //! - `greeting`: what is said first on a new connection. `channels`: messages between processes.
-//! - `clears`, `writes` (in `groups`), `exact`, `index`: what a batch becomes. `upkeep`: what runs behind.
+//! - `reads`, `writes`, `clears`, `exact`, `index`: what a batch becomes. `sweep`, `upkeep`: what runs behind.
 
 // Also in tests: a change that no longer fits it is seen at once.
 #[cfg(any(feature = "bench", test))]
 #[doc(hidden)]
 pub mod bench;
 mod channels;
+mod clear_log;
+pub mod clear_table;
 mod clears;
 mod command;
 mod deadline;
 mod exact;
 mod greeting;
-mod groups;
 mod index;
-mod near;
-mod notes;
 mod protocol;
+mod reads;
 mod reply;
 mod scripts;
+mod state;
 mod strings;
+mod sweep;
 mod upkeep;
 mod writes;
 
 use super::asked::Asked;
-use super::line::{Line, Turn};
-use super::{Backend, Clear, Dead, Found, Page, ReadReply, Seen, Swap, Write, Written};
+use super::line::Line;
+use super::{Backend, Clear, Dead, Page, ReadReply, Seen, Swap, Write, Written};
 use crate::clock::UnixMs;
 use crate::config::RedisConfig;
 use crate::error::{Error, Result};
@@ -37,9 +39,9 @@ use crate::events::{Event, Events};
 use crate::key::Keyspace;
 use crate::l1::Slots;
 use crate::net::link::Link;
-use crate::tags::{Epoch, Record};
+use crate::stats::Stats;
+use crate::tags::{Epoch, Tag};
 use crate::ttl::Times;
-use bytes::Bytes;
 use command::Pipeline;
 use deadline::Deadline;
 use futures_util::FutureExt;
@@ -55,7 +57,7 @@ use tokio::task::JoinHandle;
 /// A store on one Redis or Valkey server.
 pub struct RedisBackend {
     core: Arc<Core>,
-    upkeep: JoinHandle<()>,
+    behind: [JoinHandle<()>; 2],
 }
 
 struct Core {
@@ -67,19 +69,22 @@ struct Core {
     /// Of those who wait for what is owed.
     line: Line,
     asked: Asked,
-    crowds: index::Crowds,
-    notes: notes::Notes,
+    lives: writes::Lives,
+    sweeper: sweep::Sweeper,
+    stats: Arc<Stats>,
     /// Tells upkeep that a connection is there, or that clears are owed.
     wake: Arc<Notify>,
     command_ms: u64,
 }
 
-/// What the server's names begin with, or are.
+/// What the server's names are, or begin with.
+#[derive(Clone)]
 struct Names {
     epoch: String,
+    log: String,
     fences: String,
-    record: String,
     index: String,
+    longest: String,
     entry: String,
 }
 
@@ -87,9 +92,10 @@ impl Names {
     fn of(space: &Keyspace) -> Self {
         Names {
             epoch: space.epoch(),
+            log: space.clear_log(),
             fences: space.fences(),
-            record: space.record_prefix(),
-            index: space.index_prefix(),
+            index: space.whole_index(),
+            longest: space.longest_life(),
             entry: space.entry_prefix(),
         }
     }
@@ -105,6 +111,7 @@ impl RedisBackend {
         events: Events,
         runtime: &tokio::runtime::Handle,
         l1: Option<Arc<Slots>>,
+        stats: Arc<Stats>,
     ) -> Result<Self> {
         if let Some(name) = &config.connection_name
             && (name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_graphic()))
@@ -134,26 +141,21 @@ impl RedisBackend {
             owed: clears::Owed::default(),
             line: Line::default(),
             asked: Asked::default(),
-            crowds: index::Crowds::default(),
-            notes: notes::Notes::new(),
+            lives: writes::Lives::default(),
+            sweeper: sweep::Sweeper::default(),
+            stats,
             wake: wake.clone(),
             command_ms: config.timeouts.command_ms,
         });
         let upkeep = runtime.spawn(upkeep::run(Arc::downgrade(&core), wake));
-        Ok(RedisBackend { core, upkeep })
-    }
-}
-
-impl RedisBackend {
-    /// What upkeep does every 30 seconds: tells the server that the tag records held near are in use.
-    pub async fn touch(&self) {
-        self.core.touch().await;
+        let sweep = runtime.spawn(upkeep::sweep(Arc::downgrade(&core)));
+        Ok(RedisBackend { core, behind: [upkeep, sweep] })
     }
 }
 
 impl Drop for RedisBackend {
     fn drop(&mut self) {
-        self.upkeep.abort();
+        self.behind.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -168,86 +170,29 @@ impl Core {
         replies.map(|replies| Ok(replies?.into_iter().map(Reply::into_value).collect()))
     }
 
-    /// For a pipeline of one MGET of so many keys.
-    async fn strings(
+    /// As `send`; `observe` sees the replies in the order of the connection.
+    fn send_observed<F: FnOnce(&[Value]) + Send + 'static>(
         &self,
-        mget: Pipeline,
-        keys: usize,
-        turn: Option<Turn<'_>>,
-        deadline: Deadline,
-    ) -> Result<Vec<Option<Bytes>>> {
-        let replies = self.link.send(mget.bytes, mget.replies);
-        drop(turn);
-        let mut replies = deadline.bound(replies).await?;
-        let strings = match replies.pop() {
-            Some(Reply::Strings(strings)) => strings,
-            Some(Reply::Other(value)) => reply::array(value)?.into_iter().map(reply::string).collect(),
-            None => Vec::new(),
-        };
-        if strings.len() != keys {
-            return Err(Error::connection(format!(
-                "Redis answered MGET with {} values, {keys} were expected; is a proxy in between?",
-                strings.len()
-            )));
-        }
-        Ok(strings)
-    }
-
-    async fn read(&self, keys: &[String]) -> Result<ReadReply> {
-        let deadline = self.deadline();
-        let turn = self.settled(deadline).await?;
-        let asked = self.hearing();
-        let mut pipeline = Pipeline::default();
-        pipeline.begin(2 + keys.len());
-        pipeline.arg(b"MGET");
-        pipeline.arg(self.space.epoch().as_bytes());
-        for key in keys {
-            pipeline.arg(self.space.entry(key).as_bytes());
-        }
-        let strings = self.strings(pipeline, keys.len() + 1, turn, deadline).await?;
-        asked.answered();
-        let mut strings = strings.into_iter();
-        let (epoch, star) = match strings.next().flatten() {
-            Some(raw) => reply::epoch_and_star(&raw),
-            None => (Epoch::NONE, None),
-        };
-        self.server.saw(epoch);
-        let found = strings
-            .map(|string| Ok(string.map_or(Found::Absent(None), |bytes| Found::Wire(bytes, None))))
-            .collect();
-        Ok(ReadReply { epoch, star, found })
-    }
-
-    async fn records(&self, tags: &[&str]) -> Result<Vec<Option<Record>>> {
-        let deadline = self.deadline();
-        let turn = self.settled(deadline).await?;
-        let near = &self.server.near;
-        let mut looked = near.look(tags);
-        if looked.missing.is_empty() {
-            return Ok(looked.records);
-        }
-        let mut pipeline = Pipeline::default();
-        pipeline.begin(1 + looked.missing.len());
-        pipeline.arg(b"MGET");
-        for (at, _) in &looked.missing {
-            pipeline.arg(self.space.record(tags[*at]).as_bytes());
-        }
-        let strings = self.strings(pipeline, looked.missing.len(), turn, deadline).await?;
-        let found: Vec<_> = strings.iter().map(|raw| Record::parse(raw.as_ref()?)).collect();
-        near.keep(tags, &looked.missing, &found);
-        for ((at, _), record) in looked.missing.iter().zip(found) {
-            looked.records[*at] = record;
-        }
-        Ok(looked.records)
+        pipeline: Pipeline,
+        observe: F,
+    ) -> impl Future<Output = Result<Vec<Value>>> + Send + 'static + use<F> {
+        let observe = Box::new(move |_, replies: &mut Vec<Reply>| {
+            let values: Vec<Value> = std::mem::take(replies).into_iter().map(Reply::into_value).collect();
+            observe(&values);
+            replies.extend(values.into_iter().map(Reply::Other));
+        });
+        let replies = self.link.send_observed(None, pipeline.bytes, pipeline.replies, observe);
+        replies.map(|replies| Ok(replies?.into_iter().map(Reply::into_value).collect()))
     }
 }
 
 impl Backend for RedisBackend {
     const WIRE: bool = true;
     const COARSE_EXPIRY: bool = false;
+    const SWEEPS: bool = true;
 
     fn exact(&self) -> bool {
-        self.core.server.near.tracked()
+        self.core.server.state.is_told()
     }
 
     fn hashes(&self, _key: &str) -> bool {
@@ -255,7 +200,7 @@ impl Backend for RedisBackend {
     }
 
     fn last_epoch(&self) -> Epoch {
-        self.core.server.newest()
+        self.core.server.state.newest()
     }
 
     fn is_idle(&self) -> bool {
@@ -264,10 +209,6 @@ impl Backend for RedisBackend {
 
     async fn read(&self, keys: &[String], _now: UnixMs, _lease: Option<Duration>) -> Result<ReadReply> {
         self.core.read(keys).await
-    }
-
-    async fn records(&self, tags: &[&str]) -> Result<Vec<Option<Record>>> {
-        self.core.records(tags).await
     }
 
     async fn write(&self, writes: Vec<Write>, _now: UnixMs) -> Vec<Result<Written>> {
@@ -315,22 +256,23 @@ impl Backend for RedisBackend {
         self.core.unsubscribe(channel).await
     }
 
-    async fn members(&self, tag: &str, cursor: u64, _now: UnixMs) -> Result<Page> {
+    async fn members(&self, tag: Tag, cursor: u64, _now: UnixMs) -> Result<Page> {
         self.core.members(tag, cursor).await
     }
 
-    async fn bury(&self, tag: &str, dead: Vec<Dead>) -> Result<()> {
-        self.core.bury(tag, dead).await
+    /// Its own sweeps do it.
+    async fn bury(&self, _tag: Tag, _dead: Vec<Dead>) -> Result<()> {
+        Ok(())
     }
 
-    fn crowded(&self, _now: UnixMs) -> Vec<String> {
-        self.core.crowds.take()
+    fn crowded(&self, _now: UnixMs) -> Vec<Tag> {
+        Vec::new()
     }
 
     async fn close(&self) {
         // A last chance for clears that an outage kept back; without a connection it fails at once.
         let _ = self.core.settled(self.core.deadline()).await;
-        self.upkeep.abort();
+        self.behind.iter().for_each(JoinHandle::abort);
         self.core.link.close().await;
     }
 }

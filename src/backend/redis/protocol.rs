@@ -1,9 +1,9 @@
-//! RESP2 and RESP3 replies, without I/O. Pushes become no replies: those that name tag records go to the near cache here,
-//! in the order of the stream, which is what makes it exact; messages go to the channels. The exception is a push that
-//! confirms a subscription or its end, each made for one channel: it is the command's reply.
+//! RESP2 and RESP3 replies, without I/O. Pushes become no replies: what they tell of changes and messages is taken in here, in
+//! the order of the stream. The exception is a push that confirms a subscription or its end, each made for one channel: it is
+//! the command's reply.
 
-use super::channels::Channels;
-use super::near::Near;
+use super::reads::Reading;
+use super::state::State;
 use super::strings::{self, Found};
 use crate::error::{Error, Result};
 use crate::net::link::Protocol;
@@ -16,17 +16,20 @@ use tokio_util::codec::Decoder;
 /// bytes that wait unparsed are bounded.
 const WAITING: usize = 1024 * 1024;
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Reply {
     /// An array of strings and nils: slices of what was read.
     Strings(Vec<Option<Bytes>>),
     Other(Value),
+    /// What a read's replies were made into, in the order of the connection.
+    Read(Box<Result<Reading>>),
 }
 
 impl Reply {
     pub(super) fn into_value(self) -> Value {
         match self {
             Reply::Other(value) => value,
+            Reply::Read(_) => Value::Nil,
             Reply::Strings(strings) => {
                 let item = |string: Option<Bytes>| {
                     string.map_or(Value::Nil, |bytes| Value::BulkString(bytes.into()))
@@ -41,27 +44,12 @@ pub struct Resp {
     codec: ValueCodec,
     /// The codec has begun a reply, and keeps what it has of it.
     is_midway: bool,
-    near: Arc<Near>,
-    channels: Arc<Channels>,
+    state: Arc<State>,
 }
 
 impl Resp {
-    pub(super) fn new(near: Arc<Near>, channels: Arc<Channels>) -> Self {
-        Resp { codec: ValueCodec::default(), is_midway: false, near, channels }
-    }
-
-    fn invalidated(&self, data: Vec<Value>) {
-        match data.into_iter().next() {
-            Some(Value::Array(keys)) => {
-                for key in keys {
-                    if let Value::BulkString(key) = key {
-                        self.near.invalidate(&key);
-                    }
-                }
-            }
-            // No names: the server's databases were flushed.
-            _ => self.near.drop_all(),
-        }
+    pub(super) fn new(state: Arc<State>) -> Self {
+        Resp { codec: ValueCodec::default(), is_midway: false, state }
     }
 }
 
@@ -84,8 +72,12 @@ impl Protocol for Resp {
             self.is_midway = reply.is_none();
             match reply {
                 Some(Value::Push { kind, data }) => match kind {
-                    PushKind::Invalidate => self.invalidated(data),
-                    PushKind::Message => self.channels.heard(data),
+                    PushKind::Invalidate => match data.into_iter().next() {
+                        Some(Value::Array(keys)) => self.state.invalidated(Some(keys)),
+                        // No names: the server's databases were flushed.
+                        _ => self.state.invalidated(None),
+                    },
+                    PushKind::Message => self.state.message(data),
                     PushKind::Subscribe | PushKind::Unsubscribe => {
                         return Ok(Some(Reply::Other(Value::Okay)));
                     }
@@ -101,36 +93,29 @@ impl Protocol for Resp {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tags::Record;
+    use crate::key::Keyspace;
+    use crate::l1::Slots;
     use proptest::prelude::*;
 
-    const R: Record = Record { generation: 1, all: 2, auto: 3 };
-
-    fn near_with(tags: &[&str]) -> Arc<Near> {
-        let near = Arc::new(Near::new(&crate::key::Keyspace::new("p").unwrap(), None));
-        near.track();
-        let looked = near.look(tags);
-        let found: Vec<_> = tags.iter().map(|_| Some(R)).collect();
-        near.keep(tags, &looked.missing, &found);
-        near
+    fn state() -> (Arc<Slots>, Arc<State>) {
+        let slots = Slots::new(true);
+        let space = Keyspace::new("p").unwrap();
+        (slots.clone(), Arc::new(State::new(&space, crate::events::silent(), Some(slots))))
     }
 
-    fn held(near: &Near, tag: &str) -> bool {
-        near.look(&[tag]).missing.is_empty()
-    }
-
-    fn resp(near: Arc<Near>) -> Resp {
-        Resp::new(near, Arc::new(Channels::new("p!c:".into(), crate::events::silent())))
+    fn sum(slots: &Arc<Slots>, key: &str) -> Vec<u16> {
+        slots.stamp(key).units(0, false)[..2].to_vec()
     }
 
     const STREAM: &[u8] =
-        b"+OK\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$5\r\np!t:a\r\n*2\r\n$1\r\nx\r\n_\r\n:7\r\n-ERR no\r\n";
+        b"+OK\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\np:a\r\n*2\r\n$1\r\nx\r\n_\r\n:7\r\n-ERR no\r\n";
 
     proptest! {
         #[test]
         fn any_chunking_gives_the_same_replies(cuts in proptest::collection::vec(0..STREAM.len(), 0..6)) {
-            let near = near_with(&["a", "b"]);
-            let mut resp = resp(near.clone());
+            let (slots, state) = state();
+            let mut resp = Resp::new(state);
+            let (before, other) = (sum(&slots, "a"), sum(&slots, "b"));
             let mut cuts = cuts;
             cuts.extend([0, STREAM.len()]);
             cuts.sort_unstable();
@@ -139,7 +124,7 @@ mod tests {
                 buffer.extend_from_slice(&STREAM[pair[0]..pair[1]]);
                 while let Some(reply) = resp.next(&mut buffer).unwrap() {
                     // A push is handled by the time the reply after it is out.
-                    prop_assert_eq!(held(&near, "a"), got.is_empty());
+                    prop_assert_eq!(sum(&slots, "a") == before, got.is_empty());
                     got.push(reply.into_value());
                 }
             }
@@ -148,12 +133,12 @@ mod tests {
             prop_assert_eq!(&got[1], &Value::Array(vec![Value::BulkString(b"x".to_vec()), Value::Nil]));
             prop_assert_eq!(&got[2], &Value::Int(7));
             prop_assert!(matches!(got[3], Value::ServerError(_)));
-            prop_assert!(held(&near, "b"));
+            prop_assert_eq!(sum(&slots, "b"), other);
         }
 
         #[test]
         fn noise_never_panics(noise in proptest::collection::vec(any::<u8>(), 0..200)) {
-            let mut resp = resp(near_with(&[]));
+            let mut resp = Resp::new(state().1);
             let mut buffer = BytesMut::from(&noise[..]);
             while let Ok(Some(_)) = resp.next(&mut buffer) {}
         }
@@ -168,23 +153,24 @@ mod tests {
             "*-5\r\n",
             ">-1\r\n",
         ] {
-            let mut resp = resp(near_with(&[]));
+            let mut resp = Resp::new(state().1);
             let _ = resp.next(&mut BytesMut::from(hostile.as_bytes()));
         }
     }
 
     #[test]
-    fn a_flush_drops_every_record() {
-        let near = near_with(&["a", "b"]);
-        let mut resp = resp(near.clone());
+    fn a_flush_outdates_everything() {
+        let (slots, state) = state();
+        let mut resp = Resp::new(state);
+        let before = [sum(&slots, "a"), sum(&slots, "b")];
         let reply = resp.next(&mut BytesMut::from(&b">2\r\n$10\r\ninvalidate\r\n_\r\n+OK\r\n"[..])).unwrap();
         assert_eq!(reply.map(Reply::into_value), Some(Value::Okay));
-        assert!(!held(&near, "a") && !held(&near, "b"));
+        assert!(before[0] != sum(&slots, "a") && before[1] != sum(&slots, "b"));
     }
 
     #[test]
     fn a_confirmed_subscription_is_a_reply_and_a_message_is_none() {
-        let mut resp = resp(near_with(&[]));
+        let mut resp = Resp::new(state().1);
         let mut buffer = BytesMut::from(
             &b">3\r\n$9\r\nsubscribe\r\n$5\r\np!c:a\r\n:1\r\n>3\r\n$7\r\nmessage\r\n$5\r\np!c:a\r\n$1\r\nx\r\n:7\r\n\
                >3\r\n$11\r\nunsubscribe\r\n$5\r\np!c:a\r\n:0\r\n"[..],

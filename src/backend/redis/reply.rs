@@ -1,7 +1,7 @@
 //! What replies mean: values, epochs, and which of the server's errors are an outage.
 
 use crate::error::{Code, Error, Result};
-use crate::tags::{Epoch, Record};
+use crate::tags::Epoch;
 use bytes::Bytes;
 use redis::{ServerError, Value};
 
@@ -45,7 +45,7 @@ pub(super) fn failure(error: &ServerError) -> Error {
         return Error::connection(format!("Redis cannot serve now: {}", text.trim()));
     }
     let advice = match code_of(error) {
-        "OOM" => " Raise maxmemory, or set maxmemory-policy to allkeys-lru.",
+        "OOM" => " Invalidation maxmemory, or set maxmemory-policy to allkeys-lru.",
         "NOPERM" => " Allow it to this user (ACL SETUSER).",
         _ => "",
     };
@@ -110,19 +110,11 @@ pub(super) fn text(value: &Value) -> Option<&str> {
     }
 }
 
-/// `<generation> <n> <all> <auto>`: the epoch and the record of `*`. Anything else counts as missing.
-pub(super) fn epoch_and_star(raw: &[u8]) -> (Epoch, Option<Record>) {
-    let missing = (Epoch::NONE, None);
-    let Ok(raw) = std::str::from_utf8(raw) else { return missing };
-    let mut words = raw.splitn(3, ' ');
-    let (Some(generation), Some(n), Some(star)) = (words.next(), words.next(), words.next()) else {
-        return missing;
-    };
-    let Some(record) = Record::parse(format!("{generation} {star}").as_bytes()) else { return missing };
-    match n.parse() {
-        Ok(n) if record.generation != 0 => (Epoch { generation: record.generation, n }, Some(record)),
-        _ => missing,
-    }
+/// `<generation> <n>`: the epoch. Anything else counts as missing.
+pub(super) fn epoch_text(raw: &[u8]) -> Epoch {
+    let Ok(raw) = std::str::from_utf8(raw) else { return Epoch::NONE };
+    let found = raw.split_once(' ').and_then(|(generation, n)| epoch_of(generation, n));
+    found.filter(|epoch| epoch.generation != 0).unwrap_or(Epoch::NONE)
 }
 
 /// The epoch in a script's answer: its generation and number as texts.
@@ -146,20 +138,10 @@ mod tests {
     }
 
     #[test]
-    fn an_epoch_is_four_words() {
-        let (epoch, star) = epoch_and_star(b"00000000000000ff 12 10 11");
-        assert_eq!(epoch, Epoch { generation: 255, n: 12 });
-        assert_eq!(star, Some(Record { generation: 255, all: 10, auto: 11 }));
-        for noise in [
-            &b""[..],
-            b"ff 1 2",
-            b"ff 1 2 3 4",
-            b"0 1 2 3",
-            b"ff -1 2 3",
-            b"\xFF 1 2 3",
-            b"ff 1 2 99999999999999999999",
-        ] {
-            assert_eq!(epoch_and_star(noise), (Epoch::NONE, None), "{noise:?}");
+    fn an_epoch_is_two_words() {
+        assert_eq!(epoch_text(b"00000000000000ff 12"), Epoch { generation: 255, n: 12 });
+        for noise in [&b""[..], b"ff", b"ff 1 2", b"0 1", b"ff -1", b"\xFF 1", b"ff 99999999999999999999"] {
+            assert_eq!(epoch_text(noise), Epoch::NONE, "{noise:?}");
         }
     }
 

@@ -18,8 +18,10 @@ pub(super) struct Scripts {
     pub begin: Script,
     pub set: Script,
     pub clear: Script,
-    pub bury: Script,
     pub swap: Script,
+    pub bury: Script,
+    pub shed: Script,
+    pub tagged: Script,
     pub lock: Script,
 }
 
@@ -34,16 +36,18 @@ impl Scripts {
     pub fn new() -> Self {
         Scripts {
             begin: script!("epoch", "fences", "begin"),
-            set: script!("epoch", "fences", "restamp", "set"),
-            clear: script!("at_maxmemory", "epoch", "fences", "clear"),
+            set: script!("set_look", "epoch", "fences", "restamp", "set_late", "set_store"),
+            clear: script!("at_maxmemory", "epoch", "advance", "fences", "raise_fences", "clear"),
+            swap: script!("at_maxmemory", "epoch", "advance", "fences", "raise_fences", "swap"),
             bury: script!("bury"),
-            swap: script!("at_maxmemory", "epoch", "fences", "swap"),
+            shed: script!("shed"),
+            tagged: script!("tagged"),
             lock: script!("lock"),
         }
     }
 
     /// Those worth loading at every connect.
-    pub fn all(&self) -> [&Script; 4] {
-        [&self.set, &self.clear, &self.bury, &self.swap]
+    pub fn all(&self) -> [&Script; 3] {
+        [&self.set, &self.clear, &self.swap]
     }
 }

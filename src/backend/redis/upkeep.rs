@@ -1,31 +1,29 @@
-//! What runs behind: owed clears after a reconnect, and keeping held records from looking idle to the server.
+//! What runs behind: owed clears after a reconnect, signs of life while values are kept in JavaScript, and sweeps.
 
 use super::Core;
 use super::command::Pipeline;
+use super::reply;
 use crate::clock::{self, UnixMs};
 use crate::l1::Slots;
+use crate::tags::Epoch;
+use redis::Value;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::{Instant, interval_at, sleep};
 
-/// Records that are answered from the near cache look idle to the server's LRU and would be evicted first.
-const TOUCH_EVERY: Duration = Duration::from_secs(30);
-/// Keys of one TOUCH: some 100 µs of the server's time.
-const TOUCH_KEYS: usize = 512;
 /// Between attempts to make owed clears while a connection seems to be there; a reconnect wakes at once.
 const RETRY: Duration = Duration::from_millis(500);
 
-/// While values are served from L1 a silent connection is asked this often whether it is there.
+/// While values are served from L1 a silent connection is asked this often for the epoch.
 const ASK_EVERY: Duration = Duration::from_secs(1);
 /// Questions after the last use; then L1's next value is asked of the server itself.
 const QUESTIONS: u32 = 10;
 
 /// Until the store is dropped.
 pub(super) async fn run(core: Weak<Core>, wake: Arc<Notify>) {
-    let mut touch = interval_at(Instant::now() + TOUCH_EVERY, TOUCH_EVERY);
     let mut ask = interval_at(Instant::now() + ASK_EVERY, ASK_EVERY);
-    let hears = core.upgrade().is_some_and(|core| core.server.near.slots().is_some());
+    let hears = core.upgrade().is_some_and(|core| core.server.state.slots().is_some());
     let mut unused = QUESTIONS;
     let mut owing = false;
     loop {
@@ -37,10 +35,6 @@ pub(super) async fn run(core: Weak<Core>, wake: Arc<Notify>) {
                 core.ask(&mut unused).await;
                 continue;
             }
-            _ = touch.tick() => {
-                let Some(core) = core.upgrade() else { return };
-                core.touch().await;
-            }
         }
         let Some(core) = core.upgrade() else { return };
         // Why it failed was told by the link; the clears stay owed.
@@ -48,41 +42,42 @@ pub(super) async fn run(core: Weak<Core>, wake: Arc<Notify>) {
     }
 }
 
+/// Until the store is dropped.
+pub(super) async fn sweep(core: Weak<Core>) {
+    let (mut next, mut swept) = (Instant::now(), Epoch::NONE);
+    loop {
+        let Some(core) = core.upgrade() else { return };
+        core.sweeper.work(next).await;
+        next = core.sweep(next, &mut swept).await;
+    }
+}
+
 impl Core {
-    /// Begins a request whose answer shows up to when the server's word of changes has come.
+    /// Begins a request whose answer tells the epoch: then it shows whether the server's word of every change has come.
     pub fn hearing(&self) -> Hearing<'_> {
-        Hearing(self.server.near.slots().map(|slots| (&**slots, clock::now())))
+        Hearing(self.server.state.slots().map(|slots| (&**slots, clock::now())))
     }
 
-    /// Asks for a sign of life, if values are served from L1 and none came by itself.
+    /// Asks for the epoch, if values are served from L1 and nothing else did.
     async fn ask(&self, unused: &mut u32) {
-        let Some(slots) = self.server.near.slots() else { return };
+        let state = &self.server.state;
+        let Some(slots) = state.slots() else { return };
         *unused = if slots.take_used() { 0 } else { unused.saturating_add(1) };
-        if *unused >= QUESTIONS || self.link.incarnation() == 0 || !self.server.near.tracked() {
+        if *unused >= QUESTIONS || self.link.incarnation() == 0 || !state.is_told() {
             return;
         }
         let asked = self.hearing();
-        if self.send(Pipeline::one(&[b"PING"])).await.is_ok() {
+        let observer = state.clone();
+        let get = Pipeline::one(&[b"GET", self.names.epoch.as_bytes()]);
+        let reply = self.send_observed(get, move |replies| {
+            if let [Value::BulkString(text)] = replies {
+                observer.observe_epoch(reply::epoch_text(text));
+            }
+        });
+        // Without an epoch there is nothing that could be compared.
+        if reply.await.is_ok_and(|replies| matches!(replies.as_slice(), [Value::BulkString(_)])) {
             asked.answered();
         }
-    }
-
-    /// Tells the server that the held records are in use.
-    pub async fn touch(&self) {
-        let held = self.server.near.held();
-        if held.is_empty() {
-            return;
-        }
-        let mut pipeline = Pipeline::default();
-        for tags in held.chunks(TOUCH_KEYS) {
-            pipeline.begin(1 + tags.len());
-            pipeline.arg(b"TOUCH");
-            for tag in tags {
-                pipeline.arg(self.space.record(tag).as_bytes());
-            }
-        }
-        // A failure costs a few misses at most.
-        let _ = self.send(pipeline).await;
     }
 }
 

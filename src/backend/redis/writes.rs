@@ -1,9 +1,9 @@
-//! Storing entries: a call of the script for each group of them, all calls in one request.
+//! Storing entries: a call of the script for each group of them, all calls in one request. Nothing is done for tags: they stand
+//! in the entry, and what is cleared of them stands in the log.
 
 use super::Core;
 use super::command::{Call, Pipeline, decimal};
 use super::deadline::Deadline;
-use super::groups::{Group, Tag, group};
 use super::reply;
 use crate::backend::asked::{Overtaken, UnderWay};
 use crate::backend::line::Turn;
@@ -11,18 +11,37 @@ use crate::backend::{Body, Write, Written};
 use crate::codec::envelope::{FIXED, restamp};
 use crate::error::{Code, Error, Result};
 use crate::key::bucket;
-use crate::tags::Epoch;
+use crate::tags::{Clearance, Epoch};
+use crate::ttl::Ttl;
 use futures_util::FutureExt;
+use parking_lot::Mutex;
 use redis::Value;
+use std::time::{Duration, Instant};
 
 /// Flags of an entry in the script's arguments.
-const AUTO: u8 = 1;
-const GUARDED: u8 = 2;
+const GUARDED: u64 = 1;
+const INDEXED: u64 = 2;
 
-pub(super) struct Slot {
-    pub write: Write,
-    pub epoch: Epoch,
-    pub outcome: Option<Result<Written>>,
+/// Bounds of one call, which nobody else's command interrupts: a fraction of a millisecond of the server's time. One entry
+/// passes whatever its size.
+const ENTRIES: usize = 32;
+const BYTES: usize = 256 * 1024;
+/// What an entry's arguments take beside its key and bytes: about this much.
+const OVERHEAD: usize = 128;
+
+/// An entry without tags that ends within this time is not entered into the index: the server removes it by itself, soon
+/// enough. (A clear of everything, or of a namespace, leaves it until then.)
+const SOON: u64 = 24 * 3_600_000;
+
+/// Calls after which the expired members of the index are counted.
+const COUNT_EVERY: u32 = 8;
+/// As many are left to the next count; more are removed behind.
+const FEW_EXPIRED: i64 = 64;
+
+struct Slot {
+    write: Write,
+    epoch: Epoch,
+    outcome: Option<Result<Written>>,
 }
 
 enum Answer {
@@ -30,6 +49,40 @@ enum Answer {
     Stale,
     /// The server does not know the script.
     Forgotten,
+}
+
+/// What this process has told the server of how long entries live, which says how long the log must keep a clear.
+#[derive(Default)]
+pub(super) struct Lives {
+    told: Mutex<Option<(Ttl, Instant)>>,
+    calls: std::sync::atomic::AtomicU32,
+}
+
+impl Lives {
+    /// Whether a life must be announced, as it must be within each time of its own length.
+    fn announces(&self, life: Ttl) -> bool {
+        let mut told = self.told.lock();
+        let is_known = match (*told, life) {
+            (Some((Ttl::Forever, _)), _) => true,
+            (Some((Ttl::Ms(_), _)), Ttl::Forever) | (None, _) => false,
+            (Some((Ttl::Ms(longest), at)), Ttl::Ms(ms)) => {
+                ms <= longest && at.elapsed() < Duration::from_millis(longest)
+            }
+        };
+        if !is_known {
+            *told = Some((life, Instant::now()));
+        }
+        !is_known
+    }
+
+    /// Nothing is known of what the server was told.
+    pub fn forget(&self) {
+        *self.told.lock() = None;
+    }
+
+    fn counts(&self) -> bool {
+        self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed).is_multiple_of(COUNT_EVERY)
+    }
 }
 
 impl Core {
@@ -40,16 +93,27 @@ impl Core {
             Ok(turn) => turn,
             Err(error) => return writes.iter().map(|_| Err(error.clone())).collect(),
         };
-        let seen = self.server.seen();
-        let mut slots: Vec<Slot> = writes
-            .into_iter()
-            .map(|write| {
-                let epoch = write.guard.map_or(seen, |guard| guard.epoch);
+        let mut slots: Vec<Slot> = {
+            let clears = self.server.state.clears.lock();
+            let present = clears.known_to();
+            let slot = |write: Write| {
+                let epoch = write.guard.map_or(present, |guard| guard.epoch);
                 let mut slot = Slot { write, epoch, outcome: None };
                 slot.outcome = slot.prepare().err().map(Err);
+                if let Some(guard) = slot.write.guard {
+                    let cleared =
+                        clears.has_cleared(guard.epoch, slot.write.auto, slot.write.tags.iter().copied());
+                    // An entry with times that an automatic invalidation overtook is stored: it is a stale one.
+                    let is_dead = cleared == Clearance::Hard
+                        || cleared == Clearance::Soft && slot.write.times.is_none();
+                    if is_dead {
+                        slot.outcome.get_or_insert(Ok(Written::Stale));
+                    }
+                }
                 slot
-            })
-            .collect();
+            };
+            writes.into_iter().map(slot).collect()
+        };
         self.send_sets(&mut slots, Call::Sha, &[], turn, deadline).await;
         if slots.iter().any(|slot| slot.outcome.is_none()) {
             let cleared = give_way(&mut slots, &under_way);
@@ -68,15 +132,14 @@ impl Core {
         turn: Option<Turn<'_>>,
         deadline: Deadline,
     ) {
-        let groups = group(slots);
+        let groups = groups(slots);
         if groups.is_empty() && cleared.is_empty() {
             return;
         }
-        let now = self.notes.now();
         let mut pipeline = Pipeline::default();
         pipeline.bytes.reserve(groups.iter().map(|group| group.bytes).sum());
         for group in &groups {
-            self.put_group(&mut pipeline, group, how, now);
+            self.put_group(&mut pipeline, slots, group, how);
         }
         for at in cleared {
             pipeline.push(&[b"UNLINK", self.space.entry(&slots[*at].write.key).as_bytes()]);
@@ -87,12 +150,14 @@ impl Core {
             Ok(mut replies) => {
                 let removed = replies.split_off(groups.len().min(replies.len()));
                 let removed = removed.iter().map(|reply| reply::integer(reply).map(|_| Answer::Stored));
-                let mut answers = self.answers(&groups, replies, now);
+                let mut answers = self.answers(&groups, replies);
                 answers.extend(cleared.iter().copied().zip(removed));
                 answers
             }
             Err(error) => {
-                let sent = groups.iter().flat_map(|group| &group.entries).map(|entry| entry.at);
+                // What was announced with them may not have come.
+                self.lives.forget();
+                let sent = groups.iter().flat_map(|group| &group.entries).copied();
                 sent.chain(cleared.iter().copied()).map(|at| (at, Err(error.clone()))).collect()
             }
         };
@@ -106,98 +171,69 @@ impl Core {
         }
     }
 
-    fn put_group(&self, pipeline: &mut Pipeline, group: &Group<'_>, how: Call, now: u64) {
-        let Group { entries, heads, tags, .. } = group;
+    fn put_group(&self, pipeline: &mut Pipeline, slots: &[Slot], group: &Group, how: Call) {
         let names = &self.names;
-        let keys = 2 + 2 * tags.len() + entries.len();
-        pipeline.call(&self.server.scripts.set, how, keys, 7 + 2 * heads.len() + entries.len());
-        pipeline.arg(names.epoch.as_bytes());
-        for tag in tags {
-            pipeline.arg_of(&[names.record.as_bytes(), tag.name.as_bytes()]);
+        let entries = || group.entries.iter().map(|at| &slots[*at]);
+        let longest = entries().filter(|slot| slot.is_indexed()).map(|slot| slot.write.ttl).reduce(Ttl::max);
+        pipeline.call(&self.server.scripts.set, how, 5 + group.entries.len(), 6 + 5 * group.entries.len());
+        for name in [&names.epoch, &names.log, &names.fences, &names.index, &names.longest] {
+            pipeline.arg(name.as_bytes());
         }
-        for tag in tags {
-            pipeline.arg_of(&[names.index.as_bytes(), tag.name.as_bytes()]);
+        for slot in entries() {
+            pipeline.arg_of(&[names.entry.as_bytes(), slot.write.key.as_bytes()]);
         }
-        for entry in entries {
-            pipeline.arg_of(&[names.entry.as_bytes(), entry.slot.write.key.as_bytes()]);
-        }
-        pipeline.arg(names.fences.as_bytes());
-        pipeline.arg(format!("{:016x}", Epoch::draw_generation()).as_bytes());
-        pipeline.number(entries.len() as u64);
-        pipeline.number(heads.len() as u64);
+        pipeline.arg(&generation_text(Epoch::draw_generation()));
+        pipeline.arg(self.server.state.advances.as_bytes());
+        pipeline.number(group.entries.len() as u64);
         pipeline.number(names.entry.len() as u64 + 1);
-        let mut bytes = Vec::with_capacity(3 * tags.len() + 8 * entries.len());
-        for entry in entries {
-            bytes.extend_from_slice(&[entry.slot.flags(), entry.head]);
+        match longest.filter(|life| self.lives.announces(*life)) {
+            Some(Ttl::Forever) => pipeline.arg(b"inf"),
+            Some(Ttl::Ms(ms)) => pipeline.number(ms),
+            None => pipeline.arg(b""),
         }
-        pipeline.arg(&bytes);
-        bytes.clear();
-        for Tag { name, longest, entries } in tags {
-            let sets = entries.len() as u8;
-            let life = heads[usize::from(*longest) - 1].1;
-            bytes.extend_from_slice(&[self.notes.due(name, sets, life, now), *longest, sets]);
-            bytes.extend_from_slice(entries);
-        }
-        pipeline.arg(&bytes);
-        for (epoch, life) in heads {
-            let generation = format!("{:016x} ", epoch.generation);
-            decimal(epoch.n, |n| pipeline.arg_of(&[generation.as_bytes(), n]));
-            match life.redis_px() {
+        pipeline.arg(if longest.is_some() && self.lives.counts() { b"1" } else { b"0" });
+        for slot in entries() {
+            let generation = generation_text(slot.epoch.generation);
+            decimal(slot.epoch.n, |n| pipeline.arg_of(&[&generation, b" ", n]));
+            let guarded = if slot.write.guard.is_some() { GUARDED } else { 0 };
+            pipeline.number(guarded | if slot.is_indexed() { INDEXED } else { 0 });
+            match slot.write.ttl.redis_px() {
                 Some(px) => pipeline.number(px),
                 None => pipeline.arg(b""),
             }
-        }
-        bytes.clear();
-        for entry in entries {
-            bytes.extend_from_slice(&bucket(&entry.slot.write.key));
-        }
-        pipeline.arg(&bytes);
-        for entry in entries {
-            pipeline.arg(entry.body);
+            pipeline.arg(&bucket(&slot.write.key));
+            pipeline.arg(slot.body());
         }
     }
 
-    fn answers(&self, groups: &[Group<'_>], replies: Vec<Value>, now: u64) -> Vec<(usize, Result<Answer>)> {
+    fn answers(&self, groups: &[Group], replies: Vec<Value>) -> Vec<(usize, Result<Answer>)> {
         let mut replies = replies.into_iter();
         let mut answers = Vec::new();
         for group in groups {
-            match self.answer(group, replies.next().unwrap_or(Value::Nil), now) {
-                Ok(found) => answers.extend(group.entries.iter().map(|entry| entry.at).zip(found)),
-                Err(error) => {
-                    answers.extend(group.entries.iter().map(|entry| (entry.at, Err(error.clone()))))
-                }
+            match self.answer(group, replies.next().unwrap_or(Value::Nil)) {
+                Ok(found) => answers.extend(group.entries.iter().copied().zip(found)),
+                Err(error) => answers.extend(group.entries.iter().map(|at| (*at, Err(error.clone())))),
             }
         }
         answers
     }
 
     /// What became of each entry of a group.
-    fn answer(&self, group: &Group<'_>, reply: Value, now: u64) -> Result<Vec<Result<Answer>>> {
+    fn answer(&self, group: &Group, reply: Value) -> Result<Vec<Result<Answer>>> {
         let count = group.entries.len();
         if reply::forgot_script(&reply) {
+            self.lives.forget();
             return Ok((0..count).map(|_| Ok(Answer::Forgotten)).collect());
         }
         let fields = reply::array(reply)?;
-        let (Some(answers), Some(epoch)) = (fields.get(..count), fields.get(count).and_then(reply::text))
-        else {
+        let (Some(answers), Some(expired)) = (fields.get(..count), fields.get(count)) else {
             return Err(Error::new(
                 Code::Server,
                 "Redis answered a script with something else; is a proxy in between?",
             ));
         };
-        // Told only where it matters.
-        let epoch = match epoch.split_once(' ') {
-            Some((generation, n)) => reply::epoch_of(generation, n).unwrap_or(Epoch::NONE),
-            None => Epoch::NONE,
-        };
-        self.server.saw(epoch);
-        for told in fields[count + 1..].chunks_exact(4) {
-            let number = |at: usize| reply::integer(&told[at]);
-            let Some(tag) = usize::try_from(number(0)? - 1).ok().and_then(|at| group.tags.get(at)) else {
-                continue;
-            };
-            self.notes.learn(tag.name, number(1)?, number(2)?, now);
-            self.crowds.stored(tag.name, number(3)?);
+        if reply::integer(expired)? > FEW_EXPIRED {
+            self.sweeper.shed();
         }
         let answers = answers.iter().map(|field| {
             Ok(match reply::integer(field)? {
@@ -209,8 +245,36 @@ impl Core {
     }
 }
 
+/// What one call stores: places among all that are written.
+struct Group {
+    entries: Vec<usize>,
+    bytes: usize,
+}
+
+/// Those that have no outcome yet, in their order, in as few calls as their bounds allow.
+fn groups(slots: &[Slot]) -> Vec<Group> {
+    let mut groups: Vec<Group> = Vec::new();
+    for (at, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.outcome.is_none()) {
+        let bytes = 2 * OVERHEAD + slot.write.key.len() + slot.body().len();
+        match groups.last_mut() {
+            Some(last) if last.entries.len() < ENTRIES && last.bytes + bytes <= BYTES => {
+                last.entries.push(at);
+                last.bytes += bytes;
+            }
+            _ => groups.push(Group { entries: vec![at], bytes }),
+        }
+    }
+    groups
+}
+
+/// 16 hex digits, as the server keeps it.
+pub(super) fn generation_text(generation: u64) -> [u8; 16] {
+    let digits = b"0123456789abcdef";
+    std::array::from_fn(|at| digits[(generation >> (60 - 4 * at)) as usize & 15])
+}
+
 impl Slot {
-    /// Gives an entry that no miss guards the epoch that it goes by. Should that be too old, the script gives it another.
+    /// Gives an entry that no miss guards the epoch that is known; should it be too old, the script gives it another.
     fn prepare(&mut self) -> Result<()> {
         let Body::Wire(body) = &mut self.write.body else {
             return Err(Error::new(Code::Internal, "A value of process memory was given to Redis."));
@@ -224,13 +288,16 @@ impl Slot {
         Ok(())
     }
 
-    fn flags(&self) -> u8 {
-        let Write { auto, times, guard, .. } = &self.write;
-        // An entry with times that an automatic invalidation overtook is stored as a stale one. Not where nothing
-        // guards it: the script stamps it anew instead, and it is fresh.
-        let softly = times.is_some() && guard.is_some();
-        let auto = if *auto && !softly { AUTO } else { 0 };
-        auto | if guard.is_some() { GUARDED } else { 0 }
+    fn body(&self) -> &[u8] {
+        match &self.write.body {
+            Body::Wire(body) => body,
+            Body::Live(_) => &[],
+        }
+    }
+
+    fn is_indexed(&self) -> bool {
+        let Write { tags, ttl, .. } = &self.write;
+        tags.iter().any(|tag| !tag.is_namespace()) || !matches!(ttl, Ttl::Ms(ms) if *ms <= SOON)
     }
 }
 
@@ -260,4 +327,58 @@ fn give_way(slots: &mut [Slot], under_way: &UnderWay<'_>) -> Vec<usize> {
         };
     }
     cleared
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(key: &str, bytes: usize) -> Slot {
+        let write = Write {
+            key: key.to_owned(),
+            tags: Vec::new(),
+            auto: true,
+            ttl: Ttl::Ms(1),
+            times: None,
+            guard: None,
+            body: Body::Wire(vec![0; bytes]),
+        };
+        Slot { write, epoch: Epoch::NONE, outcome: None }
+    }
+
+    fn shape(slots: &[Slot]) -> Vec<usize> {
+        groups(slots).iter().map(|group| group.entries.len()).collect()
+    }
+
+    #[test]
+    fn a_call_is_bounded_by_entries_and_bytes() {
+        let small: Vec<_> = (0..70).map(|i| slot(&i.to_string(), 100)).collect();
+        assert_eq!(shape(&small), [32, 32, 6]);
+        let large: Vec<_> = (0..5).map(|i| slot(&i.to_string(), 100_000)).collect();
+        assert_eq!(shape(&large), [2, 2, 1]);
+        let mut huge = [slot("a", 1), slot("b", 2 * BYTES), slot("c", 1), slot("d", 1)];
+        huge[2].outcome = Some(Ok(Written::Stale));
+        assert_eq!(shape(&huge), [1, 1, 1]);
+    }
+
+    #[test]
+    fn a_life_is_announced_when_it_is_longer_and_again_within_its_length() {
+        let lives = Lives::default();
+        assert!(lives.announces(Ttl::Ms(50)));
+        assert!(!lives.announces(Ttl::Ms(50)) && !lives.announces(Ttl::Ms(1)));
+        assert!(lives.announces(Ttl::Ms(60)));
+        std::thread::sleep(Duration::from_millis(61));
+        assert!(lives.announces(Ttl::Ms(1)));
+        assert!(lives.announces(Ttl::Forever));
+        assert!(!lives.announces(Ttl::Ms(1)) && !lives.announces(Ttl::Forever));
+        lives.forget();
+        assert!(lives.announces(Ttl::Ms(1)));
+    }
+
+    #[test]
+    fn a_generation_is_written_as_the_scripts_read_it() {
+        for generation in [1, 0xfedc_ba98_7654_3210, u64::MAX] {
+            assert_eq!(generation_text(generation), format!("{generation:016x}").as_bytes());
+        }
+    }
 }

@@ -1,23 +1,22 @@
--- Removes judged members from an index, and their entries if they still are what was judged.
--- KEYS: index, then entries.
--- ARGV: of each entry its user key; 'absent', 'dead' or 'retagged'; the first bytes of what was judged.
--- Answers the size of the index.
-local HEAD = 40
+-- Removes entries that still are what was judged dead, and their members of the index.
+-- KEYS: index, then entries. ARGV: where in an entry's store key the user's key begins; of each entry the first bytes of what
+-- was judged, '' = it was not there.
+-- Answers how many entries were removed.
+local removed = 0
 for i = 2, #KEYS do
-  local at = (i - 2) * 3
-  local member, verdict, head = ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local leaves
-  if verdict ~= 'absent' and redis.pcall('GETRANGE', KEYS[i], 0, HEAD - 1) == head then
-    leaves = true
-    if verdict == 'dead' then
-      redis.call('UNLINK', KEYS[i])
-    end
+  local head = ARGV[i]
+  local is_gone
+  if head == '' then
+    is_gone = redis.call('EXISTS', KEYS[i]) == 0
   else
-    leaves = redis.call('EXISTS', KEYS[i]) == 0
+    is_gone = redis.pcall('GETRANGE', KEYS[i], 0, #head - 1) == head
+    if is_gone then
+      redis.call('UNLINK', KEYS[i])
+      removed = removed + 1
+    end
   end
-  if leaves then
-    redis.pcall('ZREM', KEYS[1], member)
+  if is_gone then
+    redis.pcall('ZREM', KEYS[1], string.sub(KEYS[i], tonumber(ARGV[1])))
   end
 end
-local size = redis.pcall('ZCARD', KEYS[1])
-return type(size) == 'number' and size or 0
+return removed

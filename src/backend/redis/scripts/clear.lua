@@ -1,45 +1,85 @@
--- Advances the epoch and raises records to it. The cost is by names given, not by entries.
--- KEYS: epoch, fences, then each entry to clear, then the record of each tag, then where `*` is raised too what would be
---       its record, were that not in the epoch's own key.
--- ARGV: generation to begin if there is none; 'all' or 'auto'; number of keys; '1' to raise `*` too; the bucket of each
---       key.
--- Answers the new epoch.
-local raise_all, keys, star = ARGV[2] == 'all', tonumber(ARGV[3]), ARGV[4] == '1'
-begin(call('MGET', KEYS[1])[1])
+-- Clears keys and tags: advances the epoch and writes the tags into the log. The cost is by names given, not by entries.
+-- KEYS: epoch, log, fences, index, longest life, then each entry to clear.
+-- ARGV: generation to begin if there is none; channel; the newest number that the caller has seen; 'h' or 's'; '1' if the root is
+--       cleared; members that the log keeps; milliseconds for which data may be under way before it is stored; where in an entry's
+--       store key the user's key begins; the tags, 8 bytes each; the buckets of the keys, 3 bytes each; of each key what is
+--       published of it, 9 bytes.
+-- Answers the generation, the number before (0 = this began the generation), the number after, and whether the floor rose to what
+-- living entries may need.
 
-if keys > 0 then
-  local floor, found = fences(KEYS[2], unpack(ARGV, 5, 4 + keys))
-  -- The server's clock, so that a counter that came back old with a stale replica catches up.
-  n = math.max(n + 1, clock())
-  local raised = {}
-  for i = 1, keys do
-    raised[2 * i - 1] = ARGV[4 + i]
-    raised[2 * i] = text(math.max(n, fence(found[1 + i], floor)))
+-- Taken out at once at most: a fraction of a millisecond.
+local TRIMMED = 1000
+
+local kind, clears_root, cap = ARGV[4], ARGV[5] == '1', tonumber(ARGV[6])
+local tags, buckets = ARGV[9], ARGV[10]
+
+for i = 6, #KEYS do
+  call('UNLINK', KEYS[i])
+  try('ZREM', KEYS[4], string.sub(KEYS[i], tonumber(ARGV[8])))
+end
+if begin(try('GET', KEYS[1]), ARGV[2]) then
+  return { generation, '0', text(n), 0 }
+end
+
+local before = advance(tonumber(ARGV[3]))
+if #buckets > 0 then
+  local names = {}
+  for i = 1, #buckets / 3 do
+    names[i] = string.sub(buckets, 3 * i - 2, 3 * i)
   end
-  call('HSET', KEYS[2], unpack(raised))
-  call('PEXPIRE', KEYS[2], DAY)
-  call('UNLINK', unpack(KEYS, 3, 2 + keys))
-else
-  n = math.max(n + 1, clock())
+  raise_fences(KEYS[3], names)
 end
 
-for i = 3 + keys, star and #KEYS - 1 or #KEYS do
-  local raw = try('GET', KEYS[i])
-  local g, all, auto = match(type(raw) == 'string' and raw or '', RECORD)
-  all, auto = number(all), number(auto)
-  if g == generation and all and auto then
-    if raise_all then all = math.max(all, n) else auto = math.max(auto, n) end
-    call('SET', KEYS[i], generation .. ' ' .. text(all) .. ' ' .. text(auto), 'KEEPTTL')
-  else
-    put(KEYS[i], generation .. ' ' .. text(n) .. ' ' .. text(n), GRACE)
+local log, members = KEYS[2], { KEYS[2] }
+for i = 1, #tags, 8 do
+  members[#members + 1] = text(n)
+  members[#members + 1] = kind .. string.sub(tags, i, i + 7)
+end
+if clears_root and kind == 's' then
+  members[#members + 1] = text(n)
+  members[#members + 1] = 's' .. string.rep('\0', 8)
+end
+if clears_root and kind == 'h' then
+  call('UNLINK', log)
+  call('ZADD', log, text(n), '#f', text(n), '#g' .. generation)
+elseif members[2] then
+  call('ZADD', unpack(members))
+end
+
+-- Takes out the members up to this number: entries below it are invalid from now on.
+local function trim(score)
+  call('ZREMRANGEBYSCORE', log, '-inf', text(score))
+  call('ZADD', log, text(score), '#f', text(n), '#g' .. generation)
+end
+
+local function score_at(rank)
+  return tonumber(call('ZRANGE', log, rank, rank, 'WITHSCORES')[2])
+end
+
+local rose = 0
+local size = call('ZCARD', log)
+if size > TRIMMED then
+  -- No entry lives that was stored by a number below this one: nothing is lost.
+  local life = number(match(try('GET', KEYS[5]) or '', '^%d+$'))
+  local horizon = life and n - (life + tonumber(ARGV[7])) * 1000 or -1
+  if score_at(1) <= horizon then
+    trim(math.min(score_at(TRIMMED), horizon))
+    size = call('ZCARD', log)
+  end
+  local over = size - 2 - cap
+  if over > 0 then
+    local score = score_at(over)
+    rose = score > horizon and 1 or 0
+    trim(score)
   end
 end
 
-if star then
-  -- Nothing is kept there: the write is what tells those who track records.
-  call('SET', KEYS[#KEYS], '')
-  call('UNLINK', KEYS[#KEYS])
-  if raise_all then star_all = math.max(star_all, n) else star_auto = math.max(star_auto, n) end
+local told = {}
+for i = 3, #members, 2 do
+  told[#told + 1] = members[i]
 end
-save_epoch()
-return { generation, text(n) }
+if clears_root and kind == 'h' then
+  told[#told + 1] = EVERYTHING
+end
+publish(ARGV[2], before, table.concat(told) .. ARGV[11])
+return { generation, text(before), text(n), rose }

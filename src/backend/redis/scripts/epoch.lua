@@ -1,14 +1,16 @@
--- What every script begins with: the bookkeeping's text forms, and the epoch of the prefix, kept in KEYS[1].
+-- What every script begins with: the epoch of the prefix, `<generation> <n>` in KEYS[1], and the clear log in KEYS[2], a
+-- sorted set. Its members: `#g<generation>` with the number of the last advance, `#f` with the floor, and for every tag cleared
+-- since the floor `h` or `s` (hard or soft) and the tag's 8 bytes, with the number of its last clear (docs/tags.md).
 
 -- A number here is a double, exact to 2^53; anything above this bound is no text of ours and counts as missing.
 local LIMIT = 9e15
 local DAY = 86400000
--- What a record or an index outlives its entries by, in milliseconds.
-local GRACE = 60000
-local RECORD = '^([%da-f]+) (%d+) (%d+)$'
+-- Begins a message that says that everything was cleared: the root's hard clear.
+local EVERYTHING = 'h' .. string.rep('\0', 8)
 
 local call, try = redis.call, redis.pcall
 local match = string.match
+local KEYS, ARGV = KEYS, ARGV
 
 -- tostring() and '..' would print large numbers as 1.7e+15.
 local function text(number)
@@ -21,35 +23,36 @@ local function number(digits)
   return n and n <= LIMIT and n or nil
 end
 
--- `life` in milliseconds; nil = for ever.
-local function put(key, value, life)
-  if life then
-    call('SET', key, value, 'PX', text(life))
-  else
-    call('SET', key, value)
-  end
-end
-
 -- The server's clock, in microseconds.
 local function clock()
   local time = call('TIME')
   return tonumber(time[1]) * 1000000 + tonumber(time[2])
 end
 
-local generation, n, star_all, star_auto
+local generation, n
 
 local function save_epoch()
-  put(KEYS[1], generation .. ' ' .. text(n) .. ' ' .. text(star_all) .. ' ' .. text(star_auto))
+  call('SET', KEYS[1], generation .. ' ' .. text(n))
 end
 
--- Takes the epoch as MGET found it; a missing one begins a new generation, in which nothing stored so far is valid.
-local function begin(raw)
-  local g, a, b, c = match(raw or '', '^([%da-f]+) (%d+) (%d+) (%d+)$')
-  generation, n, star_all, star_auto = g, number(a), number(b), number(c)
-  if not (n and star_all and star_auto) or #generation ~= 16 or generation == '0000000000000000' then
-    -- Drawn by the client: the server's own generator is seeded alike in every script.
-    n = clock()
-    generation, star_all, star_auto = ARGV[1], n, n
-    save_epoch()
+-- Tells the processes that keep values of their own. Refused to some users (ACL): those processes then find it out later.
+local function publish(channel, before, members)
+  try('PUBLISH', channel, generation .. ' ' .. text(before) .. ' ' .. text(n) .. ' ' .. members)
+end
+
+-- Takes the epoch as GET found it; a missing one begins a new generation, in which nothing stored so far is valid. Answers
+-- whether it did.
+local function begin(raw, channel)
+  local g, digits = match(type(raw) == 'string' and raw or '', '^([%da-f]+) (%d+)$')
+  generation, n = g, number(digits)
+  if n and #generation == 16 and generation ~= '0000000000000000' then
+    return false
   end
+  -- Drawn by the client: the server's own generator is seeded alike in every script.
+  generation, n = ARGV[1], clock()
+  save_epoch()
+  call('UNLINK', KEYS[2])
+  call('ZADD', KEYS[2], text(n), '#f', text(n), '#g' .. generation)
+  publish(channel, 0, EVERYTHING)
+  return true
 end

@@ -1,22 +1,23 @@
 -- Replaces or removes one entry if it still is what was judged. The epoch advances and the key's fence is raised to it,
 -- as by a clear of the key: a set under way with older data is refused.
--- KEYS: epoch, fences, entry.
--- ARGV: generation to begin if there is none; the key's bucket; the first bytes of what was judged; what replaces it, or
---       '' = nothing.
--- Answers {1, epoch} = done, {0, epoch} = another version is there.
-local HEAD = 40
-begin(call('MGET', KEYS[1])[1])
-if try('GETRANGE', KEYS[3], 0, HEAD - 1) ~= ARGV[3] then
-  return { 0, generation, text(n) }
+-- KEYS: epoch, log, fences, index, entry.
+-- ARGV: generation to begin if there is none; channel; the newest number that the caller has seen; the key's bucket; what is
+--       published of the key, 9 bytes; the first bytes of what was judged; what replaces it, or '' = nothing; where in the
+--       entry's store key the user's key begins.
+-- Answers {1, generation, number before, number after} = done, {0} = another version is there.
+local head = ARGV[6]
+local seen = try('GETRANGE', KEYS[5], 0, head == '' and 0 or #head - 1)
+if seen ~= head then
+  return { 0 }
 end
-local floor, found = fences(KEYS[2], ARGV[2])
-n = math.max(n + 1, clock())
-call('HSET', KEYS[2], ARGV[2], text(math.max(n, fence(found[2], floor))))
-call('PEXPIRE', KEYS[2], DAY)
-if ARGV[4] == '' then
-  call('UNLINK', KEYS[3])
+local began = begin(try('GET', KEYS[1]), ARGV[2])
+local before = advance(tonumber(ARGV[3]))
+raise_fences(KEYS[3], { ARGV[4] })
+if ARGV[7] == '' then
+  call('UNLINK', KEYS[5])
+  try('ZREM', KEYS[4], string.sub(KEYS[5], tonumber(ARGV[8])))
 else
-  call('SET', KEYS[3], ARGV[4], 'KEEPTTL')
+  call('SET', KEYS[5], ARGV[7], 'KEEPTTL')
 end
-save_epoch()
-return { 1, generation, text(n) }
+publish(ARGV[2], before, ARGV[5])
+return { 1, generation, began and '0' or text(before), text(n) }
