@@ -12,7 +12,10 @@ import { invites, planOf } from '../benchmark/plan.mjs';
 import { page } from '../benchmark/report/page.mjs';
 import { BEGIN, END, readme } from '../benchmark/report/readme.mjs';
 import { stale } from '../benchmark/report/render.mjs';
-import { median, ratios, summarise } from '../benchmark/statistics.mjs';
+import { shopEvent, shopExpired } from '../benchmark/shop/events.mjs';
+import { shopNew } from '../benchmark/shop/listings.mjs';
+import { SHOP_PEERS } from '../benchmark/shop/peers.mjs';
+import { cellName, median, ratios, summarise } from '../benchmark/statistics.mjs';
 import { judge } from '../benchmark/targets.mjs';
 import { alive } from './support/processes.js';
 
@@ -22,7 +25,12 @@ const result = (name, opsPerSecond, rest = {}) => ({
   ours: name.startsWith('cachalot'),
   opsPerSecond,
   mainThread: 1_000_000 / opsPerSecond,
+  serverCpu: 1_000_000 / opsPerSecond,
   p50: 1_000 / opsPerSecond,
+  p99: 1_000 / opsPerSecond,
+  heap: 1,
+  pause: 1,
+  redisMemory: 1,
   ...rest,
 });
 const some = ({ name, server, ours = false, against }) => result(name, 100, { server, ours, against });
@@ -51,6 +59,20 @@ test('medians: of the rounds, field by field', () => {
     p50: 1 / 20,
     operations: 6,
   });
+});
+
+test('what only some workloads give is summarised where it is given', () => {
+  const slice = (heap, redisMemory) => ({
+    operations: 1,
+    opsPerSecond: 1,
+    heap,
+    stored: { redisMemory, keys: 10 * redisMemory },
+  });
+  const summary = summarise([slice(3, 1), slice(1, 2), slice(2, 3)]);
+  expect(summary.heap).toBe(2);
+  expect(summary.stored.map(({ keys }) => keys)).toEqual([10, 20, 30]);
+  expect(summary).not.toHaveProperty('pause');
+  expect(summarise([{ operations: 1, opsPerSecond: 1 }])).not.toHaveProperty('stored');
 });
 
 describe('ratios', () => {
@@ -109,10 +131,51 @@ describe('targets', () => {
     expect(main(3.6).met).toBe(false);
   });
 
+  const shopCell = (shape, results, failures) =>
+    cell(results, { bytes: 0, tagged: true, ...shape, ...(failures && { failures }) });
+
+  test('what has a unit is bounded by itself, and the peer stands beside it', () => {
+    const at = (p50) =>
+      judged('shop: import of 12,500 ids, each named twice: time', [
+        shopCell({ workload: 'shopEvent', entries: 12_500 }, [
+          result('cachalot redis', 1, { p50 }),
+          result('caching-redis', 1, { p50: 900 }),
+        ]),
+      ]);
+    expect(at(30)).toMatchObject({ met: true, seen: [{ ratio: 30, theirs: 900 }] });
+    expect(at(30.1).met).toBe(false);
+  });
+
+  test('one setting of ours against another', () => {
+    const at = (opsPerSecond) =>
+      judged('get 1 KB with 5 tags, 64 at a time, without RESP3', [
+        cell(
+          [result('cachalot Cache redis', 100), result('cachalot Cache redis, no tracking', opsPerSecond)],
+          { tagged: true },
+        ),
+      ]);
+    expect(at(91).met).toBe(true);
+    expect(at(90).met).toBe(false);
+  });
+
+  test.each(['cachalot redis', 'caching-redis'])('a row says so where %s refused', (name) => {
+    const reason = 'expected at most 128 tags, got 450';
+    const other = ['cachalot redis', 'caching-redis'].find((one) => one !== name);
+    const cells = [shopCell({ workload: 'shopSet', tags: 450 }, [result(other, 100)], [{ name, reason }])];
+    const row = judged('shop: set of a listing of 70 KB with 450 tags: ops/s', cells);
+    expect(row.met).toBeUndefined();
+    const results = JSON.parse(
+      readFileSync(new URL('../docs/benchmarks/results.json', import.meta.url), 'utf8'),
+    );
+    expect(page({ ...results, cells })).toContain(`| at least 10x | ${name}: ${reason} | not run |`);
+    const text = readme(`${BEGIN}\n${END}`, { ...results, cells });
+    expect(text).toContain(`| – | – | – | ${name}: ${reason} |`);
+  });
+
   test.each([true, false])('every row is seen in a run, quick: %s', (quick) => {
     const plan = planOf(quick);
     const seen = plan.cells.map((shape) =>
-      cell(PEERS.filter((peer) => invites(shape, peer)).map(some), shape),
+      cell([...PEERS, ...SHOP_PEERS].filter((peer) => invites(shape, peer)).map(some), shape),
     );
     for (const { figure, seen: checks } of judge(seen)) {
       expect(checks.length, figure).toBeGreaterThan(0);
@@ -133,6 +196,80 @@ test('a README without the marks is an error, and what is outside them stays', (
   expect(text.startsWith('before\n') && text.endsWith('after\n')).toBe(true);
   expect(text).toContain('| ioredis | 3.00x');
   expect(text).not.toContain('old');
+});
+
+describe('a shop', () => {
+  /** A cache as Medusa's providers are, with what a contestant of the shop has beside it. */
+  function contestant({ get = (value) => value, clears = true } = {}) {
+    const entries = new Map();
+    const sets = [];
+    const cleared = [];
+    const client = {
+      get: async (key) => get(entries.get(key)?.data ?? null),
+      provider: {
+        async set({ key, ...entry }) {
+          sets.push(entry);
+          entries.set(key, entry);
+        },
+        async clear({ tags, options }) {
+          cleared.push({ tags, options });
+          const named = new Set(tags);
+          for (const [key, entry] of clears ? entries : [])
+            if (entry.tags.some((tag) => named.has(tag))) entries.delete(key);
+        },
+      },
+      empty: async () => entries.clear(),
+      pings: async () => async () => [
+        { sent: 0, took: 9_000 },
+        { sent: performance.timeOrigin + performance.now() - 2_000, took: 5_000 },
+      ],
+    };
+    return { name: 'one', client, sets, cleared };
+  }
+  const once = async (one, workload, shape) =>
+    workload.once(one, { ...(await workload.prepare(one, shape)), entries: shape.entries });
+
+  test("an import names every id twice, in Medusa's form, and the figures are of the clear alone", async () => {
+    const one = contestant();
+    const figures = await once(one, shopEvent, { entries: 1_500 });
+    expect(one.cleared).toHaveLength(1);
+    const [{ tags, options }] = one.cleared;
+    expect(options).toEqual({ autoInvalidate: true });
+    expect(tags.filter((tag) => tag === 'Product:list:*')).toHaveLength(3_000);
+    expect(new Set(tags).size).toBe(1_501);
+    expect(tags).toHaveLength(6_000);
+    // One of the pings was answered before.
+    expect(figures).toMatchObject({ operations: 1, pause: 5_000 });
+    expect(figures.heap).toBeGreaterThanOrEqual(0);
+    expect(one.sets.every(({ ttl, options }) => ttl === 3_600 && 'autoInvalidate' in options)).toBe(true);
+  });
+
+  test('at most so many tags, where a run asks for that', async () => {
+    const one = contestant();
+    await once(one, shopEvent, { entries: 200, mostTags: 20 });
+    expect(one.cleared[0].tags).toHaveLength(20);
+    expect(Math.max(...one.sets.map(({ tags }) => tags.length))).toBe(20);
+    const named = planOf(true, { mostTags: 20, listings: 30 }).cells.map(cellName);
+    expect(named).toContain('shop: event after 30 listings have expired, at most 20 tags');
+    expect(named).toContain('get 1 KB, 64 at a time');
+  });
+
+  test.each([
+    ['an import', shopEvent, { entries: 10 }],
+    ['an event after all have expired', shopExpired, { entries: 10 }],
+  ])('%s: what is still there afterwards is a failure', async (_, workload, shape) => {
+    await once(contestant(), workload, shape);
+    await expect(once(contestant({ clears: false }), workload, shape)).rejects.toThrow('one still holds ');
+  });
+
+  test('a new listing: nothing may be there before, and afterwards what was stored', async () => {
+    const one = contestant();
+    const data = await shopNew.prepare(one, { limit: 12 });
+    shopNew.check(await shopNew.run(one.client, data, 0), data, 0, one.name);
+    await shopNew.verify(one.client, data, [], one.name);
+    expect(() => shopNew.check({}, data, 0, one.name)).toThrow('one invents a page.');
+    await expect(shopNew.verify(contestant().client, data, [], 'one')).rejects.toThrow('one does not hold ');
+  });
 });
 
 describe('what a batch costs beside time', () => {
@@ -205,7 +342,7 @@ describe('commands', () => {
   const NAMES_HELP = ' --help names all options.';
 
   test.each([
-    ['run.mjs', ['--quick', '--only', '--rounds', '--publish', '--help']],
+    ['run.mjs', ['--quick', '--only', '--rounds', '--listings', '--most-tags', '--publish', '--help']],
     ['native/run.mjs', ['--list', '--help']],
     ['native/instructions.mjs', ['--record', '--help']],
   ])('%s prints its options', (script, options) => {
@@ -243,6 +380,10 @@ describe('commands', () => {
       only: /GET 1 kb/i,
       rounds: 2,
     });
+    expect(readOptions(['--listings', '1000', '--most-tags', '128'])).toMatchObject({
+      listings: 1_000,
+      mostTags: 128,
+    });
     // Parts that are no cells, and a cell that only the full run has.
     for (const name of ['floors', 'costs', '50,000 entries'])
       expect(readOptions(['--only', name]).only).toBeDefined();
@@ -255,9 +396,11 @@ describe('commands', () => {
     [['--rounds'], "'--rounds <value>'"],
     [['--quick=yes'], "'--quick'"],
     [['--only', '['], '--only: expected a regular expression: '],
-    [['--quick', '--only', '50,000 entries'], '"get 1 KB, 1 at a time"'],
+    [['--most-tags', '0'], '--most-tags: expected a whole number'],
+    [['--quick', '--only', '50,000 entries'], '"shop: new listing, 30 products"'],
     [['--only', 'nothing'], '"floors", "costs"'],
-    [['--publish', '--only', 'get'], '--publish: a run with --only or --rounds is not published'],
+    [['--publish', '--only', 'get'], '--publish: a run that is not all of it is not published'],
+    [['--publish', '--listings', '1'], '--publish: a run that is not all of it is not published'],
   ])('%j is refused', (argv, why) => {
     const { error } = readOptions(argv);
     expect(error).toContain(why);

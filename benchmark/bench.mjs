@@ -9,21 +9,23 @@ import { redisLimit } from './floors/redis-benchmark.mjs';
 import { endOnSignals } from './foreground.mjs';
 import { threadClock } from './measure.mjs';
 import { readOptions } from './options.mjs';
-import { openAll, versionOf } from './peers/index.mjs';
+import { openAll, PEERS, versionOf } from './peers/index.mjs';
 import { invites, planOf } from './plan.mjs';
 import { commit, write } from './report/files.mjs';
 import { printCell, printCosts, printFloors, printNotRun, printSummary } from './report/terminal.mjs';
 import { measureCell } from './rounds.mjs';
+import { SHOP_PEERS } from './shop/peers.mjs';
 import { cellName } from './statistics.mjs';
 import { WORKLOADS } from './workloads/index.mjs';
 
 // Checked by run.mjs before this process was started.
-const { quick, only, rounds, publish } = readOptions(process.argv.slice(2));
-const plan = planOf(quick);
+const { quick, only, rounds, publish, ...sizes } = readOptions(process.argv.slice(2));
+const plan = planOf(quick, sizes);
 if (rounds !== undefined) {
   for (const kind of ['rounds', 'clearRounds', 'costRounds', 'startRounds']) plan[kind] = rounds;
+  for (const shape of plan.cells) delete shape.rounds;
 }
-const partial = only !== undefined || rounds !== undefined;
+const partial = only !== undefined || rounds !== undefined || Object.keys(sizes).length > 0;
 
 endOnSignals();
 setTimeout(() => {
@@ -42,17 +44,18 @@ try {
   const began = Date.now();
   const ports = { redisPort: redis.port, memcachedPort: memcached.port };
   const pids = { redis: redis.pid, memcached: memcached.pid };
-  const { open, notRun } = await openAll(ports);
-  printNotRun(notRun);
   const chosen = plan.cells.filter((shape) => only?.test(cellName(shape)) ?? true);
+  const wanted = chosen.some(({ servers }) => servers.includes('shop')) ? [...PEERS, ...SHOP_PEERS] : PEERS;
+  const { open, notRun } = await openAll(ports, wanted);
+  printNotRun(notRun);
   const filled = new Map();
   const cells = [];
   for (const shape of chosen) {
     const taking = open.filter((contestant) => takesPart(contestant, shape));
     const { results, failures } = await measureCell(taking, shape, { plan, pids, filled });
     const { servers, ...cell } = { ...shape, results };
-    printNotRun(failures);
-    notRun.push(...failures);
+    if (failures.length > 0) cell.failures = failures;
+    notRun.push(...failures.map(({ name, reason }) => ({ name, reason: `${cellName(shape)}: ${reason}` })));
     cells.push(cell);
     printCell(cell);
   }

@@ -93,10 +93,19 @@ export function clocks(serverPid) {
 
 /**
  * @param workload `{ run(client, data, index), check(value, data, index, compare), per, inTurn }`
+ * @param most runs, where it does not go by the clock
  * @returns medians are made of: `{ operations, seconds, opsPerSecond, p50, p99, mainThread, process, serverCpu, memory }`:
  *   percentiles in ms, CPU in µs an operation, memory in MiB
  */
-export async function slice(contestant, workload, data, concurrency, milliseconds, serverPid) {
+export async function slice(
+  contestant,
+  workload,
+  data,
+  concurrency,
+  milliseconds,
+  serverPid,
+  most = Number.POSITIVE_INFINITY,
+) {
   const { client, name } = contestant;
   const { per = 1 } = workload;
   const latencies = [];
@@ -117,7 +126,7 @@ export async function slice(contestant, workload, data, concurrency, millisecond
       latencies.push(end - start);
       workload.check?.(value, data, index, name);
       if (latencies.length % SAMPLE === 1) sampled.push([index, value]);
-      if (end >= until) return;
+      if (end >= until || next >= most) return;
     }
   }
   await Promise.all(Array.from({ length: concurrency }, worker));

@@ -3,15 +3,18 @@
 import { fill, slice } from './measure.mjs';
 import { product, tagsOf } from './payloads.mjs';
 import { slug } from './peers/index.mjs';
-import { cellName, summarise } from './statistics.mjs';
+import { summarise } from './statistics.mjs';
 import { WORKLOADS } from './workloads/index.mjs';
 
 /** A first clear compiles, and sends scripts to the server; that is not what clearing costs. */
 const WARM_UP_ENTRIES = 200;
 
+/** Of ours: what was asked for is more than it takes, or nothing that it knows. All else is a fault. */
+const REFUSALS = ['CACHALOT_CONFIG', 'CACHALOT_TOO_LARGE', 'CACHALOT_UNSUPPORTED'];
+
 /**
  * @returns `{ results, failures }`. A peer that answers wrongly or throws is out of the cell, with the reason; if ours
- *   does, the run ends.
+ *   does, the run ends, unless it refused.
  */
 export async function measureCell(invited, shape, { plan, pids, filled }) {
   const workload = WORKLOADS[shape.workload];
@@ -24,16 +27,17 @@ export async function measureCell(invited, shape, { plan, pids, filled }) {
     try {
       await work(contestant, sheet);
     } catch (error) {
-      if (contestant.ours) throw error;
+      if (contestant.ours && !REFUSALS.includes(error.code)) throw error;
       sheets.delete(contestant);
-      const reason = `${cellName(shape)}: ${error.message.split('\n')[0]}`;
-      failures.push({ name: contestant.name, reason });
+      failures.push({ name: contestant.name, reason: error.message.split('\n')[0] });
     }
   }
 
   for (const one of invited) {
     await turn(one, async (contestant, sheet) => {
-      sheet.data = await dataOf(contestant, shape, workload, { plan, filled });
+      sheet.data = workload.prepare
+        ? { ...(await workload.prepare(contestant, shape)), entries: shape.entries }
+        : await dataOf(contestant, shape, workload, { plan, filled });
     });
   }
   for (const one of invited) {
@@ -43,11 +47,11 @@ export async function measureCell(invited, shape, { plan, pids, filled }) {
         : slice(contestant, workload, data, shape.concurrency, plan.warmUpMs),
     );
   }
-  const rounds = workload.once ? plan.clearRounds : plan.rounds;
+  const rounds = shape.rounds ?? (workload.once ? plan.clearRounds : plan.rounds);
   for (let round = 0; round < rounds; round++) {
     for (let at = 0; at < invited.length; at++) {
       await turn(invited[(at + round) % invited.length], async (contestant, { data, slices }) => {
-        const pid = pids[contestant.server];
+        const pid = contestant.client.pid ?? pids[contestant.server];
         slices.push(
           workload.once
             ? await workload.once(contestant, data, pid)

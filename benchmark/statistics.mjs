@@ -11,6 +11,9 @@ export const median = (numbers) => {
 /** What two runs of the same code may be apart on a machine like this; less is not called a difference. */
 export const DIFFERENCE = 1.2;
 
+/** What only some workloads give. */
+const FURTHER = ['hitRatio', 'redisMemory', 'keys', 'heap', 'pause'];
+
 /** Medians over the rounds of every field of a slice, and the extremes of ops/s, which show how steady the run was. */
 export function summarise(slices) {
   const of = (field) => median(slices.map((slice) => slice[field]));
@@ -26,6 +29,11 @@ export function summarise(slices) {
     serverCpu: of('serverCpu'),
     memory: of('memory'),
     operations: slices.reduce((sum, slice) => sum + slice.operations, 0),
+    ...Object.fromEntries(
+      FURTHER.filter((field) => slices[0][field] !== undefined).map((field) => [field, of(field)]),
+    ),
+    // What is stored grows from one round to the next: no median says that.
+    ...(slices[0].stored && { stored: slices.map(({ stored }) => stored) }),
   };
 }
 
@@ -57,8 +65,10 @@ export const sizeName = (bytes) => (bytes < 1_024 ? `${bytes} B` : `${bytes / 1_
 
 const TEXTS = { ascii: '', latin1: ', Latin-1 text', utf16: ', non-Latin text' };
 
-export function cellName({ workload, bytes, concurrency, tagged, text, entries }) {
-  const { what } = WORKLOADS[workload];
+export function cellName(shape) {
+  const { workload, bytes, concurrency, tagged, text, entries, mostTags } = shape;
+  const { what, name } = WORKLOADS[workload];
+  if (name) return `${name(shape)}${mostTags === undefined ? '' : `, at most ${mostTags} tags`}`;
   if (entries !== undefined) return `${what} of ${entries.toLocaleString('en-US')} entries`;
   const times = concurrency === 1 && (workload === 'allOf' || workload === 'getMany' || workload === 'hits');
   return `${what} ${sizeName(bytes)}${times ? '' : `, ${concurrency} at a time`}${tagged ? ', 5 tags' : ''}${TEXTS[text]}`;

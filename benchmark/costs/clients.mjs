@@ -6,7 +6,8 @@ import { inChild } from './in-child.mjs';
 
 /** @returns `[{ name, ours, rss, threads, handles, peak: { bytes: MiB } } or { name, ours, reason }]`, above a bare process but for the peak */
 export async function clients(ports, { rounds, milliseconds }) {
-  const names = ['none', ...PEERS.map(({ name }) => name)];
+  const measured = PEERS.filter(({ variant }) => !variant);
+  const names = ['none', ...measured.map(({ name }) => name)];
   const seen = new Map(names.map((name) => [name, []]));
   for (let round = 0; round < rounds; round++) {
     for (const name of names) {
@@ -16,7 +17,7 @@ export async function clients(ports, { rounds, milliseconds }) {
     }
   }
   const [bare, ...rest] = names.map((name) => summary(seen.get(name)));
-  return PEERS.map(({ name, ours = false }, at) => {
+  return measured.map(({ name, ours = false }, at) => {
     const { reason, ...figures } = rest[at];
     if (reason !== undefined) return { name, ours, reason };
     const above = Object.fromEntries(

@@ -55,8 +55,11 @@ export async function entryOverhead(ports) {
 }
 
 /** Clients that store the bare string are the baseline; layers of one product store what it stores. */
-const storesEntries = ({ name, server }) =>
-  server === 'redis' && !['node-redis', 'valkey-glide'].includes(name) && !/^ioredis|^pure-JS/.test(name);
+const storesEntries = ({ name, server, variant }) =>
+  server === 'redis' &&
+  !variant &&
+  !['node-redis', 'valkey-glide'].includes(name) &&
+  !/^ioredis|^pure-JS/.test(name);
 
 async function usedMemory(admin) {
   return Number(/^used_memory:(\d+)/m.exec(await admin.info('memory'))[1]);

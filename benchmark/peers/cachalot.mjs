@@ -14,6 +14,7 @@ const provider = (name, server, open) => ({
   async open(ports) {
     const made = open(require('cachalot/medusa'), ports);
     return {
+      provider: made,
       get: (key) => made.get({ key }),
       set: (key, data, tags) =>
         made.set(tags === null ? { key, data, ttl: TTL } : { key, data, ttl: TTL, tags }),
@@ -52,6 +53,18 @@ export const peers = [
   cache('cachalot Cache redis', 'redis', ({ createCache, redis }, ports) =>
     createCache({ store: redis({ url: redisUrl(ports) }), prefix: 'bench-cache', logger }),
   ),
+  {
+    ...cache('cachalot Cache redis, no tracking', 'redis', ({ createCache, redis }, ports) =>
+      createCache({
+        store: redis({ url: redisUrl(ports), tracking: false }),
+        prefix: 'bench-untracked',
+        logger,
+      }),
+    ),
+    variant: true,
+    // Only tags are read otherwise without it.
+    fits: ({ workload, tagged }) => workload === 'get' && tagged,
+  },
   provider(
     'cachalot memcached',
     'memcached',

@@ -30,6 +30,7 @@ export const peers = [
         {},
       );
       return {
+        provider,
         get: (key) => provider.get({ key }),
         set: (key, data, tags) =>
           provider.set(tags === null ? { key, data, ttl: TTL } : { key, data, ttl: TTL, tags }),

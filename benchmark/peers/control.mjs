@@ -66,7 +66,7 @@ const control = (name, { compressed }) => ({
   server: 'redis',
   package: null,
   // Below 2,048 bytes the two controls are one.
-  minBytes: compressed ? 2_048 : 0,
+  fits: ({ bytes }) => !compressed || bytes >= 2_048,
   against: ['cachalot redis'],
   async open({ redisPort }) {
     const client = new Control();

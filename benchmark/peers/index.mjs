@@ -6,9 +6,10 @@
 //   ours      true for ours
 //   tagged    whether it knows tags at all
 //   against   which of ours it is compared with; all on the same server where it says nothing
-//   minBytes  smallest values that it is there for
+//   fits(shape)   which cells it is there for; all where it says nothing
+//   variant   true for another setting of one that is there: what clients cost beside time is not counted of it
 //   open({ redisPort, memcachedPort }) → { get(key) → value, null or undefined;  set(key, value, tags or null);
-//             getMany(keys)?;  clear(tag)?;  close() }
+//             getMany(keys)?;  clear(tag)?;  provider?, as Medusa calls it;  close() }
 //
 // All keep the settings that their users get when they set nothing.
 
@@ -44,7 +45,7 @@ export const PEERS = [
 const OPEN_MS = 10_000;
 
 /** Opens those that can be had; the others are named with the reason. */
-export async function openAll(ports, wanted = PEERS) {
+export async function openAll(ports, wanted) {
   const open = [];
   const notRun = [];
   for (const peer of wanted) {

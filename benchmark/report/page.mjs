@@ -4,7 +4,18 @@ import { cellName, DIFFERENCE, median, ratios, sizeName } from '../statistics.mj
 import { judge } from '../targets.mjs';
 import { WORKLOADS } from '../workloads/index.mjs';
 import { costSections, floorSections } from './costs.mjs';
-import { boundText, fixed, integer, metText, micro, table, times } from './format.mjs';
+import {
+  boundText,
+  fixed,
+  furtherText,
+  metText,
+  micro,
+  seenText,
+  significant,
+  storedText,
+  table,
+  times,
+} from './format.mjs';
 
 /** Load of a machine that does nothing else, with some room for what preceded the run. */
 const LOADED = 1;
@@ -69,13 +80,13 @@ function targets({ cells, floors }) {
       judge(cells).flatMap(({ figure, metric, seen, met }) =>
         seen.length === 0
           ? [[figure, '–', '–', '–', '–', metText(met)]]
-          : seen.map(({ cell, peer, bound, ratio, met: one }, at) => [
+          : seen.map((one, at) => [
               at === 0 ? figure : '',
-              cell,
-              peer,
-              boundText(metric, bound),
-              times(ratio),
-              metText(one),
+              one.cell,
+              one.peer,
+              boundText(metric, one.bound),
+              seenText(metric, one),
+              metText(one.met),
             ]),
       ),
     ),
@@ -99,8 +110,10 @@ function reasons(cells, floors) {
 }
 
 /** How far off it is, and how much of it is work that no client is spared. */
-function gap({ cell, bytes, text, peer, bound, ratio, main: [ours, theirs] }, metric, floor, floors) {
-  const seen = `${cell}: ${times(ratio)} ${peer} of ${times(bound)}`;
+function gap(one, metric, floor, floors) {
+  const { cell, bytes, text, peer, bound } = one;
+  const [ours, theirs] = one.main;
+  const seen = `${cell}: ${seenText(metric, one)} (${peer}; ${boundText(metric, bound)})`;
   const alone = floors?.json.find((one) => one.bytes === bytes && one.text === text)?.[floor];
   if (alone === undefined || ours === undefined || theirs === undefined || metric === 'p50') return seen;
   return (
@@ -172,6 +185,10 @@ function method({ plan, threadClock, seconds }) {
     `- Values are seeded products (nested JSON with prose, ids and prices) of exactly the named number of UTF-8 bytes, ${plan.entries} different ones;`,
     '  ASCII unless the cell says otherwise. Each get hits, gives back the parsed object, and a sample is compared field by field. Each set',
     '  serialises the object, sends a ttl, and a sample is read back and compared. A clear is timed once a round, after its entries were written.',
+    "- A shop's cells have seeded pages of 1,000 products with the tags that Medusa computes for them, and call the providers as its Caching Module",
+    '  does. Each contestant has a redis-server of its own. A new listing is a get that misses and a set; a cached one is a get. Traffic is a day of',
+    '  listings, product pages, events and an import, the same for both; its parts follow one another, and what is stored stays. Of an event the clear alone is',
+    '  timed, after which each of the cached pages must be gone. Redis is looked at by its INFO, the pause by a ping each millisecond from another thread, the heap each millisecond.',
     '- "5 tags" are tags as Medusa computes them. Only who knows tags takes part there. Ours checks tags and ttl in every cell.',
     '- Everyone keeps their defaults. cachalot compresses from 2,048 bytes (zstd 1) and caching-redis above 2,048 (gzip); the plain clients',
     '  store plain JSON, the cheapest thing for a client on the same machine, and do nothing else: no tags, no checks, no compression.',
@@ -212,7 +229,7 @@ function figures({ cells }) {
     lines.push(
       ...table(
         [
-          `${sizeName(cell.bytes)}`,
+          cell.bytes > 0 ? sizeName(cell.bytes) : '',
           'ops/s',
           'rounds',
           'p50 ms',
@@ -224,8 +241,8 @@ function figures({ cells }) {
         ],
         cell.results.map((result) => [
           result.ours ? `**${result.name}**` : result.name,
-          integer(result.opsPerSecond),
-          `${integer(result.slowest)}–${integer(result.fastest)}`,
+          significant(result.opsPerSecond),
+          `${significant(result.slowest)}–${significant(result.fastest)}`,
           fixed(result.p50, 3),
           fixed(result.p99, 3),
           micro(result.mainThread),
@@ -235,6 +252,15 @@ function figures({ cells }) {
         ]),
       ),
     );
+    const notes = [
+      ...cell.results.flatMap((result) =>
+        [furtherText(result), storedText(result)]
+          .filter((text) => text !== '')
+          .map((text) => `- ${result.name}: ${text}`),
+      ),
+      ...(cell.failures ?? []).map(({ name, reason }) => `- ${name}: not run: ${reason}`),
+    ];
+    if (notes.length > 0) lines.push('', ...notes);
   }
   return lines;
 }

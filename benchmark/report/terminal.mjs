@@ -2,9 +2,20 @@
 
 import { cellName, DIFFERENCE, ratios } from '../statistics.mjs';
 import { judge } from '../targets.mjs';
-import { boundText, fixed, integer, kilo, micro, times } from './format.mjs';
+import {
+  boundText,
+  fixed,
+  furtherText,
+  integer,
+  kilo,
+  micro,
+  seenText,
+  significant,
+  storedText,
+  times,
+} from './format.mjs';
 
-const WIDTHS = [10, 9, 9, 11, 11, 13];
+const WIDTHS = [10, 11, 11, 11, 12, 13];
 
 export function printNotRun(notRun) {
   for (const { name, reason } of notRun) console.log(`Not run: ${name}: ${reason}`);
@@ -21,7 +32,7 @@ export function printCell(cell) {
     console.log(
       row(
         result.name,
-        integer(result.opsPerSecond),
+        significant(result.opsPerSecond),
         fixed(result.p50, 3),
         fixed(result.p99, 3),
         micro(result.mainThread),
@@ -30,7 +41,9 @@ export function printCell(cell) {
         ...against,
       ),
     );
+    for (const text of [furtherText(result), storedText(result)]) if (text !== '') console.log(`    ${text}`);
   }
+  printNotRun(cell.failures ?? []);
 }
 
 export function printFloors({ json, redis }) {
@@ -105,10 +118,11 @@ export function printSummary({ cells, seconds }) {
   console.log('\nWhat it must show');
   for (const { figure, metric, seen, met } of judge(cells)) {
     console.log(`${met === undefined ? 'NOT RUN' : met ? 'met    ' : 'NOT MET'} ${figure}`);
-    for (const { cell, peer, bound, ratio, met: one } of seen) {
-      console.log(
-        `          ${one ? ' ' : '!'} ${times(ratio)} of ${boundText(metric, bound)} ${peer} (${cell})`,
-      );
+    for (const one of seen) {
+      const { cell, peer, bound, met } = one;
+      const text =
+        met === undefined ? seenText(metric, one) : `${seenText(metric, one)} (${boundText(metric, bound)})`;
+      console.log(`          ${met ? ' ' : '!'} ${text} ${peer} (${cell})`);
     }
   }
   const behind = cells.flatMap((cell) =>
