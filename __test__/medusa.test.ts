@@ -95,8 +95,6 @@ describe('set', () => {
     ['a string as ttl', { ttl: '60' }, /ttl.*"60"/],
     ['null as ttl', { ttl: null }, /ttl.*null/],
     ['a key that is too long', { key: 'é'.repeat(32_768) }, /key.*65535 bytes.*65536/],
-    ['a tag that is too long', { tags: ['x'.repeat(65_536)] }, /tags.*65535 bytes/],
-    ['more tags than 128', { tags: Array.from({ length: 129 }, (_, n) => `t${n}`) }, /tags.*at most 128/],
     ['tags that are no array', { tags: 't' }, /tags.*"t"/],
     ['a tag that is no string', { tags: ['t', 7] }, /tags.*one with 7/],
     ['half a character as tag', { tags: ['t', 'a\ud800'] }, /tags.*surrogate/],
@@ -168,14 +166,19 @@ describe('clear', () => {
     const cache = provider();
     await cache.set({ key: 'k', data: 'old', tags: ['t'] });
     await expect(cache.clear({ key: 'k', tags: ['t', '\udc00'] })).rejects.toThrow(/tags.*surrogate/);
-    const many = Array.from({ length: 10_001 }, (_, n) => `t${n}`);
-    await expect(cache.clear({ tags: many })).rejects.toThrow(/tags.*at most 10000/);
+    // Longer than the longest string that V8 can make.
     const long = Array(9_000).fill('x'.repeat(65_535));
     const [refused, cleared] = await Promise.allSettled([
       cache.clear({ tags: long }),
       cache.clear({ tags: ['t'] }),
     ]);
-    expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'CACHALOT_CONFIG' } });
+    expect(refused).toMatchObject({
+      status: 'rejected',
+      reason: {
+        code: 'CACHALOT_CONFIG',
+        message: expect.stringMatching(/tags: expected at most 268435456 characters in all/),
+      },
+    });
     expect(cleared.status).toBe('fulfilled');
     expect(await cache.get({ key: 'k' })).toBeNull();
   });

@@ -3,14 +3,8 @@ import { ConfigError, TooLargeError } from './errors.js';
 import { describe } from './options/check.js';
 import type { InvalidationOptions } from './types.js';
 
-/** Of one get or clear: with names of usual length half a megabyte, a server's millisecond or two. */
-const MAX_TAGS_A_CALL = 10_000;
-
-/** An entry's header counts the bytes of a name in 16 bits (docs/wire-format.md). */
-const MAX_NAME_BYTES = 65_535;
-
-/** All tags of an entry are checked at every read; its header counts them in 8 bits. */
-const MAX_TAGS = 128;
+/** An entry's header counts the bytes of its key in 16 bits (docs/wire-format.md). */
+const MAX_KEY_BYTES = 65_535;
 
 /** For `get` and `clear`: an empty key counts as none, as with Medusa's own providers. */
 export function optionalKey(face: string, key: unknown): string | undefined {
@@ -22,51 +16,16 @@ export function requiredKey(face: string, key: unknown, name = 'key'): string {
   if (typeof key !== 'string' || key === '') {
     throw refused(face, name, 'a non-empty string', describe(key));
   }
-  checkWellFormed(face, name, key);
-  checkLength(face, name, key);
+  if (!key.isWellFormed()) {
+    const advice = 'Two such names would be one in the store';
+    throw refused(face, name, 'well-formed Unicode', 'a lone surrogate', advice);
+  }
+  // A character has at most 3 bytes for each of its UTF-16 units, so that few need counting.
+  if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES) {
+    const came = `${Buffer.byteLength(key)}`;
+    throw refused(face, name, `at most ${MAX_KEY_BYTES} bytes`, came, 'Hash it before you use it');
+  }
   return key;
-}
-
-export function tagList(face: string, tags: unknown): readonly string[] {
-  if (tags === undefined || tags === null) {
-    return [];
-  }
-  if (!Array.isArray(tags)) {
-    throw refused(face, 'tags', 'an array of strings', describe(tags));
-  }
-  if (tags.length > MAX_TAGS_A_CALL) {
-    throw refused(
-      face,
-      'tags',
-      `at most ${MAX_TAGS_A_CALL} of them`,
-      String(tags.length),
-      'Make several calls',
-    );
-  }
-  // A copy: what was checked is what is sent, whatever the array does next.
-  return Array.from(tags, (tag: unknown) => {
-    if (typeof tag !== 'string') {
-      throw refused(face, 'tags', 'an array of strings', `one with ${describe(tag)} in it`);
-    }
-    checkWellFormed(face, 'tags', tag);
-    checkLength(face, 'tags', tag);
-    return tag;
-  });
-}
-
-/** Tags to store an entry with. @param implicit tags that it has besides: one for each of its namespaces */
-export function entryTags(face: string, tags: unknown, implicit = 0): readonly string[] {
-  const list = tagList(face, tags);
-  const most = MAX_TAGS - implicit;
-  if (list.length > most) {
-    const distinct = new Set(list);
-    distinct.delete('*');
-    if (distinct.size > most) {
-      const beside = implicit === 0 ? '' : ` beside the key's ${implicit} namespaces`;
-      throw refused(face, 'tags', `at most ${most} of them${beside}`, String(distinct.size));
-    }
-  }
-  return list;
 }
 
 /** Milliseconds. */
@@ -154,29 +113,4 @@ export function refused(
   return new ConfigError(
     `${face}: ${name}: expected ${expected}, got ${came}.${advice === '' ? '' : ` ${advice}.`} Nothing was done.`,
   );
-}
-
-function checkLength(face: string, name: string, text: string): void {
-  // A character has at most 3 bytes for each of its UTF-16 units, so that few need counting.
-  if (text.length * 3 > MAX_NAME_BYTES && Buffer.byteLength(text) > MAX_NAME_BYTES) {
-    const came = `${Buffer.byteLength(text)}`;
-    throw refused(face, name, `at most ${MAX_NAME_BYTES} bytes each`, came, 'Hash it before you use it');
-  }
-}
-
-function checkWellFormed(face: string, name: string, text: string): void {
-  if (!isWellFormed(text)) {
-    throw refused(
-      face,
-      name,
-      'well-formed Unicode',
-      'a lone surrogate',
-      'Two such names would be one in the store',
-    );
-  }
-}
-
-/** Node 20 has it; the compiler's library for it only from ES2024. */
-function isWellFormed(value: string): boolean {
-  return (value as string & { isWellFormed(): boolean }).isWellFormed();
 }

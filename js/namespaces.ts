@@ -4,6 +4,7 @@
  */
 import { ConfigError } from './errors.js';
 import { describe } from './options/check.js';
+import { NO_TAGS, TagList } from './tags.js';
 
 /** Namespaces above a key that have a tag: each tag is checked at every read. */
 export const MAX_DEPTH = 8;
@@ -11,51 +12,38 @@ export const MAX_DEPTH = 8;
 /** What implicit tags begin with. */
 const SPACE = '!ns:';
 
-/** An entry's header counts the bytes of a tag in 16 bits (docs/wire-format.md). */
-const MAX_BYTES = 65_535 - SPACE.length;
-
 /** The tag of everything under a namespace, given without its last `:`. */
 export function spaceTag(namespace: string): string {
   return SPACE + namespace;
 }
 
-/** A caller's tag, kept apart from the implicit ones. */
-export function userTag(tag: string): string {
-  return tag.startsWith('!') ? `!${tag}` : tag;
+/** The caller's tags, kept apart from the implicit ones: one that begins with `!` gets another in front. */
+export function userTags(tags: TagList): TagList {
+  if (!tags.text.includes('!')) {
+    return tags;
+  }
+  const names = tags.names().map((name) => (name.startsWith('!') ? `!${name}` : name));
+  return new TagList(
+    names.join(''),
+    names.map((name) => name.length),
+  );
 }
 
-/**
- * All tags to store a key with: the caller's, and those of its namespaces.
- * @throws ConfigError on a namespace or tag that is too long once it is marked as such
- */
-export function tagsOf(key: string, tags: readonly string[]): string[] {
-  const all: string[] = [];
-  for (const tag of tags) {
-    all.push(userTag(tag));
-  }
+/** All tags to store a key with: the caller's, and those of its namespaces. @param key well-formed */
+export function tagsOf(key: string, tags = NO_TAGS): TagList {
+  const own = userTags(tags);
   let end = key.indexOf(':');
+  if (end === -1) {
+    return own;
+  }
+  let text = own.text;
+  const lengths = own.lengths.slice();
   for (let depth = 0; end !== -1 && depth < MAX_DEPTH; depth++) {
-    all.push(SPACE + key.slice(0, end));
+    text += SPACE + key.slice(0, end);
+    lengths.push(SPACE.length + end);
     end = key.indexOf(':', end + 1);
   }
-  for (const tag of all) {
-    // A character has at most 3 bytes for each of its UTF-16 units, so that few need counting.
-    if (tag.length * 3 > MAX_BYTES && Buffer.byteLength(tag) > MAX_BYTES + SPACE.length) {
-      throw new ConfigError(
-        `cachalot: a namespace (what stands before a ":" of the key) or a tag that begins with "!": expected at most ${MAX_BYTES} bytes, got ${Buffer.byteLength(tag)}; hash it. Nothing was stored.`,
-      );
-    }
-  }
-  return all;
-}
-
-/** How many tags `tagsOf` adds to a key's own. */
-export function depthOf(key: string): number {
-  let depth = 0;
-  for (let end = key.indexOf(':'); end !== -1 && depth < MAX_DEPTH; end = key.indexOf(':', end + 1)) {
-    depth++;
-  }
-  return depth;
+  return new TagList(text, lengths);
 }
 
 /**
@@ -64,11 +52,7 @@ export function depthOf(key: string): number {
  */
 export function nested(face: string, parent: string, name: unknown): string {
   const bare = typeof name === 'string' ? name.replace(/:$/, '') : '';
-  if (
-    typeof name !== 'string' ||
-    bare === '' ||
-    !(bare as string & { isWellFormed(): boolean }).isWellFormed()
-  ) {
+  if (typeof name !== 'string' || bare === '' || !bare.isWellFormed()) {
     throw new ConfigError(
       `${face}: namespace: expected a non-empty string of well-formed text, got ${describe(name)}.`,
     );

@@ -10,7 +10,6 @@ import {
   checkExtra,
   checkLifetime,
   checkOwner,
-  checkTags,
   checkText,
   checkValue,
   lockTime,
@@ -22,12 +21,13 @@ import { type Listener, Messages } from './native/messages.js';
 import { receiver, type Sink } from './native/receiver.js';
 import { Turn } from './native/turn.js';
 import type { NativeConfig } from './options/native-config.js';
+import { NO_TAGS, type Tags, taken } from './tags.js';
 
 export type { Extra, KeyPage, Reading, Stats, StoreEvent, Times };
 
 interface ClearTarget {
   key?: string;
-  tags?: readonly string[];
+  tags?: Tags;
   /** `auto` spares entries that were set with `auto: false`. @default 'all' */
   raise?: 'all' | 'auto';
 }
@@ -149,10 +149,10 @@ export class NativeStore {
   }
 
   /** @returns the live values that carry any of the tags */
-  async getByTags(tags: readonly string[]): Promise<unknown[]> {
-    checkTags(tags);
+  async getByTags(tags: Tags): Promise<unknown[]> {
+    const list = taken(tags);
     this.open();
-    this.batch.getByTags(tags);
+    this.batch.getByTags(list);
     return this.turn.add(Kind.List) as Promise<unknown[]>;
   }
 
@@ -166,17 +166,17 @@ export class NativeStore {
     key: string,
     value: string | Uint8Array,
     ttlMs: number,
-    tags: readonly string[],
+    tags: Tags,
     auto: boolean,
     extra?: Extra,
   ): Promise<boolean> {
     checkText('key', key);
-    checkTags(tags);
+    const list = taken(tags);
     checkValue(value);
     checkExtra(extra);
     checkLifetime(ttlMs);
     this.open();
-    this.batch.set(key, value, ttlMs, tags, auto, extra);
+    this.batch.set(key, value, ttlMs, list, auto, extra);
     // A lifetime of 0 is a clear, which answers nothing: done as asked.
     return (await this.changing(key, false, this.turn.add(Kind.Done))) !== false;
   }
@@ -191,14 +191,14 @@ export class NativeStore {
 
   /** The key whatever else is asked; then the tags (`*` is every entry's). Finished when the server acknowledged it. */
   async clear(target: ClearTarget): Promise<void> {
-    const tags = target.tags ?? [];
-    if (target.key !== undefined) {
-      checkText('key', target.key);
+    const { key, tags = NO_TAGS, raise = 'all' } = target;
+    if (key !== undefined) {
+      checkText('key', key);
     }
-    checkTags(tags);
+    const list = taken(tags);
     this.open();
-    this.batch.clear(target.key, tags, target.raise ?? 'all');
-    await this.changing(target.key, tags.length > 0, this.turn.add(Kind.Done));
+    this.batch.clear(key, list, raise);
+    await this.changing(key, list.size > 0, this.turn.add(Kind.Done));
   }
 
   /**

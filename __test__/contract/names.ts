@@ -75,18 +75,6 @@ export function names(store: StoreUnderTest): void {
     expect(await cache.get({ key: 'twice' })).toBe(1);
   });
 
-  test('more or longer tags than an entry can hold are a clear error', async () => {
-    const cache = open();
-    await cache.set({ key: 'k', data: 'kept' });
-    const tooMany = Array.from({ length: 129 }, (_, n) => `t${n}`);
-    await expect(cache.set({ key: 'k', data: 1, tags: tooMany })).rejects.toMatchObject({
-      code: 'CACHALOT_CONFIG',
-    });
-    await expect(cache.set({ key: 'k', data: 1, tags: ['x'.repeat(65_536)] })).rejects.toMatchObject({
-      code: 'CACHALOT_CONFIG',
-    });
-  });
-
   describe('prefixes', () => {
     const stem = uniquePrefix('p');
     const prefixes = [

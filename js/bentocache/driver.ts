@@ -68,7 +68,7 @@ export class CachalotDriver implements L2CacheDriver {
     const ticket = tickets?.get(full);
     tickets?.delete(full);
     const life = lifetime(ttl);
-    const stored = await this.#store.set(full, value, life, tagsOf(full, []), true, { ticket });
+    const stored = await this.#store.set(full, value, life, tagsOf(full), true, { ticket });
     // Of Bentocache's own drivers Redis's rejects a negative ttl and the database's stores an entry that is dead at once.
     return stored && life > 0;
   }

@@ -1,9 +1,9 @@
 /** What the methods of `Cache` are called with: one object of options, or a bare key. Checked at every call. */
-import { entryTags, refused as refuse, requiredKey, tagList } from '../arguments.js';
+import { refused as refuse, requiredKey } from '../arguments.js';
 import { milliseconds } from '../duration.js';
 import { ConfigError } from '../errors.js';
-import { depthOf } from '../namespaces.js';
 import { type Check, describe, nearest } from '../options/check.js';
+import { type TagList, tagList } from '../tags.js';
 import { type ComputeOptions, type Computing, computeShape, computing, FACE } from './options.js';
 
 /** Keys of one call: far more than a page shows, far less than a command's reply may hold. */
@@ -58,19 +58,19 @@ export function keysOf(method: string, given: unknown): string[] {
 const TAGS_ALONE = new Set(['tags']);
 
 /** Of a method that clears by tags: a bare list too; one at least. */
-export function tagsToClear(method: string, given: unknown): readonly string[] {
+export function tagsToClear(method: string, given: unknown): TagList {
   const tags = Array.isArray(given) ? given : options<{ tags?: unknown }>(method, given, TAGS_ALONE).tags;
-  const list = tags === undefined ? [] : tagList(`${FACE}: ${method}`, tags);
-  if (list.length === 0) {
+  const list = tagList(`${FACE}: ${method}`, tags);
+  if (list.size === 0) {
     const came = Array.isArray(tags) ? 'an empty one' : describe(tags);
     throw refused(method, 'tags', 'an array of one or more strings', came);
   }
   return list;
 }
 
-/** @param key with its namespaces, which have tags too */
-export function tagsToStore(method: string, key: string, given: unknown): readonly string[] {
-  return given === undefined ? [] : entryTags(`${FACE}: ${method}`, given, depthOf(key));
+/** The caller's tags of a value; those of its namespaces are added when it is stored. */
+export function tagsToStore(method: string, given: unknown): TagList {
+  return tagList(`${FACE}: ${method}`, given);
 }
 
 /** What a call says of lifetimes and waiting, over what the cache says. */

@@ -324,7 +324,7 @@ export class Cache<Allowed = JsonStorable> {
       method,
       key: full,
       factory: callable(method, 'factory', given.factory) as Factory,
-      tags: tagsToStore(method, full, given.tags),
+      tags: tagsToStore(method, given.tags),
       timing: timing(method, given, this.core.settings.computing),
     };
     const kept = byAge(call.timing) ? undefined : fromL1(this.core, full);

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CachalotError, FactoryError, FactoryTimeoutError } from '../errors.js';
 import { tagsOf } from '../namespaces.js';
 import type { Reading } from '../native.js';
+import type { TagList } from '../tags.js';
 import { tagsToStore, timing } from './arguments.js';
 import type { Core } from './core.js';
 import type { ComputeOptions, Computing } from './options.js';
@@ -31,7 +32,7 @@ export interface Call {
   readonly method: string;
   readonly key: string;
   readonly factory: Factory;
-  readonly tags: readonly string[];
+  readonly tags: TagList;
   readonly timing: Computing;
 }
 
@@ -237,10 +238,10 @@ export class Flight {
   }
 
   #context(plan: Plan): FactoryContext {
-    const { key, method, timing: base } = this.#call;
+    const { method, timing: base } = this.#call;
     return {
       setTags: (tags) => {
-        plan.tags = tagsToStore(`${method}: setTags`, key, tags);
+        plan.tags = tagsToStore(`${method}: setTags`, tags);
       },
       setTtl: (ttl) => {
         plan.timing = timing(`${method}: setTtl`, { ttl }, base);
@@ -360,7 +361,7 @@ function jittered(ms: number): number {
 
 /** What a factory may change while it runs. */
 interface Plan {
-  tags: readonly string[];
+  tags: TagList;
   timing: Computing;
   skipped: boolean;
 }

@@ -1,5 +1,6 @@
 /** How a cache writes to its store: sets, deletions, clears of tags. */
-import { tagsOf, userTag } from '../namespaces.js';
+import { tagsOf, userTags } from '../namespaces.js';
+import type { TagList } from '../tags.js';
 import { fullKey, key, tagsToStore, timing } from './arguments.js';
 import type { Core } from './core.js';
 import { type Computing, FACE } from './options.js';
@@ -13,7 +14,7 @@ interface Prepared {
   key: string;
   encoded: string | Uint8Array;
   times: Computing;
-  tags: readonly string[];
+  tags: TagList;
 }
 
 /** @throws ConfigError on what the caller got wrong */
@@ -23,7 +24,7 @@ export function prepared(core: Core, space: string, method: string, given: SetOp
     key: full,
     encoded: core.encode(full, given.value, `${FACE}: ${method}`),
     times: timing(method, given, core.settings.computing),
-    tags: tagsOf(full, tagsToStore(method, full, given.tags)),
+    tags: tagsOf(full, tagsToStore(method, given.tags)),
   };
 }
 
@@ -69,18 +70,13 @@ export async function remove(core: Core, method: string, keys: readonly string[]
 }
 
 /** @param soft makes stale what has a grace, in place of removing it */
-export async function clearTags(
-  core: Core,
-  method: string,
-  tags: readonly string[],
-  soft: boolean,
-): Promise<boolean> {
+export async function clearTags(core: Core, method: string, tags: TagList, soft: boolean): Promise<boolean> {
   core.clears++;
   return core.attempt(method, false, async () => {
-    await core.store.clear({ tags: tags.map(userTag), raise: soft ? 'auto' : 'all' });
+    await core.store.clear({ tags: userTags(tags), raise: soft ? 'auto' : 'all' });
     core.telemetry.count.clears++;
     if (core.telemetry.heard('clear')) {
-      core.telemetry.tell('clear', { tags, soft });
+      core.telemetry.tell('clear', { tags: tags.names(), soft });
     }
     return true;
   });

@@ -5,6 +5,7 @@ import { getOrSet } from '../cache/get-or-set.js';
 import type { Computing } from '../cache/options.js';
 import { refuseUnlistable } from '../clear-matching.js';
 import { patternOf } from '../patterns.js';
+import { NO_TAGS } from '../tags.js';
 import { FACE } from './arguments.js';
 import type { Backing } from './backing.js';
 import { clearPattern, write } from './store.js';
@@ -69,7 +70,7 @@ export class OwnBacking implements Backing {
   #made(method: string, key: string, timing: Partial<Computing>, fn: () => unknown): Promise<unknown> {
     const times = { ...this.#core.settings.computing, timed: true, ...timing };
     return this.#core.during(() =>
-      getOrSet(this.#core, { method, key, factory: () => fn(), tags: [], timing: times }),
+      getOrSet(this.#core, { method, key, factory: () => fn(), tags: NO_TAGS, timing: times }),
     );
   }
 }

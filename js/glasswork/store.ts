@@ -134,7 +134,7 @@ export function write(core: Core, key: string, text: string | Uint8Array, ttl: n
   core.flights.supersede(key);
   const now = Date.now();
   const times = { created: now, freshUntil: now + ttl, cost: 0 };
-  return core.store.set(key, text, ttl, tagsOf(key, []), true, { times });
+  return core.store.set(key, text, ttl, tagsOf(key), true, { times });
 }
 
 export function clearPattern(core: Core, pattern: string, before: string): Promise<number | undefined> {

@@ -7,6 +7,7 @@ import { requiredKey } from '../arguments.js';
 import { ConfigError } from '../errors.js';
 import { spaceTag } from '../namespaces.js';
 import { describe } from '../options/check.js';
+import { NO_TAGS, type TagList, tag } from '../tags.js';
 
 /** Keyv instances share an adapter rarely, and few of them; beyond it the namespace set first is forgotten. */
 const MAX_NAMESPACES = 1000;
@@ -97,9 +98,9 @@ export class Names {
 }
 
 /** Names are stored with this: their namespace's tag. A key set without a namespace has one too, if it looks like it. */
-export function tagsOfName(name: string): string[] {
+export function tagsOfName(name: string): TagList {
   const end = name.indexOf(':');
-  return end === -1 ? [] : [spaceTag(name.slice(0, end))];
+  return end === -1 ? NO_TAGS : tag(spaceTag(name.slice(0, end)));
 }
 
 function escaped(namespace: string): string {

@@ -1,11 +1,12 @@
 /** What the providers of all backends do: Medusa's contract over one store. */
 
-import { entryTags, lifetime, optionalKey, raised, requiredKey, serialized, tagList } from '../arguments.js';
+import { lifetime, optionalKey, raised, requiredKey, serialized } from '../arguments.js';
 import { CachalotError, TooLargeError } from '../errors.js';
 import { FaceLog } from '../face-log.js';
 import type { NativeStore, Stats } from '../native.js';
 import { openStore } from '../open.js';
 import { OutageLog } from '../outage-log.js';
+import { NO_TAGS, tagList } from '../tags.js';
 import { tolerate } from '../tolerance.js';
 import type { ClearRequest, GetRequest, MedusaCachingProvider, SetRequest } from '../types.js';
 import type { Face } from './options.js';
@@ -45,13 +46,13 @@ export abstract class CachingProvider implements MedusaCachingProvider {
       return kept;
     }
     const key = optionalKey(this.face, request?.key);
-    const tags = key === undefined ? tagList(this.face, request?.tags) : [];
+    const tags = key === undefined ? tagList(this.face, request?.tags) : NO_TAGS;
     try {
       if (key !== undefined) {
         const value = await this.store.get(key);
         return value === undefined ? null : value;
       }
-      return tags.length === 0 ? null : await this.store.getByTags(tags);
+      return tags.size === 0 ? null : await this.store.getByTags(tags);
     } catch (error) {
       tolerate(this.log, 'get', error);
       return null;
@@ -69,7 +70,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
   async set(request: SetRequest): Promise<void> {
     const key = requiredKey(this.face, request?.key);
     const ttl = lifetime(this.face, request.ttl, this.ttl);
-    const tags = entryTags(this.face, request.tags);
+    const tags = tagList(this.face, request.tags);
     const auto = request.options?.autoInvalidate !== false;
     let data: string;
     try {
@@ -99,8 +100,8 @@ export abstract class CachingProvider implements MedusaCachingProvider {
     const key = optionalKey(this.face, request?.key);
     const raise = raised(request?.options);
     const given = tagList(this.face, request?.tags);
-    const tags = raise === undefined ? [] : given;
-    if (key === undefined && tags.length === 0) {
+    const tags = raise === undefined ? NO_TAGS : given;
+    if (key === undefined && tags.size === 0) {
       return;
     }
     try {

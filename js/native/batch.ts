@@ -1,4 +1,5 @@
 /** One turn's operations, packed as src/binding/batch.rs unpacks them. */
+import type { TagList } from '../tags.js';
 
 const GET = 1;
 const GET_TAGS = 2;
@@ -31,8 +32,11 @@ const TWO_32 = 2 ** 32;
 /** All ones, in both words of a lifetime: for ever. */
 const ALL_ONES = TWO_32 - 1;
 
-/** Room for 64 gets; grows by doubling and is kept. */
+/** Room for 64 gets; grows by doubling. */
 const FIRST_WORDS = 256;
+
+/** Room for the usual turn's operations with their tags. What a longer list needed is given back. */
+const KEPT_WORDS = 16_384;
 
 /** How old an entry is, and what it took to make. One that has times is kept while it is stale, for `read`. */
 export interface Times {
@@ -83,24 +87,27 @@ export class Batch {
   getMany(keys: readonly string[]): void {
     this.reserve(2 + keys.length);
     this.word(GET_MANY);
-    this.parts(keys);
+    this.word(keys.length);
+    for (const key of keys) {
+      this.part(key);
+    }
   }
 
-  getByTags(tags: readonly string[]): void {
-    this.reserve(2 + tags.length);
+  getByTags(tags: TagList): void {
+    this.reserve(2 + tags.size);
     this.word(GET_TAGS);
-    this.parts(tags);
+    this.tags(tags);
   }
 
   set(
     key: string,
     value: string | Uint8Array,
     ttlMs: number,
-    tags: readonly string[],
+    tags: TagList,
     auto: boolean,
     extra?: Extra,
   ): void {
-    this.reserve(10 + tags.length);
+    this.reserve(10 + tags.size);
     const times = extra?.times;
     const ticket = extra?.ticket;
     const binary = typeof value !== 'string';
@@ -117,18 +124,18 @@ export class Batch {
       this.long(times.freshUntil);
       this.word(Math.min(Math.ceil(times.cost), ALL_ONES));
     }
-    this.parts(tags);
+    this.tags(tags);
     this.values.push(value);
     this.weight += value.length;
   }
 
-  clear(key: string | undefined, tags: readonly string[], raise: 'all' | 'auto'): void {
-    this.reserve(3 + tags.length);
+  clear(key: string | undefined, tags: TagList, raise: 'all' | 'auto'): void {
+    this.reserve(3 + tags.size);
     this.word(CLEAR | (key === undefined ? 0 : KEYED) | (raise === 'auto' ? RAISE_AUTO : 0));
     if (key !== undefined) {
       this.part(key);
     }
-    this.parts(tags);
+    this.tags(tags);
   }
 
   take(key: string): void {
@@ -191,19 +198,23 @@ export class Batch {
     this.part(channel);
   }
 
-  /** Empties it; the words are kept. */
+  /** Empties it; words of the usual number are kept. */
   reset(): void {
+    if (this.words.length > KEPT_WORDS) {
+      this.words = new Uint32Array(FIRST_WORDS);
+    }
     this.length = 0;
     this.text = '';
     this.values = [];
     this.weight = 0;
   }
 
-  private parts(texts: readonly string[]): void {
-    this.word(texts.length);
-    for (const text of texts) {
-      this.part(text);
-    }
+  private tags({ text, lengths }: TagList): void {
+    this.word(lengths.length);
+    this.words.set(lengths, this.length);
+    this.length += lengths.length;
+    this.text += text;
+    this.weight += text.length;
   }
 
   private part(text: string): void {

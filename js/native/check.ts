@@ -2,9 +2,6 @@
 import { ConfigError } from '../errors.js';
 import type { Extra } from './batch.js';
 
-/** Tags of one call, in units: far more than a clear has names, far less than V8's longest string. */
-const MAX_TAG_UNITS = 16 * 1024 * 1024;
-
 export function checkText(name: string, text: unknown): void {
   if (typeof text !== 'string') {
     throw new ConfigError(`${name}: expected a string, got ${text === null ? 'null' : typeof text}.`);
@@ -27,26 +24,6 @@ export function checkOwner(owner: string): void {
   checkText('owner', owner);
   if (owner === '') {
     throw new ConfigError('owner: expected a non-empty string, got an empty one.');
-  }
-}
-
-export function checkTags(tags: readonly string[]): void {
-  if (!Array.isArray(tags)) {
-    throw new ConfigError(`tags: expected an array of strings, got ${tags === null ? 'null' : typeof tags}.`);
-  }
-  let units = 0;
-  for (let index = 0; index < tags.length; index++) {
-    const tag: unknown = tags[index];
-    // The name is made only for the error: this is every call's way.
-    if (typeof tag !== 'string' || !tag.isWellFormed()) {
-      checkText(`tags[${index}]`, tag);
-    }
-    units += (tag as string).length;
-  }
-  if (units > MAX_TAG_UNITS) {
-    throw new ConfigError(
-      `tags: expected at most ${MAX_TAG_UNITS} characters in one call, got ${units}; make several calls.`,
-    );
   }
 }
 

@@ -75,7 +75,7 @@ export abstract class CacheModuleService implements MedusaCacheService {
       }
       throw error;
     }
-    await this.store.set(checked, text, ms, tagsOf(checked, []), true);
+    await this.store.set(checked, text, ms, tagsOf(checked), true);
   }
 
   /**
