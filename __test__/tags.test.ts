@@ -2,8 +2,12 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import native from '#native';
+import { CachalotError } from '../js/errors.js';
 import { createCache, memory } from '../js/index.js';
 import { MemoryCachingProvider } from '../js/medusa/index.js';
+import { oneByOne } from '../js/native/parts.js';
+import { NativeStore } from '../js/native.js';
+import { NO_TAGS, tag } from '../js/tags.js';
 
 let cache: MemoryCachingProvider;
 
@@ -193,4 +197,92 @@ it('costs one look at the text, however many tags there are', async () => {
   };
   const one = await calls(['t']);
   expect(await calls(Array.from({ length: 1_000 }, (_, n) => `Product:prod_${n}`))).toBe(one);
+});
+
+describe('a clear of more names than one part', () => {
+  const store = () => new NativeStore({ prefix: 'parts', backend: { type: 'memory' } });
+  const names = Array.from(
+    { length: 500_000 },
+    (_, n) => `Product:prod_01JABCDEFGHJKMNPQRST${String(n).padStart(7, '0')}`,
+  );
+
+  it('is made in parts of bounded size, of which none is lost; other calls come in between', async () => {
+    const opened = store();
+    expect(names[0]).toHaveLength(40);
+    await opened.set('last', '1', 60_000, [names.at(-1) as string], true);
+    await opened.set('other', '1', 60_000, ['other'], true);
+    const sent = listen();
+    let over = false;
+    const clear = opened.clear({ key: 'first', tags: names }).then(() => {
+      over = true;
+    });
+    expect(await opened.get('other')).toBe(1);
+    expect(over).toBe(false);
+    await clear;
+    expect(await opened.get('last')).toBeUndefined();
+    expect(await opened.get('other')).toBe(1);
+    expect(sent.map(({ key }) => key)).toEqual(['first', ...sent.slice(1).map(() => undefined)]);
+    expect(sent.length).toBeGreaterThan(10);
+    for (const { tags } of sent) expect(tags.length).toBeLessThanOrEqual(32_768);
+    expect(sent.flatMap(({ tags }) => tags)).toEqual(names);
+    // The room that a part took in the batch is given back.
+    const { batch } = opened as unknown as { batch: { words: Uint32Array } };
+    expect(batch.words.length).toBeLessThan(32_768);
+    await opened.close();
+  });
+
+  it('is bounded in characters too', async () => {
+    const opened = store();
+    const sent = listen();
+    const long = Array.from({ length: 100 }, (_, n) => `${n} `.padEnd(300_000, 'x'));
+    await opened.clear({ tags: [...long, 'y'.repeat(10_000_000), 'z'] });
+    for (const { tags } of sent.filter(({ tags }) => tags.length > 1)) {
+      expect(tags.join('').length).toBeLessThanOrEqual(2 ** 22);
+    }
+    expect(sent.flatMap(({ tags }) => tags)).toEqual([...long, 'y'.repeat(10_000_000), 'z']);
+    await opened.close();
+  });
+
+  it('is finished before the store closes', async () => {
+    const opened = store();
+    const sent = listen();
+    const clear = opened.clear({ tags: names.slice(0, 100_000) });
+    await opened.close();
+    await clear;
+    expect(sent.flatMap(({ tags }) => tags)).toHaveLength(100_000);
+  });
+
+  const kept = new CachalotError('CACHALOT_TIMEOUT', 'Kept.', { queued: true });
+  const lost = new CachalotError('CACHALOT_SERVER', 'Lost.');
+  it.each([
+    ['a part that is kept for after an outage says so', [kept, undefined, kept], kept],
+    ['a part that is lost says so, whatever became of the others', [kept, lost, undefined, kept], lost],
+    ['every part made is no failure', [undefined, undefined], undefined],
+  ])('%s; each is asked for', async (_, outcomes, expected) => {
+    const answers = outcomes.map((error) => () => (error ? Promise.reject(error) : Promise.resolve()));
+    let asked = 0;
+    const rest = outcomes.slice(1).map(() => NO_TAGS);
+    const outcome = oneByOne((answers[asked++] as () => Promise<void>)(), rest, () =>
+      (answers[asked++] as () => Promise<void>)(),
+    );
+    expect(await outcome.catch((error: unknown) => error)).toBe(expected);
+    expect(asked).toBe(outcomes.length);
+  });
+
+  it('waits for a part before it asks for the next, until one fails', async () => {
+    const waiting: { resolve(): void; reject(error: Error): void }[] = [];
+    const ask = () => new Promise<void>((resolve, reject) => waiting.push({ resolve, reject }));
+    const outcome = oneByOne(ask(), ['b', 'c', 'd', 'e'].map(tag), ask);
+    const turn = () => new Promise(setImmediate);
+    await turn();
+    expect(waiting).toHaveLength(1);
+    waiting[0]?.resolve();
+    await turn();
+    expect(waiting).toHaveLength(2);
+    waiting[1]?.reject(kept);
+    await turn();
+    expect(waiting).toHaveLength(5);
+    for (const { resolve } of waiting) resolve();
+    await expect(outcome).rejects.toBe(kept);
+  });
 });

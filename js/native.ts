@@ -18,10 +18,11 @@ import { corruptions, type Message, type Stats, type StoreEvent, telling } from 
 import { type KeyPage, Kind, type Reading, reading } from './native/flight.js';
 import { closedByItself, closeHandle, closeWhenCollected, countersOf } from './native/handle.js';
 import { type Listener, Messages } from './native/messages.js';
+import { oneByOne } from './native/parts.js';
 import { receiver, type Sink } from './native/receiver.js';
 import { Turn } from './native/turn.js';
 import type { NativeConfig } from './options/native-config.js';
-import { NO_TAGS, type Tags, taken } from './tags.js';
+import { NO_TAGS, type TagList, type Tags, taken } from './tags.js';
 
 export type { Extra, KeyPage, Reading, Stats, StoreEvent, Times };
 
@@ -44,6 +45,8 @@ export class NativeStore {
   private readonly corrupt: (why: unknown) => void;
   /** What is kept in this process, if that was asked for. The faces look there first; the methods here ask the store. */
   readonly tier: Tier | undefined;
+  /** Clears of which parts are still to be sent. */
+  private readonly clears = new Set<Promise<void>>();
   private closing: Promise<void> | undefined;
   private lastStats: Stats | undefined;
 
@@ -189,7 +192,10 @@ export class NativeStore {
     return this.changing(key, false, this.turn.add(Kind.Done)) as Promise<boolean>;
   }
 
-  /** The key whatever else is asked; then the tags (`*` is every entry's). Finished when the server acknowledged it. */
+  /**
+   * The key whatever else is asked; then the tags (`*` is every entry's). Finished when the server acknowledged it. What
+   * is beyond one part of tags (js/tags.ts) is asked for after what else the turn asks for.
+   */
   async clear(target: ClearTarget): Promise<void> {
     const { key, tags = NO_TAGS, raise = 'all' } = target;
     if (key !== undefined) {
@@ -197,8 +203,11 @@ export class NativeStore {
     }
     const list = taken(tags);
     this.open();
-    this.batch.clear(key, list, raise);
-    await this.changing(key, list.size > 0, this.turn.add(Kind.Done));
+    const parts = list.parts();
+    this.batch.clear(key, parts[0] as TagList, raise);
+    const first = this.turn.add(Kind.Done);
+    const done = parts.length === 1 ? first : this.clearRest(first, parts.slice(1), raise);
+    await this.changing(key, list.size > 0, done);
   }
 
   /**
@@ -347,6 +356,19 @@ export class NativeStore {
     }
   }
 
+  private async clearRest(first: Promise<unknown>, rest: readonly TagList[], raise: 'all' | 'auto') {
+    const done = oneByOne(first, rest, (part) => {
+      this.batch.clear(undefined, part, raise);
+      return this.turn.add(Kind.Done);
+    });
+    this.clears.add(done);
+    try {
+      await done;
+    } finally {
+      this.clears.delete(done);
+    }
+  }
+
   private open(): void {
     if (this.closing !== undefined) {
       throw new ClosedError('The cache was closed; create a new one, or close it later.');
@@ -354,6 +376,9 @@ export class NativeStore {
   }
 
   private async letGo(): Promise<void> {
+    if (this.clears.size > 0) {
+      await Promise.allSettled(this.clears);
+    }
     this.turn.flush();
     closedByItself(this);
     // First, so that what it kept is not said to be there still.

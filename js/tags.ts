@@ -8,6 +8,12 @@ import { describe } from './options/check.js';
 /** Half of V8's longest string, so that the text of a batch holds any list: 6.7 million names of 40 characters. */
 const MAX_UNITS = 2 ** 28;
 
+/** Names in a part of a clear: more than an event of a shop has, and well below a second of a server's time. */
+const PART_NAMES = 32_768;
+
+/** UTF-16 units in a part of a clear: 128 for each name, which is far more than usual ones have. */
+const PART_UNITS = 128 * PART_NAMES;
+
 /** Where a name could be malformed. In a text of Latin-1 alone V8 sees at once that there is none. */
 const SURROGATE = /[\ud800-\udfff]/;
 
@@ -33,6 +39,29 @@ export class TagList {
       end += length;
       return this.text.slice(end - length, end);
     });
+  }
+
+  /** The list in parts of bounded size, each for a native call of its own. Usually it is one itself. */
+  parts(): readonly TagList[] {
+    const { text, lengths } = this;
+    if (text.length <= PART_UNITS && lengths.length <= PART_NAMES) {
+      return [this];
+    }
+    const parts: TagList[] = [];
+    let first = 0;
+    let start = 0;
+    let end = 0;
+    for (let at = 0; at < lengths.length; at++) {
+      const next = end + (lengths[at] as number);
+      if (at > first && (next - start > PART_UNITS || at - first === PART_NAMES)) {
+        parts.push(new TagList(text.slice(start, end), lengths.slice(first, at)));
+        first = at;
+        start = end;
+      }
+      end = next;
+    }
+    parts.push(new TagList(text.slice(start), lengths.slice(first)));
+    return parts;
   }
 }
 
