@@ -10,6 +10,7 @@ import { staleness } from './contract/staleness.js';
 import { stores } from './contract/stores.js';
 import { tagging } from './contract/tagging.js';
 import { values } from './contract/values.js';
+import { wide } from './contract/wide.js';
 
 for (const store of stores()) {
   describe(store.name, () => {
@@ -18,6 +19,7 @@ for (const store of stores()) {
     describe('lifetimes', () => lifetimes(store));
     describe('names', () => names(store));
     describe('tags', () => tagging(store));
+    describe('many tags', () => wide(store));
     describe('staleness', () => staleness(store));
     const { raw } = store;
     if (raw) describe('hostile bytes', () => hostile({ ...store, raw }));

@@ -45,6 +45,35 @@ export function namespaces(store: SpecUnderTest) {
     expect(await a.get('1')).toBeUndefined();
   });
 
+  it('reaches a value with 1,000 tags of its own, as each of them does', async () => {
+    const [one, other] = [open(), open()];
+    const tags = Array.from({ length: 1_000 }, (_, n) => (n % 2 === 0 ? `t${n}` : `!ns:t${n}`));
+    const clears = [
+      () => other.namespace('a').clear(),
+      () => other.namespace('a:b').clear(),
+      () => other.deleteByTag({ tags: ['t0'] }),
+      () => other.deleteByTag({ tags: ['!ns:t999'] }),
+      () => other.deleteByTag({ tags: tags.toReversed() }),
+    ];
+    for (const clear of clears) {
+      await one.namespace('a:b').set({ key: 'k', value: 1, tags });
+      expect(await other.get('a:b:k')).toBe(1);
+      await other.deleteByTag({ tags: ['!ns:a', 't999'] });
+      expect(await other.get('a:b:k')).toBe(1);
+      expect(await clear()).toBe(true);
+      expect(await one.get('a:b:k')).toBeUndefined();
+    }
+  });
+
+  it('reaches a value in a namespace as long as a key may be', async () => {
+    const cache = open();
+    const name = 'n'.repeat(65_533);
+    await cache.namespace(name).set({ key: 'k', value: 1 });
+    expect(await cache.get(`${name}:k`)).toBe(1);
+    await cache.namespace(name).clear();
+    expect(await cache.get(`${name}:k`)).toBeUndefined();
+  });
+
   it('guards a set under way against the clear of its namespace', async () => {
     const cache = open();
     const users = cache.namespace('users');

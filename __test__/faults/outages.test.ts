@@ -141,6 +141,25 @@ for (const kind of KINDS) {
       30_000,
     );
 
+    test('a clear of 25,000 names in an outage is replayed before the first read after it', async () => {
+      const { cache, direct, wire } = await filled(kind);
+      await wire.refuse();
+      await cache.get({ key: 'k0' });
+      const cleared = KEYS.slice(0, 8);
+      const names = Array.from({ length: 25_000 }, (_, n) =>
+        n % 2_500 === 99 ? `tk${Math.floor(n / 2_500)}` : `x${n % 9_000}`,
+      );
+      await cache.clear({ tags: names });
+      await wire.accept();
+      const started = performance.now();
+      while ((await cache.get({ key: 'probe' })) === null && performance.now() - started < RECOVERY_MS) {
+        expect(await Promise.all(cleared.map((key) => cache.get({ key })))).toEqual(cleared.map(() => null));
+        await cache.set({ key: 'probe', data: 1 });
+      }
+      expect(await cache.get({ key: 'probe' })).toBe(1);
+      for (const key of cleared) expect(await direct.get({ key })).toBeNull();
+    });
+
     test('a clear in an outage holds for sets too: what was read before it is not served after it', async () => {
       const scene = await filled(kind);
       const { cache, direct, wire } = scene;
