@@ -88,11 +88,6 @@ impl Keyspace {
         format!("{}!m", self.escaped)
     }
 
-    /// The channel on which advances of the epoch are published, on Redis.
-    pub fn advances(&self) -> String {
-        format!("{}!n", self.escaped)
-    }
-
     /// The epoch up to which cleared entries were removed, on Redis.
     pub fn swept(&self) -> String {
         format!("{}!s", self.escaped)

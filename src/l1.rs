@@ -5,7 +5,7 @@
 //! says that nothing of it changed since. Rust counts at the moment at which it learns of a change, from its own thread;
 //! JavaScript only reads, and no event has to reach its loop.
 
-use crate::clock::UnixMs;
+use crate::clock::{self, UnixMs};
 use crate::tags::Tag;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -64,12 +64,7 @@ impl Slots {
     }
 
     pub fn of_key(key: &[u8]) -> u16 {
-        Self::key_hash(key) as u16
-    }
-
-    /// What processes tell each other of a key: its slot is the lower 16 bits.
-    pub fn key_hash(key: &[u8]) -> u64 {
-        xxh3_64_with_seed(key, KEYS)
+        xxh3_64_with_seed(key, KEYS) as u16
     }
 
     pub fn of_tag(tag: Tag) -> u16 {
@@ -97,6 +92,18 @@ impl Slots {
     /// A request that was sent then has been answered: the server's word of what it acknowledged before has come.
     pub fn heard(&self, at: UnixMs) {
         self.words[HEARD].store(at as u32, Relaxed);
+    }
+
+    /// Whether values may be served at this moment.
+    #[cfg(test)]
+    pub fn is_heard(&self, now: UnixMs) -> bool {
+        (now as u32).wrapping_sub(self.words[HEARD].load(SeqCst)) < self.words[LEASH].load(SeqCst)
+    }
+
+    /// Something was cleared, and what is not known yet: nothing is served before the next `heard`.
+    pub fn unheard(&self) {
+        let now = clock::now() as u32;
+        self.words[HEARD].store(now.wrapping_sub(self.words[LEASH].load(Relaxed)).wrapping_sub(1), SeqCst);
     }
 
     /// Whether JavaScript served values since this was last asked.

@@ -4,7 +4,7 @@
 //! - `l1`: counters that tell values kept in JavaScript from outdated ones. No I/O.
 //! - `tags`, `codec`: the rules of epochs, and the bytes of an entry. No I/O; they never see a server.
 //! - `net`: one supervised, pipelined connection. Knows no command of any server and nothing of entries.
-//! - `backend`: Redis, Memcached and process memory behind one trait. Knows no JavaScript, decides nothing about validity.
+//! - `backend`: Redis, Memcached and process memory behind one trait. Judges what is read by its clears; knows no JavaScript.
 //! - `engine`: composes the above: what a batch of gets, sets and clears means.
 //! - `binding` (feature `node`): the only place that imports napi. Holds no rule of caching.
 

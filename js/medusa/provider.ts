@@ -67,7 +67,11 @@ export abstract class CachingProvider implements MedusaCachingProvider {
    * @throws TooLargeError (rejects) on a value over `maxValueBytes` or the server's limit; no older value is left
    * @throws ClosedError (rejects) after `close()`
    */
-  async set(request: SetRequest): Promise<void> {
+  set(request: SetRequest): Promise<void> {
+    return forAnyCaller(this.storeValue(request));
+  }
+
+  private async storeValue(request: SetRequest): Promise<void> {
     const key = requiredKey(this.face, request?.key);
     const ttl = lifetime(this.face, request.ttl, this.ttl);
     const tags = tagList(this.face, request.tags);
@@ -77,7 +81,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
       data = serialized(this.face, request.data);
     } catch (error) {
       if (error instanceof TooLargeError) {
-        await this.clear({ key });
+        await this.clearEntries({ key });
       }
       throw error;
     }
@@ -96,7 +100,11 @@ export abstract class CachingProvider implements MedusaCachingProvider {
    * @throws ServerError (rejects) if the server refused it: the entries may still be there
    * @throws ClosedError (rejects) after `close()`
    */
-  async clear(request: ClearRequest): Promise<void> {
+  clear(request: ClearRequest): Promise<void> {
+    return forAnyCaller(this.clearEntries(request));
+  }
+
+  private async clearEntries(request: ClearRequest): Promise<void> {
     const key = optionalKey(this.face, request?.key);
     const raise = raised(request?.options);
     const given = tagList(this.face, request?.tags);
@@ -125,4 +133,13 @@ export abstract class CachingProvider implements MedusaCachingProvider {
     this.closing ??= this.store.close();
     return this.closing;
   }
+}
+
+/**
+ * Returns the promise as it is. The Caching Module up to 2.19 does not await what it sets and clears: a rejection that nobody
+ * hears of would end the process, so one is always heard here. Whoever awaits it is given it all the same.
+ */
+function forAnyCaller(done: Promise<void>): Promise<void> {
+  done.catch(() => undefined);
+  return done;
 }

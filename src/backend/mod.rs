@@ -214,7 +214,7 @@ pub trait Backend: Send + Sync + 'static {
         lease: Option<Duration>,
     ) -> impl Future<Output = Result<ReadReply>> + Send;
 
-    /// Stores entries, creates the records their tags lack, and enters them into the indexes.
+    /// Stores entries, and enters into the indexes those that are listed.
     fn write(&self, writes: Vec<Write>, now: UnixMs) -> impl Future<Output = Vec<Result<Written>>> + Send;
 
     /// Finished only when the server acknowledged it. One that failed for an outage is kept, merged with the others,

@@ -6,6 +6,7 @@
 //!   about that.
 //! - `queue`: what waits for the JavaScript thread, and when that is woken. No napi.
 //! - `flight`: a batch on its way; every operation of it is answered once, whatever happens. No napi.
+//! - `packing`: compresses large values beside the one thread, when many come at once.
 //! - `runtime`: the one thread on which network stores live.
 //! - `environment`: what belongs to one JavaScript environment (the main thread, or one worker thread).
 //! - `values`: strings, buffers and results, between V8 and Rust.
@@ -24,6 +25,8 @@ mod environment;
 #[cfg(not(test))]
 mod exports;
 mod flight;
+#[cfg(not(test))]
+mod packing;
 #[cfg(not(test))]
 mod polls;
 mod queue;

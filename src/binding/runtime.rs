@@ -10,7 +10,7 @@ static RUNTIME: OnceLock<Runtime> = OnceLock::new();
 /// One connection a server keeps one thread less than busy; more would only take cores from JavaScript, and batches
 /// would no longer start in the order in which they were submitted.
 const WORKERS: usize = 1;
-/// Only name lookups block.
+/// For name lookups, and for packing large values when many come at once.
 const BLOCKING_THREADS: usize = 4;
 
 pub fn handle() -> Result<Handle> {
@@ -25,7 +25,7 @@ pub fn handle() -> Result<Handle> {
         .build()
         .map_err(|why| {
             let message = format!(
-                "No thread could be started for the network: {why}. Invalidation the process's limit of threads."
+                "No thread could be started for the network: {why}. Raise the process's limit of threads."
             );
             Error::new(Code::Internal, message)
         })?;

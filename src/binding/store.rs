@@ -2,7 +2,9 @@
 
 use super::begin::{TakenOn, begin_here};
 use super::flight::Flight;
+use super::packing::Packing;
 use super::weight::Weight;
+use crate::backend::line::{Line, begun};
 use crate::engine::{AnyEngine, OVERHEAD, Op, Outcome};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -32,6 +34,8 @@ pub struct Store {
     line: Mutex<VecDeque<Batch>>,
     /// Batches that have not sent their first commands yet: what comes must not overtake them.
     unsent: AtomicUsize,
+    /// Of batches whose values are being packed elsewhere, and of those that came after them.
+    gate: Line,
 }
 
 struct Batch {
@@ -41,11 +45,12 @@ struct Batch {
     /// Where in the batch each operation that is done stands; `None` = all are, in their places.
     places: Option<Vec<usize>>,
     weight: Weight,
+    packing: Packing,
 }
 
 impl Batch {
     async fn run(self, engine: &AnyEngine) {
-        let Batch { ops, now, flight, places, weight } = self;
+        let Batch { ops, now, flight, places, weight, .. } = self;
         let deliver = |at: usize, outcomes: Vec<Outcome>| {
             weight.answered(outcomes.len());
             match &places {
@@ -59,6 +64,18 @@ impl Batch {
         };
         engine.run(ops, now, deliver).await;
     }
+
+    /// In its place among the others, once its values are packed.
+    async fn run_in_turn(mut self, engine: &AnyEngine, gate: &Line) {
+        let turn = if self.packing.is_empty() {
+            gate.behind().await
+        } else {
+            let turn = gate.turn().await;
+            self.packing.finish(&mut self.ops).await;
+            Some(turn)
+        };
+        begun(turn, self.run(engine)).await;
+    }
 }
 
 impl Store {
@@ -70,6 +87,7 @@ impl Store {
             idle: Notify::new(),
             line: Mutex::default(),
             unsent: AtomicUsize::new(0),
+            gate: Line::default(),
         })
     }
 
@@ -89,14 +107,18 @@ impl Store {
         let asked: usize = ops.iter().map(Op::weight).sum();
         let waiting = self.weight.load(Acquire);
         let crowded = waiting > 0 && waiting + asked > MAX_WEIGHT;
-        let (ops, places) = if crowded { self.turn_away(ops, &flight) } else { (ops, None) };
+        let (mut ops, places) = if crowded { self.turn_away(ops, &flight) } else { (ops, None) };
         let weight = if crowded { ops.iter().map(Op::weight).sum() } else { asked };
         self.running.fetch_add(1, AcqRel);
         let is_small = ops.len() <= FEW && own_bytes(weight, ops.len()) <= LIGHT;
         let weight = Weight::of(&self.weight, weight, ops.len());
-        let batch = Batch { ops, now, flight, places, weight };
+        let is_first = self.unsent.load(Acquire) == 0 && self.gate.is_empty();
+        // The worker packs one at a time; while it does, others may.
+        let packing =
+            if is_first { Packing::default() } else { Packing::begin(&mut ops, &self.engine, runtime) };
+        let batch = Batch { ops, now, flight, places, weight, packing };
         let running = Running { store: self.clone() };
-        if is_small && self.unsent.load(Acquire) == 0 && self.engine.is_idle() {
+        if is_small && is_first && self.engine.is_idle() {
             // What L1 holds is judged by changes that are told meanwhile: no busy thread may be in their way.
             let reads = reads && self.engine.slots().is_none();
             begin_here(async move { batch.run(&running.store.engine).await }, runtime, reads, &mut taken);
@@ -109,7 +131,7 @@ impl Store {
             let next = store.line.lock().pop_front();
             let mut unsent = Unsent(Some(&store.unsent));
             if let Some(batch) = next {
-                let mut work = pin!(batch.run(&store.engine));
+                let mut work = pin!(batch.run_in_turn(&store.engine, &store.gate));
                 poll_fn(|context| {
                     let polled = work.as_mut().poll(context);
                     unsent.end();

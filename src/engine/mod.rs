@@ -17,9 +17,9 @@ use crate::backend::memcached::MemcachedBackend;
 use crate::backend::memory::MemoryBackend;
 use crate::backend::redis::RedisBackend;
 use crate::backend::{Backend, Guard, Page};
-use crate::codec::compression::Compression;
+use crate::codec::compression::{Compression, compress};
 use crate::codec::envelope::Codec;
-use crate::codec::text::{Value, utf8_len};
+use crate::codec::text::{Value, utf8, utf8_len};
 use crate::config::{BackendConfig, Config};
 use crate::error::{Code, Error, Result};
 use crate::events::{Event, Events};
@@ -33,6 +33,7 @@ use miss::MissMemory;
 pub use overload::OVERHEAD;
 use parking_lot::Mutex;
 use reclaim::Reclaimer;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -141,6 +142,18 @@ pub enum Input {
     /// UTF-16, as V8 gives it most cheaply.
     Wide(Vec<u16>),
     Binary(Vec<u8>),
+    /// As it will be stored: packed on another thread before its batch began.
+    Packed(Packed),
+}
+
+/// A value after compression.
+#[derive(Debug)]
+pub struct Packed {
+    pub codec: Codec,
+    pub payload: Vec<u8>,
+    /// Bytes before compression.
+    pub raw_len: u32,
+    pub binary: bool,
 }
 
 impl Input {
@@ -149,6 +162,7 @@ impl Input {
         match self {
             Input::Text(bytes) | Input::Binary(bytes) => bytes.len(),
             Input::Wide(units) => utf8_len(units),
+            Input::Packed(packed) => packed.raw_len as usize,
         }
     }
 
@@ -165,11 +179,41 @@ impl Input {
         match self {
             Input::Text(bytes) | Input::Binary(bytes) => bytes.len(),
             Input::Wide(units) => 2 * units.len(),
+            Input::Packed(packed) => packed.payload.len(),
         }
     }
 
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Its packed form, if that is worth it.
+    pub fn pack(&self, how: &Compression) -> Option<Packed> {
+        match self {
+            Input::Text(raw) | Input::Binary(raw) => {
+                let (codec, Cow::Owned(payload)) = compress(raw, how).ok()? else { return None };
+                let binary = matches!(self, Input::Binary(_));
+                Some(Packed { codec, payload, raw_len: raw.len() as u32, binary })
+            }
+            Input::Wide(units) => Input::Text(utf8(units)).pack(how),
+            Input::Packed(_) => None,
+        }
+    }
+
+    /// Compresses it, if that is worth it. No longer than a `u32` says.
+    pub fn packed(self, how: &Compression) -> Result<Packed> {
+        let (raw, binary) = match self {
+            Input::Packed(packed) => return Ok(packed),
+            Input::Text(bytes) => (bytes, false),
+            Input::Wide(units) => (utf8(&units), false),
+            Input::Binary(bytes) => (bytes, true),
+        };
+        let raw_len = raw.len() as u32;
+        let (codec, payload) = match compress(&raw, how)? {
+            (codec, Cow::Owned(payload)) => (codec, payload),
+            (codec, Cow::Borrowed(_)) => (codec, raw),
+        };
+        Ok(Packed { codec, payload, raw_len, binary })
     }
 }
 
@@ -356,6 +400,16 @@ impl AnyEngine {
     /// Whether a small batch would be sent by the thread that brings it, so that it need not wake the runtime.
     pub fn is_idle(&self) -> bool {
         each!(self, engine => engine.backend().is_idle())
+    }
+
+    /// How values are compressed, for those who pack them before their batch begins.
+    pub fn compression(&self) -> Compression {
+        each!(self, engine => engine.compression)
+    }
+
+    /// Values longer than this are refused.
+    pub fn max_value(&self) -> usize {
+        each!(self, engine => engine.max_value as usize)
     }
 
     /// Runs a batch. `deliver(first, outcomes)` is called as parts of it finish, in any order, each operation once.

@@ -1,17 +1,15 @@
 //! Storing and clearing.
 
 use super::batch::{How, SetOp};
-use super::{Engine, Input, Outcome};
+use super::{Engine, Outcome, Packed};
 use crate::backend::{Backend, Body, Clear, Guard, Kept, Write, Written};
 use crate::clock::UnixMs;
-use crate::codec::compression::compress;
 use crate::codec::envelope::{self, Codec, Header};
-use crate::codec::text::{Value, utf8};
+use crate::codec::text::Value;
 use crate::error::{Code, Error, Result};
 use crate::tags::{Epoch, Invalidation};
 use bytes::Bytes;
 use futures_util::future::join;
-use std::borrow::Cow;
 use std::time::Instant;
 
 impl<B: Backend> Engine<B> {
@@ -111,15 +109,9 @@ impl<B: Backend> Engine<B> {
         let SetOp { key, value, mut tags, ttl, auto, ticket: _, times } = set;
         tags.sort_unstable();
         tags.dedup();
-        let (raw, binary) = match value {
-            Input::Text(bytes) => (bytes, false),
-            Input::Wide(units) => (utf8(&units), false),
-            Input::Binary(bytes) => (bytes, true),
-        };
-        // `split` kept longer ones away, and the cap is a u32.
-        let raw_len = raw.len() as u32;
-        self.stats.bytes_in.add(raw.len() as u64);
-        let (codec, packed) = compress(&raw, &self.compression)?;
+        // `split` kept longer ones away than a u32 counts.
+        let Packed { codec, payload, raw_len, binary } = value.packed(&self.compression)?;
+        self.stats.bytes_in.add(u64::from(raw_len));
         let body = if B::WIRE {
             let header = Header {
                 codec,
@@ -132,16 +124,15 @@ impl<B: Backend> Engine<B> {
                 key: self.backend.hashes(&key).then(|| key.clone()),
                 times,
             };
-            let entry = envelope::encode(&header, &packed)?;
+            let entry = envelope::encode(&header, &payload)?;
             self.stats.bytes_stored.add(entry.len() as u64);
             Body::Wire(entry)
         } else {
-            self.stats.bytes_stored.add(packed.len() as u64);
-            Body::Live(match packed {
-                Cow::Owned(packed) if codec != Codec::None => {
-                    Kept::Packed { codec, payload: packed.into(), raw_len, binary }
-                }
-                _ => Kept::Plain(Value::from_payload(Bytes::from(raw), binary)?),
+            self.stats.bytes_stored.add(payload.len() as u64);
+            let payload = Bytes::from(payload);
+            Body::Live(match codec {
+                Codec::None => Kept::Plain(Value::from_payload(payload, binary)?),
+                codec => Kept::Packed { codec, payload, raw_len, binary },
             })
         };
         Ok(Write { key, tags, auto, ttl, times, guard, body })

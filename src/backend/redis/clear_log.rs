@@ -1,11 +1,10 @@
-//! The clear log as commands and replies: what was cleared since an epoch, when some tags were last cleared, and what an
-//! advance of the epoch did. No I/O.
+//! The clear log as commands and replies: what was cleared since an epoch, and when some tags were last cleared. No I/O.
 
-use super::clear_table::{Advance, Delta, LookUp, Member};
+use super::clear_table::{Delta, LookUp, Member};
 use super::command::{Pipeline, decimal};
 use super::reply;
 use crate::error::Result;
-use crate::tags::{Epoch, Invalidation, Tag};
+use crate::tags::{Invalidation, Tag};
 use redis::Value;
 
 /// Members asked for at once: half a millisecond of the server's time. Who is further behind begins anew with look-ups.
@@ -15,8 +14,6 @@ pub const MOST: usize = 1_000;
 pub const MEMBER_LEN: usize = 9;
 const FLOOR: &[u8] = b"#f";
 const GENERATION: &[u8] = b"#g";
-/// Begins what is published of a cleared key.
-const KEY: u8 = b'k';
 
 pub fn member_bytes(member: Member) -> [u8; MEMBER_LEN] {
     let mut out = [0; MEMBER_LEN];
@@ -147,30 +144,6 @@ pub fn look_up(members: &[Member], replies: Vec<Value>) -> Result<LookUp> {
     Ok(LookUp { is_there: generation.is_some() && floor.is_some() && is_whole, floor, scores })
 }
 
-/// What of a key is published when it is cleared.
-pub fn key_bytes(hash: u64) -> [u8; MEMBER_LEN] {
-    let mut out = [KEY; MEMBER_LEN];
-    out[1..].copy_from_slice(&hash.to_le_bytes());
-    out
-}
-
-/// A published advance, and the hashes of the keys that it cleared: `<generation> <before> <n> ` and the members in a row.
-pub fn published(payload: &[u8]) -> Option<(Advance, Vec<u64>)> {
-    let mut words = payload.splitn(4, |byte| *byte == b' ');
-    let mut word = || std::str::from_utf8(words.next()?).ok();
-    let generation = u64::from_str_radix(word()?, 16).ok()?;
-    let (before, n) = (word()?.parse().ok()?, word()?.parse().ok()?);
-    let rows = words.next()?.chunks(MEMBER_LEN);
-    let (mut members, mut keys) = (Vec::new(), Vec::new());
-    for row in rows {
-        match row.split_first()? {
-            (&KEY, hash) => keys.push(u64::from_le_bytes(hash.try_into().ok()?)),
-            _ => members.push(member_of(row)?),
-        }
-    }
-    Some((Advance { epoch: Epoch { generation, n }, before, members }, keys))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -213,21 +186,5 @@ mod tests {
         let lost = vec![Value::Array(vec![Value::Nil; 4])];
         assert!(!look_up(&members, lost).unwrap().is_there);
         assert!(!look_up(&members, vec![Value::Array(vec![])]).unwrap().is_there);
-    }
-
-    #[test]
-    fn what_is_published_is_read_back_and_noise_is_nothing() {
-        let key = u64::from_le_bytes(*b"  k h s ");
-        let mut payload = b"00000000000000ff 7 9 ".to_vec();
-        payload.extend(member_bytes(hard("a")));
-        payload.extend(key_bytes(key));
-        let advance = Advance { epoch: Epoch { generation: 255, n: 9 }, before: 7, members: vec![hard("a")] };
-        assert_eq!(published(&payload), Some((advance, vec![key])));
-        let none = published(b"00000000000000ff 7 9 ").unwrap();
-        assert!(none.0.members.is_empty() && none.1.is_empty());
-        for noise in [&b""[..], b"ff 7", b"ff 7 9", b"ff 7 9 x", b"ff 7 9 x12345678", b"x 7 9 ", b"ff -7 9 "]
-        {
-            assert_eq!(published(noise), None, "{noise:?}");
-        }
     }
 }

@@ -1,7 +1,6 @@
 //! What changes exactly one thing: a version of an entry, or a lock.
 
 use super::Core;
-use super::clear_log::key_bytes;
 use super::clear_table::{Advance, Member};
 use super::command::{Call, Pipeline};
 use super::reply;
@@ -112,16 +111,14 @@ impl Core {
 
     fn put_swap(&self, pipeline: &mut Pipeline, call: &Exchange<'_>, how: Call) {
         let names = &self.names;
-        pipeline.call(&self.server.scripts.swap, how, 5, 8);
+        pipeline.call(&self.server.scripts.swap, how, 5, 6);
         for name in [&names.epoch, &names.log, &names.fences, &names.index] {
             pipeline.arg(name.as_bytes());
         }
         pipeline.arg_of(&[names.entry.as_bytes(), call.key.as_bytes()]);
         pipeline.arg(&generation_text(Epoch::draw_generation()));
-        pipeline.arg(self.server.state.advances.as_bytes());
         pipeline.number(self.server.state.newest().n);
         pipeline.arg(&bucket(call.key));
-        pipeline.arg(&key_bytes(Slots::key_hash(call.key.as_bytes())));
         pipeline.arg(call.head);
         pipeline.arg(&call.entry);
         pipeline.number(names.entry.len() as u64 + 1);

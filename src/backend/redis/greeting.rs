@@ -2,7 +2,7 @@
 //! clear log.
 
 use super::Names;
-use super::clear_log::{self, key_bytes};
+use super::clear_log;
 use super::command::{Call, Pipeline};
 use super::protocol::{Reply, Resp};
 use super::reply;
@@ -80,12 +80,11 @@ impl RedisServer {
     }
 
     fn put_begin(&self, pipeline: &mut Pipeline) {
-        pipeline.call(&self.scripts.begin, Call::Text, 3, 2);
+        pipeline.call(&self.scripts.begin, Call::Text, 3, 1);
         for name in [&self.names.epoch, &self.names.log, &self.names.fences] {
             pipeline.arg(name.as_bytes());
         }
         pipeline.arg(&generation_text(Epoch::draw_generation()));
-        pipeline.arg(self.state.advances.as_bytes());
     }
 
     /// A call of the script that clears.
@@ -99,7 +98,7 @@ impl RedisServer {
         kind: Invalidation,
     ) {
         let names = &self.names;
-        pipeline.call(&self.scripts.clear, how, 5 + keys.len(), 11);
+        pipeline.call(&self.scripts.clear, how, 5 + keys.len(), 9);
         for name in [&names.epoch, &names.log, &names.fences, &names.index, &names.longest] {
             pipeline.arg(name.as_bytes());
         }
@@ -107,7 +106,6 @@ impl RedisServer {
             pipeline.arg_of(&[names.entry.as_bytes(), key.as_bytes()]);
         }
         pipeline.arg(&generation_text(Epoch::draw_generation()));
-        pipeline.arg(self.state.advances.as_bytes());
         pipeline.number(self.state.newest().n);
         pipeline.arg(if kind == Invalidation::Hard { b"h" } else { b"s" });
         pipeline.arg(if root { b"1" } else { b"" });
@@ -118,8 +116,6 @@ impl RedisServer {
         pipeline.arg(&tags);
         let buckets: Vec<u8> = keys.iter().flat_map(|key| bucket(key)).collect();
         pipeline.arg(&buckets);
-        let told: Vec<u8> = keys.iter().flat_map(|key| key_bytes(Slots::key_hash(key.as_bytes()))).collect();
-        pipeline.arg(&told);
     }
 
     /// A server that came back from an old snapshot, or a replica that lagged behind, has forgotten clears which it had
@@ -250,10 +246,11 @@ impl RedisServer {
             pipeline.push(&[b"CLIENT", b"SETNAME", name.as_bytes()]);
         }
         if wants_told {
-            // Entries by client tracking, clears by messages; both before the epoch is read.
-            let prefix = self.names.entry.as_bytes();
-            pipeline.push(&[b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"PREFIX", prefix]);
-            pipeline.push(&[b"SUBSCRIBE", self.state.advances.as_bytes()]);
+            // Of entries, and of the epoch, which moves with every clear.
+            let (entries, epoch) = (self.names.entry.as_bytes(), self.names.epoch.as_bytes());
+            let on: [&[u8]; 8] =
+                [b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"PREFIX", entries, b"PREFIX", epoch];
+            pipeline.push(&on);
         }
         for script in self.scripts.all() {
             pipeline.push(&[b"SCRIPT", b"LOAD", script.text.as_bytes()]);
@@ -279,7 +276,7 @@ impl RedisServer {
             // Only a label; proxies refuse it.
             next();
         }
-        let is_told = wants_told && matches!((next(), next()), (Value::Okay, Value::Okay));
+        let is_told = wants_told && matches!(next(), Value::Okay);
         for _ in self.scripts.all() {
             // Where loading is refused, calls by name are, too, and are made by text.
             if let Value::ServerError(error) = next()
@@ -292,12 +289,8 @@ impl RedisServer {
             Value::Array(epoch) => {
                 if let Some(epoch) = reply::epoch(epoch.first(), epoch.get(1)) {
                     let caught_up = self.catch_up(greeting, epoch).await?;
-                    self.state.observe_epoch(caught_up);
-                    if caught_up == epoch
-                        && let Ok(log) = clear_log::delta(next())
-                    {
-                        self.state.clears.lock().start(epoch, &log);
-                    }
+                    let log = clear_log::delta(next()).ok().filter(|_| caught_up == epoch);
+                    self.state.begin(caught_up, log.as_ref());
                 }
             }
             Value::ServerError(error) if reply::is_outage(&error) => return Err(reply::failure(&error)),
@@ -312,9 +305,9 @@ impl RedisServer {
         {
             self.warn(
                 Code::Unsupported,
-                "The server refused RESP3 client tracking or a subscription: values that this process keeps (l1) live for a \
-                 second at most, since nobody tells of other processes' changes. Allow CLIENT and SUBSCRIBE to the user, or \
-                 set `tracking: false` if this is meant to be so."
+                "The server refused RESP3 client tracking: values that this process keeps (l1) live for a second at most, since \
+                 nobody tells of other processes' changes. Allow `CLIENT TRACKING` to the user, or set `tracking: false` if \
+                 this is meant to be so."
                     .into(),
             );
         }

@@ -77,7 +77,7 @@ impl Protocol for Resp {
                         // No names: the server's databases were flushed.
                         _ => self.state.invalidated(None),
                     },
-                    PushKind::Message => self.state.message(data),
+                    PushKind::Message => self.state.channels.heard(data),
                     PushKind::Subscribe | PushKind::Unsubscribe => {
                         return Ok(Some(Reply::Other(Value::Okay)));
                     }

@@ -53,9 +53,7 @@ impl Reading {
         let entries: Vec<_> = strings.collect();
         let clearances = vec![Clearance::Hard; entries.len()];
         let mut reading = Reading { epoch, entries, clearances, next: Next::Nothing, incarnation };
-        let observed = state.clears.lock().observe_epoch(epoch);
-        state.observe_epoch(epoch);
-        match observed {
+        match state.observe_epoch(epoch) {
             Observed::Complete => reading.judge(state, true),
             Observed::Behind { after } => reading.next = Next::Delta { after },
             Observed::Unusable if epoch == Epoch::NONE => reading.next = Next::Begin,
@@ -145,7 +143,7 @@ impl Core {
         clear_log::put_delta(&mut pipeline, &self.names.log, Some(after));
         self.observed(reading, pipeline, deadline, |state, reading, replies| {
             let delta = clear_log::delta(reply::only(replies))?;
-            if state.clears.lock().observe_delta(reading.epoch, &delta) {
+            if state.observe_delta(reading.epoch, &delta) {
                 reading.judge(state, true);
             } else {
                 reading.epoch = Epoch::NONE;
@@ -222,7 +220,7 @@ fn strings(replies: &mut Vec<Reply>, count: usize) -> Option<Vec<Option<Bytes>>>
             Some(items.into_iter().map(reply::string).collect())
         }
         // Each by a command of its own; where nothing is, GETRANGE answers an empty string.
-        each if each.len() == count && count > 1 => {
+        each if each.len() == count => {
             let each = std::mem::take(replies)
                 .into_iter()
                 .map(|reply| reply::string(reply.into_value()).filter(|bytes| !bytes.is_empty()));

@@ -45,7 +45,7 @@ pub(super) fn failure(error: &ServerError) -> Error {
         return Error::connection(format!("Redis cannot serve now: {}", text.trim()));
     }
     let advice = match code_of(error) {
-        "OOM" => " Invalidation maxmemory, or set maxmemory-policy to allkeys-lru.",
+        "OOM" => " Raise maxmemory, or set maxmemory-policy to allkeys-lru.",
         "NOPERM" => " Allow it to this user (ACL SETUSER).",
         _ => "",
     };

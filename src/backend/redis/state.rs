@@ -1,9 +1,9 @@
-//! What is known of the server over the present connection, taken in with its replies and messages in their order: the clears
+//! What is known of the server over the present connection, taken in with its replies and pushes in their order: the clears
 //! (`clear_table`), the newest epoch, and, where values are kept in JavaScript, which of those are outdated.
 
 use super::channels::Channels;
-use super::clear_log;
-use super::clear_table::{Advance, ClearTable, Member};
+use super::clear_table::{Advance, ClearTable, Delta, Member, Observed};
+use crate::clock::UnixMs;
 use crate::events::Events;
 use crate::key::Keyspace;
 use crate::l1::Slots;
@@ -17,21 +17,28 @@ pub struct State {
     pub(super) clears: Mutex<ClearTable>,
     /// The newest epoch ever seen, over any connection.
     newest: Mutex<Epoch>,
-    /// The channel of what is cleared.
-    pub(super) advances: String,
     pub(super) channels: Channels,
     local: Option<Local>,
 }
 
-/// What tells values kept in JavaScript from outdated ones.
+/// What tells values kept in JavaScript from outdated ones. The server pushes which entries changed, and that the epoch moved;
+/// which tags that was for is learnt with the next reply, and until then nothing is served.
 struct Local {
     slots: Arc<Slots>,
-    /// What the server's names of entries begin with.
+    /// What the server's names of entries begin with, and its name of the epoch.
     entries: Vec<u8>,
+    epoch: Vec<u8>,
     /// The server tells of every change over the present connection.
     is_told: AtomicBool,
-    /// The epoch up to which every clear was heard of; `NONE` = nothing was heard yet.
-    heard: Mutex<Epoch>,
+    heard: Mutex<Heard>,
+}
+
+#[derive(Default)]
+struct Heard {
+    /// Up to this epoch the counters know of every clear; `None` = nothing was heard yet.
+    epoch: Option<Epoch>,
+    /// It moved on since.
+    is_behind: bool,
 }
 
 impl State {
@@ -39,13 +46,13 @@ impl State {
         State {
             clears: Mutex::default(),
             newest: Mutex::new(Epoch::NONE),
-            advances: space.advances(),
             channels: Channels::new(space.channel_prefix(), events),
             local: l1.map(|slots| Local {
                 slots,
                 entries: space.entry_prefix().into_bytes(),
+                epoch: space.epoch().into_bytes(),
                 is_told: AtomicBool::new(false),
-                heard: Mutex::new(Epoch::NONE),
+                heard: Mutex::default(),
             }),
         }
     }
@@ -71,97 +78,160 @@ impl State {
         *self.newest.lock()
     }
 
+    fn saw(&self, epoch: Epoch) {
+        let mut newest = self.newest.lock();
+        if newest.generation != epoch.generation || newest.n < epoch.n {
+            *newest = epoch;
+        }
+    }
+
     /// The connection is gone: nothing that was true while it lived is true any more.
     pub fn lost(&self) {
         self.clears.lock().forget();
         if let Some(local) = &self.local {
             local.is_told.store(false, SeqCst);
-            *local.heard.lock() = Epoch::NONE;
+            *local.heard.lock() = Heard::default();
             local.slots.all_changed();
         }
     }
 
-    /// A reply tells the epoch: every clear up to it was told before.
-    pub fn observe_epoch(&self, epoch: Epoch) {
-        if epoch == Epoch::NONE {
-            return;
-        }
-        {
-            let mut newest = self.newest.lock();
-            if newest.generation != epoch.generation || newest.n < epoch.n {
-                *newest = epoch;
-            }
+    /// The epoch of a new connection, and the whole log, if it is there.
+    pub fn begin(&self, epoch: Epoch, log: Option<&Delta>) {
+        self.saw(epoch);
+        if let Some(log) = log {
+            self.clears.lock().start(epoch, log);
         }
         if let Some(local) = &self.local {
-            let mut heard = local.heard.lock();
-            // A message was lost, or the server went back.
-            if *heard != Epoch::NONE && *heard != epoch {
-                local.slots.all_changed();
-            }
-            *heard = epoch;
+            local.caught_up(epoch);
         }
     }
 
-    /// The reply to a clear of this process, which may have been published to it before.
+    /// A reply tells the epoch, `NONE` = there is none.
+    pub fn observe_epoch(&self, epoch: Epoch) -> Observed {
+        let observed = self.clears.lock().observe_epoch(epoch);
+        if epoch != Epoch::NONE {
+            self.saw(epoch);
+        }
+        if let Some(local) = &self.local {
+            match observed {
+                Observed::Complete => local.caught_up(epoch),
+                Observed::Behind { .. } => {}
+                Observed::Unusable => local.lost_track(),
+            }
+        }
+        observed
+    }
+
+    /// What was cleared, as asked for after a reply of this epoch. False: the entries of that reply cannot be judged.
+    pub fn observe_delta(&self, epoch: Epoch, delta: &Delta) -> bool {
+        let (is_usable, known_to) = {
+            let mut clears = self.clears.lock();
+            (clears.observe_delta(epoch, delta), clears.known_to())
+        };
+        self.saw(known_to);
+        if let Some(local) = &self.local {
+            if is_usable {
+                local.learn(delta, known_to);
+            } else {
+                local.lost_track();
+            }
+        }
+        is_usable
+    }
+
+    /// The reply to a clear of this process.
     pub fn observe_advance(&self, advance: &Advance, keys: impl Iterator<Item = u16>) {
         self.clears.lock().observe_advance(advance);
+        self.saw(advance.epoch);
         if let Some(local) = &self.local {
-            local.hear(advance, keys);
-        }
-        self.observe_epoch(advance.epoch);
-    }
-
-    /// A message on a channel.
-    pub fn message(&self, data: Vec<Value>) {
-        match data.as_slice() {
-            [Value::BulkString(channel), Value::BulkString(payload)]
-                if *channel == self.advances.as_bytes() =>
-            {
-                // What is no message of ours is found out by the next epoch.
-                if let Some((advance, keys)) = clear_log::published(payload) {
-                    self.observe_advance(&advance, keys.into_iter().map(|hash| hash as u16));
-                }
-            }
-            _ => self.channels.heard(data),
+            local.advance(advance, keys);
         }
     }
 
     /// Keys that were changed, as client tracking tells; `None` = the server's databases were flushed.
     pub fn invalidated(&self, keys: Option<Vec<Value>>) {
         let Some(local) = &self.local else { return };
-        let Some(keys) = keys else { return local.slots.all_changed() };
+        let Some(keys) = keys else { return local.lost_track() };
         for key in keys {
-            if let Value::BulkString(key) = key
-                && let Some(key) = key.strip_prefix(&local.entries[..])
-            {
+            let Value::BulkString(key) = key else { continue };
+            if key == local.epoch {
+                local.heard.lock().is_behind = true;
+                local.slots.unheard();
+            } else if let Some(key) = key.strip_prefix(&local.entries[..]) {
                 local.slots.key_changed(Slots::of_key(key));
+            }
+        }
+    }
+
+    /// A request that was sent then has been answered with the epoch: what the server acknowledged before is known here.
+    pub fn answered(&self, sent_at: UnixMs) {
+        if let Some(local) = &self.local {
+            let heard = local.heard.lock();
+            if !heard.is_behind {
+                local.slots.heard(sent_at);
             }
         }
     }
 }
 
 impl Local {
-    /// Advances are told in their order, each once by a message, and one's own by a reply as well.
-    fn hear(&self, advance: &Advance, keys: impl Iterator<Item = u16>) {
-        let Advance { epoch, before, members } = advance;
+    /// Every clear up to this epoch is known, and none came since the last that was heard of.
+    fn caught_up(&self, epoch: Epoch) {
         let mut heard = self.heard.lock();
-        let is_same = heard.generation == epoch.generation;
-        if is_same && epoch.n <= heard.n {
-            return;
-        }
-        if is_same && *before == heard.n {
-            for Member { tag, .. } in members {
-                self.slots.tag_changed(Slots::of_tag(*tag));
-            }
-            keys.for_each(|slot| self.slots.key_changed(slot));
-        } else {
+        if heard.epoch.is_some_and(|heard| heard != epoch) {
             self.slots.all_changed();
         }
-        *heard = *epoch;
+        *heard = Heard { epoch: Some(epoch), is_behind: false };
+    }
+
+    /// Every clear up to this epoch is known: those in the delta came since.
+    fn learn(&self, delta: &Delta, known_to: Epoch) {
+        let mut heard = self.heard.lock();
+        let since = heard.epoch.filter(|heard| heard.generation == known_to.generation);
+        let is_whole = delta.generations.iter().any(|(_, n)| *n == known_to.n) && !delta.is_cut;
+        match since {
+            Some(since) if is_whole && delta.floor.is_none_or(|floor| floor <= since.n) => {
+                for (Member { tag, .. }, _) in delta.members.iter().filter(|(_, n)| *n > since.n) {
+                    self.slots.tag_changed(Slots::of_tag(*tag));
+                }
+            }
+            Some(since) if since.n >= known_to.n => {}
+            _ => self.slots.all_changed(),
+        }
+        *heard = Heard { epoch: Some(known_to), is_behind: false };
+    }
+
+    /// A clear of this process. One by another came before it, if the epoch had moved on.
+    fn advance(&self, advance: &Advance, keys: impl Iterator<Item = u16>) {
+        let Advance { epoch, before, members } = advance;
+        let mut heard = self.heard.lock();
+        match heard.epoch {
+            Some(known) if known.generation == epoch.generation && *before != 0 => {
+                for Member { tag, .. } in members {
+                    self.slots.tag_changed(Slots::of_tag(*tag));
+                }
+                keys.for_each(|slot| self.slots.key_changed(slot));
+                if *before == known.n {
+                    heard.epoch = Some(*epoch);
+                } else if known.n < epoch.n {
+                    heard.is_behind = true;
+                    self.slots.unheard();
+                }
+            }
+            _ => {
+                heard.epoch = None;
+                self.slots.all_changed();
+            }
+        }
+    }
+
+    fn lost_track(&self) {
+        self.heard.lock().epoch = None;
+        self.slots.all_changed();
     }
 }
 
-/// Of a clear: what the log and the channel are told.
+/// Of a clear: what the log is told.
 pub fn members_of(tags: &[Tag], kind: Invalidation) -> Vec<Member> {
     tags.iter().map(|tag| Member { tag: *tag, kind }).collect()
 }
@@ -170,24 +240,31 @@ pub fn members_of(tags: &[Tag], kind: Invalidation) -> Vec<Member> {
 mod tests {
     use super::*;
 
-    fn state() -> (Arc<Slots>, State) {
-        let slots = Slots::new(true);
-        let space = Keyspace::new("p").unwrap();
-        (slots.clone(), State::new(&space, crate::events::silent(), Some(slots)))
-    }
-
     const GENERATION: u64 = 255;
 
     fn epoch(n: u64) -> Epoch {
         Epoch { generation: GENERATION, n }
     }
 
-    fn message(before: u64, n: u64, tag: &str) -> Vec<Value> {
-        let member = Member { tag: Tag::selected(tag), kind: Invalidation::Soft };
-        let payload =
-            [format!("{GENERATION:016x} {before} {n} ").as_bytes(), &clear_log::member_bytes(member)]
-                .concat();
-        vec![Value::BulkString(b"p!n".to_vec()), Value::BulkString(payload)]
+    fn state() -> (Arc<Slots>, State) {
+        let slots = Slots::new(true);
+        let space = Keyspace::new("p").unwrap();
+        let state = State::new(&space, crate::events::silent(), Some(slots.clone()));
+        assert_eq!(state.observe_epoch(epoch(5)), Observed::Complete);
+        (slots, state)
+    }
+
+    fn soft(tag: &str) -> Member {
+        Member { tag: Tag::selected(tag), kind: Invalidation::Soft }
+    }
+
+    fn delta(tag: &str, n: u64) -> Delta {
+        Delta {
+            members: vec![(soft(tag), n)],
+            floor: None,
+            generations: vec![(GENERATION, n)],
+            is_cut: false,
+        }
     }
 
     /// Of an entry tagged `t`, one tagged `u` and an untagged one: whether values kept of them are outdated by that.
@@ -204,43 +281,84 @@ mod tests {
         [0, 1, 2].map(|at| before[at] != after[at])
     }
 
-    #[test]
-    fn a_message_outdates_what_it_names_and_a_lost_one_everything() {
-        let (slots, state) = state();
-        let told = |data: Vec<Value>| outdated(&slots, || state.message(data));
-        state.observe_epoch(epoch(5));
-        assert_eq!(told(message(5, 6, "t")), [true, false, false]);
-        assert_eq!(told(message(5, 6, "t")), [false; 3], "once");
-        assert_eq!(told(message(6, 7, "*")), [true; 3]);
-        assert_eq!(told(message(8, 9, "t")), [true; 3], "one was lost");
-        assert_eq!(outdated(&slots, || state.observe_epoch(epoch(9))), [false; 3]);
-        assert_eq!(outdated(&slots, || state.observe_epoch(epoch(10))), [true; 3], "one was lost");
-        let other = Epoch { generation: 1, n: 10 };
-        assert_eq!(outdated(&slots, || state.observe_epoch(other)), [true; 3]);
-        assert_eq!(outdated(&slots, || state.lost()), [true; 3]);
+    fn serves(state: &State, slots: &Arc<Slots>) -> bool {
+        let now = crate::clock::now();
+        state.answered(now);
+        slots.is_heard(now)
+    }
+
+    fn pushed(state: &State, key: &str) {
+        state.invalidated(Some(vec![Value::BulkString(key.as_bytes().to_vec())]));
     }
 
     #[test]
-    fn the_reply_to_ones_own_clear_outdates_as_its_message_does() {
+    fn a_clear_by_another_silences_all_until_its_tags_are_known_and_then_outdates_those() {
         let (slots, state) = state();
-        state.observe_epoch(epoch(5));
-        let members = members_of(&[Tag::of("t")], Invalidation::Hard);
-        let advance = Advance { epoch: epoch(6), before: 5, members };
-        let key = Slots::of_key(b"c");
-        let reply = || state.observe_advance(&advance, std::iter::once(key));
-        assert_eq!(outdated(&slots, reply), [true, false, true]);
-        assert_eq!(outdated(&slots, || state.message(message(5, 6, "t"))), [false; 3]);
+        assert!(serves(&state, &slots));
+        pushed(&state, "p!e");
+        assert!(!slots.is_heard(crate::clock::now()) && !serves(&state, &slots));
+        assert_eq!(state.observe_epoch(epoch(6)), Observed::Behind { after: 5 });
+        assert!(!serves(&state, &slots));
+        let learn = || assert!(state.observe_delta(epoch(6), &delta("t", 6)));
+        assert_eq!(outdated(&slots, learn), [true, false, false]);
+        assert!(serves(&state, &slots));
+        // What is known is not told again.
+        pushed(&state, "p!e");
+        assert_eq!(outdated(&slots, || drop(state.observe_epoch(epoch(6)))), [false; 3]);
+        assert!(serves(&state, &slots));
     }
 
     #[test]
-    fn tracking_outdates_the_keys_it_names_and_a_flush_everything() {
-        let (slots, state) = state();
-        let told = |key: &str| vec![Value::BulkString(key.as_bytes().to_vec())];
-        for (key, expected) in
-            [("p:a", [true, false, false]), ("p2:a", [false; 3]), ("p!e", [false; 3]), ("", [false; 3])]
-        {
-            assert_eq!(outdated(&slots, || state.invalidated(Some(told(key)))), expected, "{key}");
+    fn what_is_not_known_by_name_outdates_everything() {
+        let everything: [fn(&State); 5] = [
+            |state| drop(state.observe_delta(epoch(6), &Delta { floor: Some(6), ..delta("t", 6) })),
+            |state| drop(state.observe_delta(epoch(6), &Delta { is_cut: true, ..delta("t", 6) })),
+            |state| drop(state.observe_delta(epoch(6), &Delta::default())),
+            |state| drop(state.observe_delta(epoch(6), &delta("*", 6))),
+            State::lost,
+        ];
+        for what in everything {
+            let (slots, state) = state();
+            drop(state.observe_epoch(epoch(6)));
+            assert_eq!(outdated(&slots, || what(&state)), [true; 3]);
         }
+        let others = [Epoch { generation: 1, n: 10 }, Epoch::NONE, epoch(4)];
+        for other in others {
+            let (slots, state) = state();
+            assert_eq!(outdated(&slots, || drop(state.observe_epoch(other))), [true; 3], "{other:?}");
+        }
+        let (slots, state) = state();
         assert_eq!(outdated(&slots, || state.invalidated(None)), [true; 3]);
+    }
+
+    #[test]
+    fn ones_own_clear_outdates_what_it_names_and_waits_for_those_of_others_before_it() {
+        let (slots, state) = state();
+        let advance = |before, n| Advance {
+            epoch: epoch(n),
+            before,
+            members: members_of(&[Tag::of("t")], Invalidation::Hard),
+        };
+        let key = Slots::of_key(b"c");
+        let reply = |before, n| state.observe_advance(&advance(before, n), std::iter::once(key));
+        assert_eq!(outdated(&slots, || reply(5, 6)), [true, false, true]);
+        assert!(serves(&state, &slots));
+        assert_eq!(outdated(&slots, || reply(8, 9)), [true, false, true]);
+        assert!(!serves(&state, &slots));
+        assert_eq!(state.observe_epoch(epoch(9)), Observed::Behind { after: 6 });
+        let delta = Delta { members: vec![(soft("u"), 8), (soft("t"), 9)], ..delta("t", 9) };
+        assert_eq!(outdated(&slots, || drop(state.observe_delta(epoch(9), &delta))), [true, true, false]);
+        assert!(serves(&state, &slots));
+    }
+
+    #[test]
+    fn tracking_outdates_the_keys_it_names() {
+        let (slots, state) = state();
+        for (key, expected) in
+            [("p:a", [true, false, false]), ("p2:a", [false; 3]), ("p!e2", [false; 3]), ("", [false; 3])]
+        {
+            assert_eq!(outdated(&slots, || pushed(&state, key)), expected, "{key}");
+        }
+        assert!(serves(&state, &slots));
     }
 }

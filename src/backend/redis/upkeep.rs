@@ -2,11 +2,9 @@
 
 use super::Core;
 use super::command::Pipeline;
-use super::reply;
+use super::state::State;
 use crate::clock::{self, UnixMs};
-use crate::l1::Slots;
 use crate::tags::Epoch;
-use redis::Value;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -55,7 +53,8 @@ pub(super) async fn sweep(core: Weak<Core>) {
 impl Core {
     /// Begins a request whose answer tells the epoch: then it shows whether the server's word of every change has come.
     pub fn hearing(&self) -> Hearing<'_> {
-        Hearing(self.server.state.slots().map(|slots| (&**slots, clock::now())))
+        let state = &*self.server.state;
+        Hearing(state.slots().map(|_| (state, clock::now())))
     }
 
     /// Asks for the epoch, if values are served from L1 and nothing else did.
@@ -67,27 +66,20 @@ impl Core {
             return;
         }
         let asked = self.hearing();
-        let observer = state.clone();
         let get = Pipeline::one(&[b"GET", self.names.epoch.as_bytes()]);
-        let reply = self.send_observed(get, move |replies| {
-            if let [Value::BulkString(text)] = replies {
-                observer.observe_epoch(reply::epoch_text(text));
-            }
-        });
-        // Without an epoch there is nothing that could be compared.
-        if reply.await.is_ok_and(|replies| matches!(replies.as_slice(), [Value::BulkString(_)])) {
+        if self.judged(get, 0, None, self.deadline()).await.is_ok() {
             asked.answered();
         }
     }
 }
 
-/// Whose counters, and when it was asked.
-pub(super) struct Hearing<'a>(Option<(&'a Slots, UnixMs)>);
+/// Whom it is told to, and when it was asked.
+pub(super) struct Hearing<'a>(Option<(&'a State, UnixMs)>);
 
 impl Hearing<'_> {
     pub fn answered(self) {
-        if let Some((slots, at)) = self.0 {
-            slots.heard(at);
+        if let Some((state, at)) = self.0 {
+            state.answered(at);
         }
     }
 }

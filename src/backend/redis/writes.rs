@@ -174,8 +174,9 @@ impl Core {
     fn put_group(&self, pipeline: &mut Pipeline, slots: &[Slot], group: &Group, how: Call) {
         let names = &self.names;
         let entries = || group.entries.iter().map(|at| &slots[*at]);
-        let longest = entries().filter(|slot| slot.is_indexed()).map(|slot| slot.write.ttl).reduce(Ttl::max);
-        pipeline.call(&self.server.scripts.set, how, 5 + group.entries.len(), 6 + 5 * group.entries.len());
+        let longest = entries().map(|slot| slot.write.ttl).reduce(Ttl::max);
+        let is_indexed = entries().any(Slot::is_indexed);
+        pipeline.call(&self.server.scripts.set, how, 5 + group.entries.len(), 5 + 5 * group.entries.len());
         for name in [&names.epoch, &names.log, &names.fences, &names.index, &names.longest] {
             pipeline.arg(name.as_bytes());
         }
@@ -183,7 +184,6 @@ impl Core {
             pipeline.arg_of(&[names.entry.as_bytes(), slot.write.key.as_bytes()]);
         }
         pipeline.arg(&generation_text(Epoch::draw_generation()));
-        pipeline.arg(self.server.state.advances.as_bytes());
         pipeline.number(group.entries.len() as u64);
         pipeline.number(names.entry.len() as u64 + 1);
         match longest.filter(|life| self.lives.announces(*life)) {
@@ -191,7 +191,7 @@ impl Core {
             Some(Ttl::Ms(ms)) => pipeline.number(ms),
             None => pipeline.arg(b""),
         }
-        pipeline.arg(if longest.is_some() && self.lives.counts() { b"1" } else { b"0" });
+        pipeline.arg(if is_indexed && self.lives.counts() { b"1" } else { b"0" });
         for slot in entries() {
             let generation = generation_text(slot.epoch.generation);
             decimal(slot.epoch.n, |n| pipeline.arg_of(&[&generation, b" ", n]));

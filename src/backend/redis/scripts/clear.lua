@@ -1,27 +1,26 @@
 -- Clears keys and tags: advances the epoch and writes the tags into the log. The cost is by names given, not by entries.
 -- KEYS: epoch, log, fences, index, longest life, then each entry to clear.
--- ARGV: generation to begin if there is none; channel; the newest number that the caller has seen; 'h' or 's'; '1' if the root is
---       cleared; members that the log keeps; milliseconds for which data may be under way before it is stored; where in an entry's
---       store key the user's key begins; the tags, 8 bytes each; the buckets of the keys, 3 bytes each; of each key what is
---       published of it, 9 bytes.
+-- ARGV: generation to begin if there is none; the newest number that the caller has seen; 'h' or 's'; '1' if the root is cleared;
+--       members that the log keeps; milliseconds for which data may be under way before it is stored; where in an entry's store
+--       key the user's key begins; the tags, 8 bytes each; the buckets of the keys, 3 bytes each.
 -- Answers the generation, the number before (0 = this began the generation), the number after, and whether the floor rose to what
 -- living entries may need.
 
 -- Taken out at once at most: a fraction of a millisecond.
 local TRIMMED = 1000
 
-local kind, clears_root, cap = ARGV[4], ARGV[5] == '1', tonumber(ARGV[6])
-local tags, buckets = ARGV[9], ARGV[10]
+local kind, clears_root, cap = ARGV[3], ARGV[4] == '1', tonumber(ARGV[5])
+local tags, buckets = ARGV[8], ARGV[9]
 
 for i = 6, #KEYS do
   call('UNLINK', KEYS[i])
-  try('ZREM', KEYS[4], string.sub(KEYS[i], tonumber(ARGV[8])))
+  try('ZREM', KEYS[4], string.sub(KEYS[i], tonumber(ARGV[7])))
 end
-if begin(try('GET', KEYS[1]), ARGV[2]) then
+if begin(try('GET', KEYS[1])) then
   return { generation, '0', text(n), 0 }
 end
 
-local before = advance(tonumber(ARGV[3]))
+local before = advance(tonumber(ARGV[2]))
 if #buckets > 0 then
   local names = {}
   for i = 1, #buckets / 3 do
@@ -61,7 +60,7 @@ local size = call('ZCARD', log)
 if size > TRIMMED then
   -- No entry lives that was stored by a number below this one: nothing is lost.
   local life = number(match(try('GET', KEYS[5]) or '', '^%d+$'))
-  local horizon = life and n - (life + tonumber(ARGV[7])) * 1000 or -1
+  local horizon = life and n - (life + tonumber(ARGV[6])) * 1000 or -1
   if score_at(1) <= horizon then
     trim(math.min(score_at(TRIMMED), horizon))
     size = call('ZCARD', log)
@@ -74,12 +73,4 @@ if size > TRIMMED then
   end
 end
 
-local told = {}
-for i = 3, #members, 2 do
-  told[#told + 1] = members[i]
-end
-if clears_root and kind == 'h' then
-  told[#told + 1] = EVERYTHING
-end
-publish(ARGV[2], before, table.concat(told) .. ARGV[11])
 return { generation, text(before), text(n), rose }

@@ -5,8 +5,6 @@
 -- A number here is a double, exact to 2^53; anything above this bound is no text of ours and counts as missing.
 local LIMIT = 9e15
 local DAY = 86400000
--- Begins a message that says that everything was cleared: the root's hard clear.
-local EVERYTHING = 'h' .. string.rep('\0', 8)
 
 local call, try = redis.call, redis.pcall
 local match = string.match
@@ -35,14 +33,9 @@ local function save_epoch()
   call('SET', KEYS[1], generation .. ' ' .. text(n))
 end
 
--- Tells the processes that keep values of their own. Refused to some users (ACL): those processes then find it out later.
-local function publish(channel, before, members)
-  try('PUBLISH', channel, generation .. ' ' .. text(before) .. ' ' .. text(n) .. ' ' .. members)
-end
-
 -- Takes the epoch as GET found it; a missing one begins a new generation, in which nothing stored so far is valid. Answers
 -- whether it did.
-local function begin(raw, channel)
+local function begin(raw)
   local g, digits = match(type(raw) == 'string' and raw or '', '^([%da-f]+) (%d+)$')
   generation, n = g, number(digits)
   if n and #generation == 16 and generation ~= '0000000000000000' then
@@ -53,6 +46,5 @@ local function begin(raw, channel)
   save_epoch()
   call('UNLINK', KEYS[2])
   call('ZADD', KEYS[2], text(n), '#f', text(n), '#g' .. generation)
-  publish(channel, 0, EVERYTHING)
   return true
 end

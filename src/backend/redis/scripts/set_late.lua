@@ -1,5 +1,5 @@
 -- Some entry is of another epoch than the present one: what is too old is refused, and what nothing guards is given this one.
-begin(raw, ARGV[2])
+begin(raw)
 bodies = {}
 local buckets = {}
 for e = 1, count do

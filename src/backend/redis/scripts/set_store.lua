@@ -25,7 +25,7 @@ for e = 1, count do
           score = string.format('%.0f', math.ceil((millis + 1000 + life) / grain) * grain)
         end
         index = index or { KEYS[4] }
-        index[#index + 1], index[#index + 2] = score, string.sub(key, ARGV[4])
+        index[#index + 1], index[#index + 2] = score, string.sub(key, ARGV[3])
       end
     end
   end
@@ -38,13 +38,13 @@ if index then
     redis.call('UNLINK', KEYS[4])
     redis.call('ZADD', unpack(index))
   end
-  if ARGV[6] == '1' then
+  if ARGV[5] == '1' then
     millis = millis or redis.call('TIME')[1] * 1000
     reply[count + 1] = redis.call('ZCOUNT', KEYS[4], '-inf', string.format('%.0f', millis))
   end
 end
 
-local life = ARGV[5]
+local life = ARGV[4]
 if life ~= '' and stores then
   local DAY = 86400000
   local have = redis.pcall('GET', KEYS[5])
