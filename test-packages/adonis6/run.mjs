@@ -20,6 +20,6 @@ cpSync(`${newer}app/resources`, `${here}.built/app/resources`, { recursive: true
 writeFileSync(`${here}.built/app/package.json`, '{ "name": "shop", "type": "module" }\n');
 
 const env = { APP_NODE: process.execPath, APP_ROOT: `${here}.built/app/` };
-const { passed, failed, ok } = runTests(here, process.argv.slice(2), env, `${newer}test`);
+const { passed, failed, ok } = runTests(here, process.argv.slice(2), env, { tests: `${newer}test` });
 console.log(`AdonisJS 6: ${passed} tests passed, ${failed} failed; 1 type check passed.`);
 process.exit(ok ? 0 : 1);
