@@ -72,6 +72,8 @@ export async function boot(providers, { logger = recordingLogger(), loaderOnly =
     async close() {
       await Promise.all(providers.map(({ id }) => caching.providerService.retrieveProvider(id).close()));
       await app.onApplicationShutdown();
+      // The local bus has one emitter a process: the next application's events would go on reaching this one.
+      app.modules[Modules.EVENT_BUS].eventEmitter_.removeAllListeners();
     },
   };
 }

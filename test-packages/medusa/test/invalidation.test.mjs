@@ -3,36 +3,16 @@
 
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
-import { startMemcached, startRedis } from '../../servers.mjs';
+import { stores } from '../../medusa-stores.mjs';
 import { boot, eventually } from '../support/app.mjs';
 
-const backends = {
-  redis: async () => {
-    const server = await startRedis();
-    return {
-      server,
-      resolve: 'cachalot/medusa/redis',
-      options: { redisUrl: `redis://127.0.0.1:${server.port}` },
-    };
-  },
-  memcached: async () => {
-    const server = await startMemcached();
-    return {
-      server,
-      resolve: 'cachalot/medusa/memcached',
-      options: { serverUrls: [`127.0.0.1:${server.port}`] },
-    };
-  },
-  memory: async () => ({ resolve: 'cachalot/medusa/memory', options: {} }),
-};
-
-for (const [id, prepare] of Object.entries(backends)) {
+for (const [id, prepare] of Object.entries(stores)) {
   describe(`automatic invalidation with ${id} as the default provider`, () => {
     let server;
     let medusa;
 
     before(async () => {
-      const { server: started, ...provider } = await prepare();
+      const { server: started, provider } = await prepare();
       server = started;
       medusa = await boot([{ id, is_default: true, ...provider }]);
       for (const n of [1, 2])
