@@ -1,0 +1,3 @@
+import { describeListings } from '../support/listings.mjs';
+
+describeListings('memory');
