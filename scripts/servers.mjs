@@ -1,25 +1,36 @@
-// redis-server and memcached for the tests: found, or installed where that needs no question, or asked for.
+// The servers of the tests: found, or installed where that needs no question, or asked for.
 
 import { accessSync, constants, existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { postgresFolder } from '../test-packages/medusa-app/support/postgres.mjs';
 import { run } from './run.mjs';
 
-/** Program, and the Debian package that brings it. */
-const NEEDED = { 'redis-server': 'redis-server', memcached: 'memcached' };
+/** By their Debian packages: whether a server is there, and what brings it elsewhere. */
+const SERVERS = {
+  'redis-server': { isThere: () => onPath('redis-server'), fedora: 'redis', brew: 'redis' },
+  memcached: { isThere: () => onPath('memcached'), fedora: 'memcached', brew: 'memcached' },
+  postgresql: {
+    isThere: () => postgresFolder() !== undefined,
+    fedora: 'postgresql-server',
+    brew: 'postgresql',
+  },
+};
 
-/** @returns {Promise<boolean>} whether both are on the PATH now */
-export async function provideServers() {
-  let missing = Object.keys(NEEDED).filter((name) => !onPath(name));
-  if (missing.length > 0 && existsSync('/usr/bin/apt-get')) {
-    await aptInstall(missing.map((name) => NEEDED[name]));
-    missing = missing.filter((name) => !onPath(name));
-  }
+/** What most tests need. */
+export const CACHES = ['redis-server', 'memcached'];
+
+/** @param {Array<keyof typeof SERVERS>} wanted @returns {Promise<boolean>} whether all of them are there now */
+export async function provideServers(wanted) {
+  const absent = () => wanted.filter((name) => !SERVERS[name].isThere());
+  if (absent().length > 0 && existsSync('/usr/bin/apt-get')) await aptInstall(absent());
+  const missing = absent();
   if (missing.length === 0) return true;
+  const from = (packages) => missing.map((name) => SERVERS[name][packages]).join(' ');
   console.error(
-    `${missing.join(' and ')}: not found on the PATH. The tests run against real servers. Install them:\n` +
-      '  Debian, Ubuntu:  sudo apt-get install redis-server memcached\n' +
-      '  Fedora:          sudo dnf install redis memcached\n' +
-      '  macOS:           brew install redis memcached\n' +
+    `${missing.join(' and ')}: not found. The tests run against real servers. Install them:\n` +
+      `  Debian, Ubuntu:  sudo apt-get install ${missing.join(' ')}\n` +
+      `  Fedora:          sudo dnf install ${from('fedora')}\n` +
+      `  macOS:           brew install ${from('brew')}\n` +
       'They need not run: the tests start their own on free ports.',
   );
   return false;

@@ -1,4 +1,4 @@
-// What `npm test` consists of, in order. A stage returns its counts; what it needs runs before it.
+// What `npm test` consists of, in order, and what is asked for by name. A stage returns its counts; what it needs runs before it.
 
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -8,10 +8,11 @@ import { generatedFilesAreCurrent } from './drift.mjs';
 import { install } from './install.mjs';
 import { root } from './root.mjs';
 import { npm, run } from './run.mjs';
-import { provideServers } from './servers.mjs';
+import { CACHES, provideServers } from './servers.mjs';
 import { missingCheckers, missingTools } from './toolchain.mjs';
 
 const MEDUSA = 'test-packages/medusa';
+const MEDUSA_APP = 'test-packages/medusa-app';
 const BENTOCACHE = 'test-packages/bentocache';
 const ADONIS = 'test-packages/adonis';
 const ADONIS6 = 'test-packages/adonis6';
@@ -40,6 +41,7 @@ async function testPackage(folder, args) {
  * @property {string} name for `--only`
  * @property {string} title
  * @property {string[]} needs names of stages without which it cannot run
+ * @property {boolean} [onlyByName] whether it is left out where no stage is named
  * @property {(args: string[]) => Promise<import('./counts.mjs').Counts>} run `args`: what follows on the command line
  */
 
@@ -65,7 +67,14 @@ export const STAGES = [
     name: 'servers',
     title: 'redis-server and memcached',
     needs: [],
-    run: async () => check(await provideServers()),
+    run: async () => check(await provideServers(CACHES)),
+  },
+  {
+    name: 'postgres',
+    title: 'postgresql',
+    needs: [],
+    onlyByName: true,
+    run: async () => check(await provideServers(['postgresql'])),
   },
   {
     name: 'rustfmt',
@@ -149,6 +158,14 @@ export const STAGES = [
     title: "Providers under Medusa's own module loader",
     needs: ['build', 'servers'],
     run: (args) => testPackage(MEDUSA, args),
+  },
+  {
+    name: 'shop',
+    title: 'A Medusa application on Postgres',
+    needs: ['build', 'servers', 'postgres'],
+    // It installs a thousand packages, and takes minutes: `npm run test:shop`.
+    onlyByName: true,
+    run: (args) => testPackage(MEDUSA_APP, args),
   },
   {
     name: 'bentocache',
