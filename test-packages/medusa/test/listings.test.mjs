@@ -29,7 +29,7 @@ describe('the tags that Medusa computes for a listing', () => {
         const tags = await medusa.caching.computeTags(answer);
         test.diagnostic(`${size} products: ${tags.length} tags`);
         assert.deepEqual(tags.sort(), expectedTags(answer.data, medusa.catalogue.entities));
-        assert.ok(tags.length > 128, `more than the 128 that other caches allow, got ${tags.length}`);
+        assert.ok(tags.length > 128, `only ${tags.length} tags for ${size} products`);
       }
     } finally {
       await medusa.close();
