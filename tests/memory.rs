@@ -7,7 +7,7 @@ use cachalot::codec::text::Value;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome};
 use cachalot::events;
-use cachalot::tags::Invalidation;
+use cachalot::tags::{Invalidation, Tag};
 use cachalot::ttl::{Times, Ttl};
 use std::cell::Cell;
 use std::future::Future;
@@ -60,12 +60,12 @@ impl Store {
     }
 
     fn clear(&self, key: Option<&str>, tags: &[&str], raise: Invalidation) {
-        let clear = Op::Clear { key: key.map(Into::into), tags: owned(tags), raise };
+        let clear = Op::Clear { key: key.map(Into::into), tags: selected(tags), raise };
         assert!(matches!(self.run(vec![clear])[..], [Outcome::Done]));
     }
 
     fn list(&self, tags: &[&str]) -> Vec<String> {
-        match self.run(vec![Op::GetTags { tags: owned(tags) }]).remove(0) {
+        match self.run(vec![Op::GetTags { tags: selected(tags) }]).remove(0) {
             Outcome::List(values) => {
                 let mut out: Vec<String> = values.into_iter().map(text).collect();
                 out.sort();
@@ -92,8 +92,12 @@ fn text(value: Value) -> String {
     }
 }
 
-fn owned(tags: &[&str]) -> Vec<String> {
-    tags.iter().map(|tag| tag.to_string()).collect()
+fn tags_of(tags: &[&str]) -> Vec<Tag> {
+    tags.iter().map(|tag| Tag::of(tag)).collect()
+}
+
+fn selected(tags: &[&str]) -> Vec<Tag> {
+    tags.iter().map(|tag| Tag::selected(tag)).collect()
 }
 
 fn get(key: &str) -> Op {
@@ -104,7 +108,7 @@ fn set(key: &str, value: &str, tags: &[&str], ttl: Ttl, auto: bool) -> Op {
     Op::Set {
         key: key.into(),
         value: Input::Text(value.into()),
-        tags: owned(tags),
+        tags: tags_of(tags),
         ttl: Some(ttl),
         auto,
         ticket: None,

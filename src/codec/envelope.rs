@@ -167,11 +167,13 @@ pub fn stub_len(bytes: &[u8]) -> Option<usize> {
 /// Reads and checks an entry; the payload is a slice of `entry`. `max_raw` is the cap on the decompressed length.
 pub fn decode(entry: &Bytes, max_raw: u32) -> Result<(Header, Bytes)> {
     let bytes = entry.as_ref();
-    if bytes.len() < FIXED || bytes[0..2] != MAGIC {
-        return Err(corrupt("not a Cachalot entry"));
-    }
-    if bytes[2] != VERSION {
-        return Err(corrupt(format!("version {} (this release reads {VERSION})", bytes[2])));
+    match bytes.strip_prefix(&MAGIC) {
+        Some([VERSION, ..]) if bytes.len() >= FIXED => {}
+        Some([VERSION, ..]) => return Err(corrupt("truncated")),
+        Some([other, ..]) => {
+            return Err(corrupt(format!("version {other} (this release reads {VERSION})")));
+        }
+        _ => return Err(corrupt("not a Cachalot entry")),
     }
     if read_u64(bytes, SUM.start) != checksum(bytes) {
         return Err(corrupt("checksum differs"));

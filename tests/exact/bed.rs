@@ -7,7 +7,7 @@ use cachalot::codec::text::Value;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome, Reading, ticket};
 use cachalot::error::Error;
-use cachalot::tags::Invalidation;
+use cachalot::tags::{Invalidation, Tag};
 use cachalot::ttl::{NEVER, Times, Ttl};
 use cachalot::{clock, events};
 use std::sync::Mutex;
@@ -97,7 +97,7 @@ pub const EVER: Times = Times { created: 7, fresh_until: NEVER, cost: 9 };
 /// What a set says beside its key and value.
 #[derive(Clone)]
 pub struct Set {
-    pub tags: Vec<String>,
+    pub tags: Vec<Tag>,
     pub ttl: Ttl,
     pub auto: bool,
     pub ticket: Option<Guard>,
@@ -105,7 +105,7 @@ pub struct Set {
 }
 
 pub fn tagged(tags: &[&str]) -> Set {
-    let tags = tags.iter().map(|tag| tag.to_string()).collect();
+    let tags = tags.iter().map(|tag| Tag::of(tag)).collect();
     Set { tags, ttl: MINUTE, auto: true, ticket: None, times: None }
 }
 
@@ -145,7 +145,7 @@ pub fn unlock(key: &str, owner: &str) -> Op {
 }
 
 pub fn clear(key: Option<&str>, tags: &[&str], raise: Invalidation) -> Op {
-    Op::Clear { key: key.map(Into::into), tags: tagged(tags).tags, raise }
+    Op::Clear { key: key.map(Into::into), tags: tags.iter().map(|tag| Tag::selected(tag)).collect(), raise }
 }
 
 pub fn text(outcome: Outcome) -> Option<String> {
@@ -266,7 +266,7 @@ impl Caller {
     }
 
     pub async fn list(&self, tag: &str) -> Vec<String> {
-        match self.one(Op::GetTags { tags: vec![tag.into()] }).await {
+        match self.one(Op::GetTags { tags: vec![Tag::selected(tag)] }).await {
             Outcome::List(values) => {
                 let mut all: Vec<String> = values.iter().map(string).collect();
                 all.sort();

@@ -4,7 +4,7 @@
 use crate::bed::{Bed, Caller, EVER, Set, clear, failure, get, tagged, text};
 use crate::proxy::Wire;
 use cachalot::engine::{Op, Outcome};
-use cachalot::tags::Invalidation;
+use cachalot::tags::{Invalidation, Tag};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use std::task::{Context, Waker};
@@ -44,7 +44,7 @@ async fn the_last_of_a_new_stores_operations_has_the_last_word() {
     type Ask = fn() -> Op;
     let later: [(Ask, Option<&str>); 6] = [
         (|| set("2"), Some("2")),
-        (|| Set { tags: vec!["other".into()], ..tagged(&[]) }.op("k", "2"), Some("2")),
+        (|| Set { tags: vec![Tag::of("other")], ..tagged(&[]) }.op("k", "2"), Some("2")),
         (|| clear(Some("k"), &[], Invalidation::Hard), None),
         (|| clear(None, &["t"], Invalidation::Hard), None),
         (|| clear(None, &["*"], Invalidation::Hard), None),

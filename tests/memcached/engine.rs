@@ -1,22 +1,26 @@
 //! The engine over Memcached: what a user of the store sees.
 
 use crate::server::Server;
-use crate::store::until;
+use crate::store::{shard_key, until};
 use cachalot::codec::text::Value;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome};
-use cachalot::key::Keyspace;
-use cachalot::tags::Invalidation;
+use cachalot::events::{Event, Events};
+use cachalot::tags::{Invalidation, Tag};
 use cachalot::{clock, events, ttl::Ttl};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 fn open(servers: &[Server]) -> AnyEngine {
+    open_heard(servers, events::silent())
+}
+
+fn open_heard(servers: &[Server], events: Events) -> AnyEngine {
     let servers: Vec<String> =
         servers.iter().map(|server| format!(r#"{{"host":"127.0.0.1","port":{}}}"#, server.port)).collect();
     let json =
         format!(r#"{{"prefix":"p","backend":{{"type":"memcached","servers":[{}]}}}}"#, servers.join(","));
     let config = Config::parse(&json).unwrap();
-    AnyEngine::open(config, events::silent(), &tokio::runtime::Handle::current()).unwrap()
+    AnyEngine::open(config, events, &tokio::runtime::Handle::current()).unwrap()
 }
 
 async fn run(engine: &AnyEngine, ops: Vec<Op>) -> Vec<Outcome> {
@@ -36,7 +40,7 @@ fn get(key: &str) -> Op {
 }
 
 fn set(key: &str, value: &str, tags: &[&str], ttl: u64) -> Op {
-    let tags = tags.iter().map(|tag| tag.to_string()).collect();
+    let tags = tags.iter().map(|tag| Tag::of(tag)).collect();
     Op::Set {
         key: key.into(),
         value: Input::Text(value.into()),
@@ -62,7 +66,7 @@ async fn sets_after_one_miss_replace_each_other_and_a_clear_goes_by_the_last_one
     let engine = open(&servers);
     let clear = |tags: &[&str]| Op::Clear {
         key: None,
-        tags: tags.iter().map(|tag| tag.to_string()).collect(),
+        tags: tags.iter().map(|tag| Tag::of(tag)).collect(),
         raise: Invalidation::Soft,
     };
     assert_eq!(text(&run(&engine, vec![get("a")]).await[0]), None);
@@ -72,22 +76,21 @@ async fn sets_after_one_miss_replace_each_other_and_a_clear_goes_by_the_last_one
     run(&engine, vec![set("a", "3", &["u"], 60_000)]).await;
     assert_eq!(text(&run(&engine, vec![get("a")]).await[0]), Some("3"));
     run(&engine, vec![clear(&["t"])]).await;
-    let out = run(&engine, vec![get("a"), Op::GetTags { tags: vec!["u".into()] }]).await;
+    let out = run(&engine, vec![get("a"), Op::GetTags { tags: vec![Tag::of("u")] }]).await;
     assert_eq!(text(&out[0]), Some("3"), "retagged, so the clear of its old tag is none of its business");
     assert!(matches!(&out[1], Outcome::List(values) if values.len() == 1), "{:?}", out[1]);
     run(&engine, vec![clear(&["u"])]).await;
-    let out = run(&engine, vec![get("a"), Op::GetTags { tags: vec!["u".into()] }]).await;
+    let out = run(&engine, vec![get("a"), Op::GetTags { tags: vec![Tag::of("u")] }]).await;
     assert_eq!(text(&out[0]), None);
     assert!(matches!(&out[1], Outcome::List(values) if values.is_empty()), "{:?}", out[1]);
 }
 
 /// Records in all shards of a tag, repeats counted.
 fn members(server: &Server, tag: &str) -> usize {
-    let space = Keyspace::new("p").unwrap();
     let mut raw = server.raw();
     let mut count = 0;
     for shard in 0..16 {
-        let value = raw.value(&space.index_shard(tag, shard)).unwrap_or_default();
+        let value = raw.value(&shard_key(tag, shard)).unwrap_or_default();
         let mut at = 0;
         while at < value.len() {
             at += 10 + usize::from(u16::from_le_bytes([value[at], value[at + 1]]));
@@ -118,7 +121,7 @@ async fn what_a_clear_made_invalid_is_reclaimed() {
     let engine = open(&servers);
     run(&engine, (0..500).map(|i| set(&format!("k{i}"), "v", &["t"], 600_000)).collect()).await;
     assert!(servers[0].raw().value("p:k7").is_some());
-    run(&engine, vec![Op::Clear { key: None, tags: vec!["t".into()], raise: Invalidation::Hard }]).await;
+    run(&engine, vec![Op::Clear { key: None, tags: vec![Tag::of("t")], raise: Invalidation::Hard }]).await;
     until("entries and members are gone", async || {
         let mut raw = servers[0].raw();
         let mut gone = |i| raw.value(&format!("p:k{i}")).is_none_or(|left| left.is_empty());
@@ -135,7 +138,8 @@ async fn reclaiming_an_entry_refuses_no_set_that_is_about_to_replace_it() {
     let (engine, other) = (open(&servers), open(&servers));
     for (key, ends) in [("kept", false), ("cleared", true)] {
         run(&engine, vec![set(key, "old", &["t"], 600_000)]).await;
-        run(&engine, vec![Op::Clear { key: None, tags: vec!["t".into()], raise: Invalidation::Hard }]).await;
+        run(&engine, vec![Op::Clear { key: None, tags: vec![Tag::of("t")], raise: Invalidation::Hard }])
+            .await;
         let before = engine.stats().reclaimed;
         for reader in [&engine, &other] {
             assert_eq!(text(&run(reader, vec![get(key)]).await[0]), None);
@@ -154,4 +158,30 @@ async fn reclaiming_an_entry_refuses_no_set_that_is_about_to_replace_it() {
         let left = (!ends).then_some("2");
         assert_eq!(text(&run(&other, vec![get(key)]).await[0]), left, "{key}");
     }
+}
+
+#[tokio::test]
+async fn an_entry_of_version_1_is_a_counted_miss_that_the_next_set_replaces() {
+    let servers = [Server::start(&[])];
+    let warned: Arc<Mutex<Vec<(&str, String)>>> = Arc::default();
+    let heard = warned.clone();
+    let engine = open_heard(
+        &servers,
+        Arc::new(move |event| {
+            if let Event::Warning { code, message } = event {
+                heard.lock().unwrap().push((code, message));
+            }
+        }),
+    );
+    let golden = format!("{}/tests/golden/v1/plain.bin", env!("CARGO_MANIFEST_DIR"));
+    servers[0].raw().set_bytes("p:k", &std::fs::read(golden).unwrap(), 1);
+    assert_eq!(text(&run(&engine, vec![get("k")]).await[0]), None);
+    assert_eq!((engine.stats().corrupt, engine.stats().misses), (1, 1));
+    let warned = std::mem::take(&mut *warned.lock().unwrap());
+    assert!(
+        matches!(&warned[..], [("CACHALOT_CORRUPT", message)] if message.contains("version 1 ")),
+        "{warned:?}"
+    );
+    run(&engine, vec![set("k", "new", &["t"], 60_000)]).await;
+    assert_eq!(text(&run(&engine, vec![get("k")]).await[0]), Some("new"));
 }

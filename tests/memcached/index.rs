@@ -1,17 +1,16 @@
 //! The index stays near the size of what it lists.
 
 use crate::server::Server;
-use crate::store::{MINUTE, Store, config, open, until, with, write};
+use crate::store::{MINUTE, Store, config, open, shard_key, until, with, write};
 use cachalot::backend::{Backend, Write};
 use cachalot::clock;
-use cachalot::key::Keyspace;
+use cachalot::tags::Tag;
 use cachalot::ttl::Ttl;
 
 /// Bytes of all shards of `t`.
 fn bytes(server: &Server) -> Vec<usize> {
-    let space = Keyspace::new("p").unwrap();
     let mut raw = server.raw();
-    (0..16).map(|shard| raw.value(&space.index_shard("t", shard)).map_or(0, |value| value.len())).collect()
+    (0..16).map(|shard| raw.value(&shard_key("t", shard)).map_or(0, |value| value.len())).collect()
 }
 
 async fn set_many(store: &Store, names: impl IntoIterator<Item = String>, ttl: Ttl) {
@@ -32,8 +31,8 @@ async fn entries_that_expired_are_told_and_pruned() {
     set_many(&store, (0..100).map(|i| format!("long{i}")), MINUTE).await;
     while !store.0.crowded(clock::now()).is_empty() {}
     assert_eq!(store.members("t").await.len(), 5_100);
-    until("the tag is told once its members have expired", async || store.0.crowded(clock::now()) == ["t"])
-        .await;
+    let told = async || store.0.crowded(clock::now()) == [Tag::of("t")];
+    until("the tag is told once its members have expired", told).await;
     until("they have all expired", async || store.members("t").await.len() == 100).await;
     let left: usize = bytes(&server).iter().sum();
     assert!(left <= 100 * 16 * 2 + 16 * 700, "{left} bytes for 100 members");
@@ -48,7 +47,7 @@ async fn setting_the_same_keys_again_and_again_is_told_and_compacted() {
         set_many(&store, (0..50).map(|i| format!("k{i}")), MINUTE).await;
         for tag in store.0.crowded(clock::now()) {
             told += 1;
-            assert_eq!(store.members(&tag).await.len(), 50);
+            assert_eq!(store.members_of(tag).await.len(), 50);
         }
     }
     assert!((2..50).contains(&told), "{told}");
@@ -90,9 +89,8 @@ async fn a_lost_shard_is_made_anew() {
     let server = Server::start(&[]);
     let (store, other) = (open(vec![server.endpoint()]), open(vec![server.endpoint()]));
     set_many(&store, (0..100).map(|i| format!("a{i}")), MINUTE).await;
-    let space = Keyspace::new("p").unwrap();
     for shard in 0..16 {
-        server.raw().delete(&space.index_shard("t", shard));
+        server.raw().delete(&shard_key("t", shard));
     }
     assert!(store.members("t").await.is_empty());
     // Two at once find the shards gone: both sets' members are there after it.
@@ -105,9 +103,8 @@ async fn a_lost_shard_is_made_anew() {
 async fn noise_in_a_shard_hides_members_and_is_pruned() {
     let server = Server::start(&[]);
     let store = open(vec![server.endpoint()]);
-    let space = Keyspace::new("p").unwrap();
     for shard in 0..16 {
-        server.raw().set(&space.index_shard("t", shard), &"noise".repeat(1_000));
+        server.raw().set(&shard_key("t", shard), &"noise".repeat(1_000));
     }
     assert!(store.members("t").await.is_empty());
     assert_eq!(bytes(&server).iter().sum::<usize>(), 0);

@@ -1,11 +1,11 @@
 //! Each method of the backend, on one server and on three.
 
 use crate::server::Server;
-use crate::store::{MINUTE, Store, entry, open, until, with, write};
+use crate::store::{MINUTE, Store, entry, open, record, record_key, shard_key, until, with, write};
 use cachalot::backend::{Backend, Body, Dead, Found, Write, Written};
 use cachalot::clock;
 use cachalot::error::Code;
-use cachalot::tags::{Epoch, Invalidation, Record};
+use cachalot::tags::{Epoch, Invalidation, Record, Tag};
 use cachalot::ttl::Ttl;
 
 fn three() -> (Vec<Server>, Store) {
@@ -84,9 +84,9 @@ async fn an_automatic_clear_raises_only_its_own_field() {
     let server = Server::start(&[]);
     let store = open(vec![server.endpoint()]);
     store.set("k", &["t"], "v", None).await.unwrap();
-    let before = store.0.records(&["t"]).await.unwrap()[0].unwrap();
+    let before = record(&server, "t");
     store.clear_tags(&["t"], Invalidation::Soft).await.unwrap();
-    let after = store.0.records(&["t"]).await.unwrap()[0].unwrap();
+    let after = record(&server, "t");
     assert_eq!(after.all, before.all);
     assert!(after.auto > before.auto);
     let epoch = store.read("k", false).await.epoch;
@@ -99,16 +99,16 @@ async fn records_and_shards_outlive_their_entries_and_a_clear_keeps_a_records_li
     let store = open(vec![server.endpoint()]);
     let mut raw = server.raw();
     store.set("k", &["t"], "v", None).await.unwrap();
-    let life = |raw: &mut crate::server::Raw| raw.life("p!t:t").unwrap();
+    let life = |raw: &mut crate::server::Raw| raw.life(&record_key("t")).unwrap();
     assert!((150..=190).contains(&life(&mut raw)), "{}", life(&mut raw));
     store.clear_tags(&["t"], Invalidation::Hard).await.unwrap();
     assert!((150..=190).contains(&life(&mut raw)), "{}", life(&mut raw));
     // A longer entry lengthens it; a shorter one does not shorten it.
     let long = Write { ttl: Ttl::Ms(3_600_000), ..write("long", &["t"], b"v", None) };
     store.write(long).await.unwrap();
-    until("the record lives longer", async || raw.life("p!t:t").unwrap() > 7_000).await;
+    until("the record lives longer", async || life(&mut raw) > 7_000).await;
     until("the shard lives longer", async || {
-        (0..16).any(|shard| raw.life(&format!("p!i:{shard:x}:t")).is_some_and(|life| life > 7_000))
+        (0..16).any(|shard| raw.life(&shard_key("t", shard)).is_some_and(|life| life > 7_000))
     })
     .await;
     store.set("short", &["t"], "v", None).await.unwrap();
@@ -120,7 +120,7 @@ async fn records_and_shards_outlive_their_entries_and_a_clear_keeps_a_records_li
     assert!((364 * 86_400..=366 * 86_400).contains(&left), "{left}");
     store.write(Write { ttl: Ttl::Forever, ..write("ever", &["t"], b"v", None) }).await.unwrap();
     assert_eq!(raw.life("p:ever"), Some(-1));
-    until("the record lives for ever", async || raw.life("p!t:t") == Some(-1)).await;
+    until("the record lives for ever", async || raw.life(&record_key("t")) == Some(-1)).await;
     assert_eq!(raw.life("p!e"), Some(-1));
 }
 
@@ -198,7 +198,7 @@ async fn garbage_in_the_store_is_a_miss_that_the_next_set_replaces() {
     let store = open(vec![server.endpoint()]);
     let mut raw = server.raw();
     store.fill("k", &["t"], "v").await;
-    for key in ["p:k", "p!t:t", "p!t:*", "p!e"] {
+    for key in ["p:k", &record_key("t"), &record_key("*"), "p!e"] {
         for garbage in ["x", "99999999999999999999999", "\u{0}", "?x", "0000000000000001 1"] {
             raw.set(key, garbage);
             // Validity is between an entry and its records; the epoch matters to those who set and clear.
@@ -229,7 +229,7 @@ async fn members_come_back_once_and_bury_removes_the_dead_but_no_newer_version()
 
     let mut dead = Vec::new();
     for key in ["k00", "k01", "k02"] {
-        let Ok(Found::Wire(bytes, lease)) = store.read(key, false).await.found.remove(0) else {
+        let Ok(Found::Wire(bytes, lease, _)) = store.read(key, false).await.found.remove(0) else {
             panic!("{key}")
         };
         dead.push(Dead { key: key.into(), seen: Some((bytes, lease)), retagged: key == "k02" });
@@ -239,7 +239,7 @@ async fn members_come_back_once_and_bury_removes_the_dead_but_no_newer_version()
     server.raw().delete("p:k03");
     dead.push(Dead { key: "k03".into(), seen: None, retagged: false });
     dead.push(Dead { key: "k04".into(), seen: None, retagged: false });
-    store.0.bury("t", dead).await.unwrap();
+    store.0.bury(Tag::of("t"), dead).await.unwrap();
     assert_eq!(store.value("k00").await, None);
     assert_eq!(store.value("k01").await.as_deref(), Some("newer"));
     assert_eq!(store.value("k02").await.as_deref(), Some("v"));

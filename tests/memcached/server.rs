@@ -124,7 +124,13 @@ impl Raw {
     }
 
     pub fn set_flagged(&mut self, key: &str, value: &str, flags: u32) {
-        assert_eq!(self.line(&format!("ms {key} {} F{flags}\r\n{value}\r\n", value.len())), "HD");
+        self.set_bytes(key, value.as_bytes(), flags);
+    }
+
+    pub fn set_bytes(&mut self, key: &str, value: &[u8], flags: u32) {
+        let head = format!("ms {key} {} F{flags}\r\n", value.len());
+        self.0.get_mut().write_all(&[head.as_bytes(), value].concat()).unwrap();
+        assert_eq!(self.line("\r\n"), "HD");
     }
 
     pub fn flush(&mut self) {

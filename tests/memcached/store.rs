@@ -1,5 +1,6 @@
 //! A backend and what its user does with it: encode, judge, set.
 
+use crate::server::Server;
 use cachalot::backend::memcached::MemcachedBackend;
 use cachalot::backend::{Backend, Body, Clear, Found, Guard, ReadReply, Write, Written};
 use cachalot::clock;
@@ -8,7 +9,7 @@ use cachalot::config::{Endpoint, MemcachedConfig, Timeouts};
 use cachalot::error::Result;
 use cachalot::events;
 use cachalot::key::Keyspace;
-use cachalot::tags::{Clearance, Epoch, Invalidation, Tag};
+use cachalot::tags::{Clearance, Epoch, Invalidation, Record, Tag};
 use cachalot::ttl::Ttl;
 use std::time::{Duration, Instant};
 
@@ -36,6 +37,20 @@ pub fn with(config: MemcachedConfig) -> Store {
     let space = Keyspace::new("p").unwrap();
     let runtime = tokio::runtime::Handle::current();
     Store(MemcachedBackend::open(space, &config, events::silent(), &runtime, None).unwrap())
+}
+
+/// Where a tag's record is; `*`: that of everything.
+pub fn record_key(tag: &str) -> String {
+    Keyspace::new("p").unwrap().record(Tag::selected(tag))
+}
+
+pub fn shard_key(tag: &str, shard: u32) -> String {
+    Keyspace::new("p").unwrap().index_shard(Tag::of(tag), shard)
+}
+
+/// A tag's record as it lies on the server.
+pub fn record(server: &Server, tag: &str) -> Record {
+    Record::parse(&server.raw().value(&record_key(tag)).unwrap()).unwrap()
 }
 
 fn entry_tags(tags: &[&str]) -> Vec<Tag> {
@@ -132,10 +147,15 @@ impl Store {
     }
 
     pub async fn clear_tags(&self, tags: &[&str], raise: Invalidation) -> Result<()> {
-        self.0.clear(Clear { keys: vec![], tags: entry_tags(tags), raise }, clock::now()).await
+        let tags = tags.iter().map(|tag| Tag::selected(tag)).collect();
+        self.0.clear(Clear { keys: vec![], tags, raise }, clock::now()).await
     }
 
     pub async fn members(&self, tag: &str) -> Vec<String> {
+        self.members_of(Tag::selected(tag)).await
+    }
+
+    pub async fn members_of(&self, tag: Tag) -> Vec<String> {
         let mut keys = Vec::new();
         let mut cursor = Some(0);
         while let Some(at) = cursor {
