@@ -1,5 +1,6 @@
 //! Opens a stream to an endpoint. TLS will wrap `Tcp` here, as a third variant, before anything is greeted.
 
+use super::budget::TimeBudget;
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use socket2::{SockRef, TcpKeepalive};
@@ -9,7 +10,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, lookup_host};
-use tokio::time::{Instant, timeout_at};
 
 #[derive(Debug)]
 pub enum Stream {
@@ -18,12 +18,15 @@ pub enum Stream {
     Unix(tokio::net::UnixStream),
 }
 
-/// Dials until `deadline`: resolves the name, then tries every address it has.
-pub async fn dial(endpoint: &Endpoint, keepalive: Duration, deadline: Instant) -> Result<Stream> {
+/// Dials within the budget: resolves the name, then tries every address it has.
+pub async fn dial(endpoint: &Endpoint, keepalive: Duration, budget: &mut TimeBudget) -> Result<Stream> {
     let dialed = match endpoint {
-        Endpoint::Tcp { host, port } => tcp(host, *port, keepalive, deadline).await.map(Stream::Tcp),
+        Endpoint::Tcp { host, port } => tcp(host, *port, keepalive, budget).await.map(Stream::Tcp),
         #[cfg(unix)]
-        Endpoint::Unix { path } => tokio::net::UnixStream::connect(path).await.map(Stream::Unix),
+        Endpoint::Unix { path } => {
+            let connecting = budget.spend(tokio::net::UnixStream::connect(path));
+            connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(Stream::Unix)
+        }
         #[cfg(not(unix))]
         Endpoint::Unix { path } => {
             let message =
@@ -39,15 +42,14 @@ pub async fn dial(endpoint: &Endpoint, keepalive: Duration, deadline: Instant) -
     })
 }
 
-async fn tcp(host: &str, port: u16, keepalive: Duration, deadline: Instant) -> io::Result<TcpStream> {
+async fn tcp(host: &str, port: u16, keepalive: Duration, budget: &mut TimeBudget) -> io::Result<TcpStream> {
     let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-    let addresses: Vec<_> = timeout_at(deadline, lookup_host((host, port))).await.map_err(late)??.collect();
+    let addresses: Vec<_> = budget.spend(lookup_host((host, port))).await.map_err(late)??.collect();
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for (at, address) in addresses.iter().enumerate() {
         // An equal share of what is left: an address that swallows packets must not take the others' time.
-        let left = deadline.saturating_duration_since(Instant::now());
-        let share = Instant::now() + left / (addresses.len() - at) as u32;
-        match timeout_at(share, TcpStream::connect(address)).await.map_err(late).and_then(|dialed| dialed) {
+        let dialed = budget.spend_share(addresses.len() - at, TcpStream::connect(address)).await;
+        match dialed.map_err(late).and_then(|dialed| dialed) {
             Ok(stream) => {
                 tune(&stream, keepalive)?;
                 return Ok(stream);
@@ -126,8 +128,8 @@ mod tests {
     use crate::error::Code;
     use tokio::net::TcpListener;
 
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(1)
+    fn soon() -> TimeBudget {
+        TimeBudget::new(Duration::from_secs(1))
     }
 
     #[tokio::test]
@@ -136,7 +138,7 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint =
             Endpoint::Tcp { host: "localhost".into(), port: listener.local_addr().unwrap().port() };
-        let dialed = dial(&endpoint, Duration::from_secs(7), soon()).await.unwrap();
+        let dialed = dial(&endpoint, Duration::from_secs(7), &mut soon()).await.unwrap();
         let Stream::Tcp(stream) = dialed else { panic!("expected a TCP stream, got {dialed:?}") };
         assert!(stream.nodelay().unwrap());
         let socket = SockRef::from(&stream);
@@ -153,7 +155,7 @@ mod tests {
         let refused = Endpoint::Tcp { host: "127.0.0.1".into(), port };
         let unnamed = Endpoint::Unix { path: "/nowhere/at.sock".into() };
         for endpoint in [refused, unnamed] {
-            let error = dial(&endpoint, Duration::ZERO, soon()).await.unwrap_err();
+            let error = dial(&endpoint, Duration::ZERO, &mut soon()).await.unwrap_err();
             assert_eq!(error.code, Code::Connection);
             assert!(error.message.contains(&endpoint.to_string()), "{error}");
         }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// After a silence of this length a request goes by way of the task, which looks whether the server hung up meanwhile
 /// (idle connections are closed by servers, and a frozen process wakes up to that): it then waits for the next connection.
-const SILENCE: Duration = Duration::from_secs(1);
+pub(super) const SILENCE: Duration = Duration::from_secs(1);
 
 /// So long after it was last heard a connection that a caller's thread reads is asked whether the server hung up, before
 /// anything is written to it: that thread may have been too busy to notice.

@@ -1,6 +1,8 @@
 //! The task behind a link: connects, serves, and keeps the circuit.
 
 use super::backoff::Backoff;
+use super::budget::TimeBudget;
+use super::clock::Overdue;
 use super::connection::{Connection, Ending};
 use super::dialer::dial;
 use super::greeting::Greeting;
@@ -19,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant as Clock};
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::time::{Instant, sleep_until};
 
 /// Numbers of connections, over all links of the process: no two are ever taken for each other.
 static INCARNATIONS: AtomicU64 = AtomicU64::new(1);
@@ -104,32 +106,23 @@ impl<S: Server> Supervisor<S> {
     /// One pause and one attempt; `None` when the inbox is over and nobody is left to connect for.
     async fn attempt(&mut self, backoff: &Backoff, started: &mut Instant) -> Option<Result<Served<S>>> {
         let Supervisor { server, endpoint, connect, keepalive, shared, lane, inbox, .. } = self;
-        let incarnation = INCARNATIONS.fetch_add(1, Ordering::Relaxed);
         let start = *started + backoff.pause();
         let connecting = pin!(async {
             sleep_until(start).await;
-            *started = Instant::now();
-            let deadline = *started + *connect;
-            let mut has_greeted = false;
-            let greeted = establish(&**server, endpoint, *keepalive, deadline, incarnation, &mut has_greeted);
-            // A defect in a greeting is a failed attempt, not the end of the process.
-            let result = match timeout_at(deadline, AssertUnwindSafe(greeted).catch_unwind()).await {
-                Ok(Ok(result)) => result,
-                Ok(Err(_)) => {
-                    Err(Error::connection(format!("Greeting {endpoint} failed by a defect of ours.")))
+            loop {
+                *started = Instant::now();
+                let incarnation = INCARNATIONS.fetch_add(1, Ordering::Relaxed);
+                let mut budget = TimeBudget::new(*connect);
+                let result = establish(&**server, endpoint, *keepalive, &mut budget, incarnation).await;
+                // A failure after a freeze says nothing about the server, which may only have hung up meanwhile: the next
+                // attempt follows at once and requests keep waiting. One attempt per freeze does not hammer the server.
+                if result.is_ok() || !budget.was_frozen() {
+                    return result.map(|greeted| (greeted, incarnation));
                 }
-                Err(_) => Err(Error::timeout(format!(
-                    "{endpoint} did not take and greet a connection within {} ms (connectTimeout).",
-                    connect.as_millis()
-                ))),
-            };
-            if result.is_err() && has_greeted {
-                let _ = catch_unwind(AssertUnwindSafe(|| server.lost()));
             }
-            result
         });
         let greeted = waiting_meanwhile(connecting, inbox, shared).await?;
-        Some(greeted.map(|greeted| {
+        Some(greeted.map(|(greeted, incarnation)| {
             shared.incarnation.store(incarnation, Ordering::Release);
             Connection::new(greeted, incarnation, shared.clone(), lane.clone())
         }))
@@ -150,21 +143,38 @@ impl<S: Server> Supervisor<S> {
     }
 }
 
+/// Dials and greets a connection within the budget.
 async fn establish<S: Server>(
     server: &S,
     endpoint: &Endpoint,
     keepalive: Duration,
-    deadline: Instant,
+    budget: &mut TimeBudget,
     incarnation: u64,
-    has_greeted: &mut bool,
 ) -> Result<Greeting<S::Protocol>> {
-    let stream = dial(endpoint, keepalive, deadline).await?;
-    let mut protocol = server.protocol();
-    protocol.serves(incarnation);
-    *has_greeted = true;
-    let mut greeting = Greeting { stream, protocol, input: BytesMut::new(), server: endpoint.to_string() };
-    server.greet(&mut greeting).await?;
-    Ok(greeting)
+    let mut has_greeted = false;
+    let greeted = async {
+        let stream = dial(endpoint, keepalive, budget).await?;
+        let mut protocol = server.protocol();
+        protocol.serves(incarnation);
+        has_greeted = true;
+        let mut greeting =
+            Greeting { stream, protocol, input: BytesMut::new(), server: endpoint.to_string() };
+        match budget.spend(server.greet(&mut greeting)).await {
+            Ok(greeted) => greeted.map(|()| greeting),
+            Err(Overdue) => Err(Error::timeout(format!(
+                "{endpoint} did not take and greet a connection within {} ms (connectTimeout).",
+                budget.limit().as_millis()
+            ))),
+        }
+    };
+    // A defect in a greeting is a failed attempt, not the end of the process.
+    let result = AssertUnwindSafe(greeted).catch_unwind().await.unwrap_or_else(|_| {
+        Err(Error::connection(format!("Greeting {endpoint} failed by a defect of ours.")))
+    });
+    if result.is_err() && has_greeted {
+        let _ = catch_unwind(AssertUnwindSafe(|| server.lost()));
+    }
+    result
 }
 
 /// Takes in requests while an attempt is made: they wait for the first one, and fail at once while the circuit is open.
