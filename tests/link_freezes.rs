@@ -181,6 +181,51 @@ fn freeze() {
 }
 
 #[test]
+fn nothing_is_written_to_a_server_that_hung_up_in_a_freeze() {
+    // Alone, and behind pushes that nobody could read: few, and more than is read at once.
+    for pushes in [0, 1, 5_000] {
+        let frozen = Frozen::new();
+        let mut before = frozen.serve();
+        freeze();
+        before.say(&">push\n".repeat(pushes));
+        before.hang_up();
+        let answer = frozen.ask("a");
+        let mut next = frozen.serve();
+        frozen.hears_the_end(&mut before);
+        frozen.is_answered_by(&mut next, "a", answer);
+    }
+}
+
+#[test]
+fn a_reply_nobody_asked_for_before_the_hang_up_is_not_the_next_requests() {
+    let frozen = Frozen::new();
+    let mut before = frozen.serve();
+    freeze();
+    before.say("timeout\n");
+    before.hang_up();
+    let answer = frozen.ask("a");
+    let mut next = frozen.serve();
+    frozen.hears_the_end(&mut before);
+    frozen.is_answered_by(&mut next, "a", answer);
+}
+
+#[test]
+fn what_was_answered_before_the_hang_up_is_and_what_follows_waits() {
+    let frozen = Frozen::new();
+    let mut before = frozen.serve();
+    let first = frozen.ask("a");
+    frozen.hears(&mut before, "say a");
+    freeze();
+    before.say("a\n");
+    before.hang_up();
+    let second = frozen.ask("b");
+    let mut next = frozen.serve();
+    frozen.hears_the_end(&mut before);
+    assert_eq!(frozen.runtime.block_on(first).unwrap().unwrap(), [("a".to_owned(), 0)]);
+    frozen.is_answered_by(&mut next, "b", second);
+}
+
+#[test]
 fn a_server_is_not_late_because_the_process_was_frozen_while_it_connected() {
     let frozen = Frozen::new();
     let mut next = frozen.reconnects();
@@ -207,15 +252,35 @@ fn a_server_is_not_late_because_the_process_was_frozen_while_it_was_greeted() {
 
 #[test]
 fn a_request_keeps_waiting_if_the_server_hung_up_on_a_greeting_that_was_frozen() {
+    for welcome in ["", "welcome\n"] {
+        let frozen = Frozen::new();
+        let mut greeted = frozen.reconnects();
+        frozen.hears(&mut greeted, "hello");
+        freeze();
+        greeted.say(welcome);
+        greeted.hang_up();
+        let answer = frozen.ask("a");
+        let mut next = frozen.serve();
+        frozen.hears_the_end(&mut greeted);
+        frozen.is_answered_by(&mut next, "a", answer);
+    }
+}
+
+#[test]
+fn a_request_fails_if_the_server_hangs_up_on_every_greeting() {
     let frozen = Frozen::new();
-    let mut greeted = frozen.reconnects();
-    frozen.hears(&mut greeted, "hello");
-    freeze();
-    greeted.hang_up();
     let answer = frozen.ask("a");
-    let mut next = frozen.serve();
-    frozen.hears_the_end(&mut greeted);
-    frozen.is_answered_by(&mut next, "a", answer);
+    let since = Instant::now();
+    for _ in 0..2 {
+        let mut peer = frozen.accept();
+        frozen.hears(&mut peer, "hello");
+        peer.say("welcome\n");
+        peer.hang_up();
+        frozen.hears_the_end(&mut peer);
+    }
+    let error = frozen.runtime.block_on(answer).unwrap().unwrap_err();
+    assert_eq!(error.code, Code::Connection, "{error}");
+    assert!(since.elapsed() < PATIENCE / 2, "{:?}", since.elapsed());
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod support;
 use cachalot::error::{Code, Result};
 use cachalot::net::clock::{Began, begin, taken_on};
 use cachalot::net::reading::{Came, Reads, closings};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -207,6 +208,27 @@ fn a_server_that_hung_up_while_the_caller_was_busy_is_not_written_to() {
     let asked = caller.ask("say again");
     assert_eq!((asked.began, asked.taken.len()), (Began::Waiting, 0));
     assert_eq!(caller.runtime.block_on(asked.work).unwrap()[0].0, "again");
+}
+
+#[test]
+fn what_the_caller_reads_after_a_freeze_does_not_say_that_the_server_is_still_there() {
+    let caller = Caller::proven();
+    let (work, reader) = caller.ask_and_read("say x");
+    let socket = reader.socket().unwrap();
+    let until = Instant::now() + Duration::from_secs(5);
+    while socket.peek(&mut [MaybeUninit::uninit()]).is_err() {
+        assert!(Instant::now() < until, "no reply came");
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    caller.proxy.cut();
+    std::thread::sleep(Duration::from_millis(1_200));
+    // At once after each other, as the continuation of a promise is.
+    assert_eq!(read(&*reader), Came::Replies);
+    let next = caller.ask("say next");
+    assert_eq!((next.began, next.taken.len()), (Began::Waiting, 0));
+    assert_eq!(answered(work).unwrap()[0].0, "x");
+    drop(socket);
+    assert_eq!(caller.runtime.block_on(next.work).unwrap()[0].0, "next");
 }
 
 #[test]

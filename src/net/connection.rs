@@ -78,6 +78,10 @@ impl<P: Protocol> Connection<P> {
         if let Err(why) = self.reading.parse(&mut self.reading.lock()) {
             return Ending::Lost(why);
         }
+        // The server may have hung up since the greeting: then what waits is kept for the next connection.
+        if let Err(why) = self.catch_up() {
+            return Ending::Lost(why);
+        }
         for request in std::mem::take(&mut inbox.waiting) {
             self.enqueue(request);
         }
@@ -151,10 +155,10 @@ impl<P: Protocol> Connection<P> {
             }
             Poll::Ready(_) => {
                 let is_doubtful = self.is_news || self.wire.is_apart() || self.lane.lock().is_silent();
-                let is_gone = is_doubtful && self.wire.is_hung_up();
+                let gone = if is_doubtful { self.catch_up().err() } else { None };
                 for message in taken.drain(..) {
                     match inbox.open(Some(message)) {
-                        Some(Asked::Request(request)) if is_gone => inbox.waiting.push_back(request),
+                        Some(Asked::Request(request)) if gone.is_some() => inbox.waiting.push_back(request),
                         Some(Asked::Request(request)) => self.enqueue(request),
                         Some(Asked::Rest { incarnation, bytes }) if incarnation == self.incarnation => {
                             self.outgoing.push(bytes);
@@ -162,14 +166,21 @@ impl<P: Protocol> Connection<P> {
                         _ => {}
                     }
                 }
-                if is_gone {
-                    return Err(self.lost("the server hung up"));
+                if let Some(why) = gone {
+                    return Err(why);
                 }
                 true
             }
         };
         self.taken = taken;
         Ok(progress)
+    }
+
+    fn catch_up(&self) -> Result<()> {
+        match self.wire.socket() {
+            Some(socket) => self.reading.catch_up(&socket),
+            None => Err(self.lost(std::io::ErrorKind::NotConnected)),
+        }
     }
 
     fn enqueue(&mut self, request: Request<P::Reply>) {

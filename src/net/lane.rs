@@ -58,7 +58,7 @@ pub(super) struct State<R> {
     written: u64,
     /// When the connection was last seen to work.
     heard: Instant,
-    /// A caller saw that it does no longer.
+    /// A caller saw that it works no longer, or it was heard after a silence. The task must check it before it writes.
     is_doubted: bool,
     /// The task's watchdog will go off before any deadline of what is added now.
     watched: bool,
@@ -135,7 +135,15 @@ impl<R> State<R> {
         self.is_doubted || self.heard.elapsed() >= SILENCE
     }
 
+    /// Notes that a reply was read. After a silence that proves little: it may have come before the server hung up.
     pub fn heard(&mut self) {
+        let now = Instant::now();
+        self.is_doubted |= now.duration_since(self.heard) >= SILENCE;
+        self.heard = now;
+    }
+
+    /// Notes that everything buffered was read and the server had not hung up.
+    pub fn checked(&mut self) {
         self.heard = Instant::now();
         self.is_doubted = false;
     }
@@ -193,7 +201,7 @@ impl<R> State<R> {
             return Direct::Refused { bytes, pending };
         }
         let Some(socket) = &self.socket else { return Direct::Refused { bytes, pending } };
-        if self.is_with_caller && self.heard.elapsed() >= QUIET && hung_up(&**socket) {
+        if self.is_with_caller && self.heard.elapsed() >= QUIET && hung_up(socket) {
             self.is_doubted = true;
             return Direct::Refused { bytes, pending };
         }

@@ -8,7 +8,8 @@
 //!   connection is dropped with everything in flight on it: a late reply can never be taken for another's.
 //! - Never connected yet, or just lost: requests wait (bounded) for the first attempt within their deadline. After a
 //!   failed attempt the circuit is open: requests fail at once until an attempt succeeds.
-//! - Time in which the process was frozen does not count as `connectTimeout`.
+//! - After a silence, such as that of a frozen process, a request is not written to a server that has hung up: it waits
+//!   for the next connection. Time in which the process was frozen does not count as `connectTimeout`.
 
 pub use super::greeting::{Greeting, MAX_REPLY};
 pub use super::request::{MAX_BYTES, MAX_REQUESTS, Observe};

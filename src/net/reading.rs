@@ -18,6 +18,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// What a caller's thread reads in one go; what is larger is the task's to read, and so is the work on it.
 const LITTLE: usize = 8 * 1024;
 
+/// More than a system buffers for one socket (Linux: 6 MiB by default). A server that has sent more than this while it was
+/// read is still connected.
+const MAX_BUFFERED: usize = 8 * 1024 * 1024;
+
 /// Room offered to the task's reads: some hundred small replies.
 pub(super) const READ: usize = 16 * 1024;
 
@@ -110,6 +114,31 @@ impl<P: Protocol> Reading<P> {
     /// What a caller's thread read made sense.
     pub(super) fn check(&self, side: &Side<P>) -> Result<()> {
         side.broken.clone().map_or(Ok(()), Err)
+    }
+
+    /// Reads and delivers everything that the system has buffered, whether or not the runtime knows of it. An error means
+    /// that the connection has ended. To peek is not enough: unread pushes hide that the server hung up behind them.
+    pub(super) fn catch_up(&self, socket: &Socket) -> Result<()> {
+        let mut side = self.lock();
+        self.check(&side)?;
+        let mut bytes = [0; LITTLE];
+        let mut sum = 0;
+        while sum < MAX_BUFFERED {
+            let mut socket = socket;
+            match socket.read(&mut bytes) {
+                Ok(0) => return Err(self.lost("the server hung up")),
+                Ok(read) => {
+                    sum += read;
+                    side.input.extend_from_slice(&bytes[..read]);
+                    self.parse(&mut side)?;
+                }
+                Err(why) if why.kind() == ErrorKind::WouldBlock => break,
+                Err(why) if why.kind() == ErrorKind::Interrupted => {}
+                Err(why) => return Err(self.lost(why)),
+            }
+        }
+        self.lane.lock().checked();
+        Ok(())
     }
 
     /// Takes in what has been read; whether it held a reply.

@@ -90,6 +90,7 @@ impl<S: Server> Supervisor<S> {
             let repeats = !backoff.is_fresh();
             if repeats {
                 self.shared.set_circuit(Some(why.clone()));
+                self.inbox.fail_waiting(&why);
             }
             if !is_proven {
                 backoff.failed();

@@ -5,7 +5,6 @@ use super::dialer::Stream;
 use socket2::{SockRef, Socket};
 use std::io;
 use std::mem::MaybeUninit;
-use std::ops::Deref;
 
 pub(super) enum Wire {
     Watched(Stream),
@@ -44,17 +43,17 @@ impl Wire {
         !matches!(self, Wire::Watched(_))
     }
 
-    /// Whether the other side has closed it and all that it sent was read.
-    pub fn is_hung_up(&self) -> bool {
+    /// The socket itself, whatever the runtime has been told of it; `None` = changing over failed.
+    pub fn socket(&self) -> Option<SockRef<'_>> {
         match self {
-            Wire::Watched(Stream::Tcp(stream)) => hung_up(SockRef::from(stream)),
+            Wire::Watched(Stream::Tcp(stream)) => Some(SockRef::from(stream)),
             #[cfg(unix)]
-            Wire::Watched(Stream::Unix(stream)) => hung_up(SockRef::from(stream)),
+            Wire::Watched(Stream::Unix(stream)) => Some(SockRef::from(stream)),
             #[cfg(unix)]
-            Wire::Apart(Apart::Tcp(stream)) => hung_up(SockRef::from(stream)),
+            Wire::Apart(Apart::Tcp(stream)) => Some(SockRef::from(stream)),
             #[cfg(unix)]
-            Wire::Apart(Apart::Unix(stream)) => hung_up(SockRef::from(stream)),
-            Wire::Lost => true,
+            Wire::Apart(Apart::Unix(stream)) => Some(SockRef::from(stream)),
+            Wire::Lost => None,
         }
     }
 
@@ -78,8 +77,8 @@ impl Wire {
     }
 }
 
-/// Asked of the system, whatever the runtime has been told yet.
-pub(super) fn hung_up(socket: impl Deref<Target = Socket>) -> bool {
+/// Whether the other side has closed it and all that it sent was read, by the system.
+pub(super) fn hung_up(socket: &Socket) -> bool {
     let mut byte = [MaybeUninit::uninit()];
     matches!(socket.peek(&mut byte), Ok(0))
 }
