@@ -21,7 +21,8 @@ pub fn member_bytes(member: Member) -> [u8; MEMBER_LEN] {
         Invalidation::Hard => b'h',
         Invalidation::Soft => b's',
     };
-    out[1..].copy_from_slice(&member.tag.0.to_le_bytes());
+    // The greatest byte first: tags in their order then lie side by side in the log, where many are cleared at once.
+    out[1..].copy_from_slice(&member.tag.0.to_be_bytes());
     out
 }
 
@@ -32,7 +33,7 @@ fn member_of(bytes: &[u8]) -> Option<Member> {
         b's' => Invalidation::Soft,
         _ => return None,
     };
-    Some(Member { tag: Tag(u64::from_le_bytes(tag.try_into().ok()?)), kind })
+    Some(Member { tag: Tag(u64::from_be_bytes(tag.try_into().ok()?)), kind })
 }
 
 fn generation_member(generation: u64) -> Vec<u8> {

@@ -274,9 +274,9 @@ impl ClearTable {
         epoch.generation == self.generation && epoch.n >= self.floor.max(self.known_from).max(self.highest)
     }
 
-    /// Whether an entry of this epoch is known to be worth nothing already.
+    /// Whether an entry of this epoch is known to be worth nothing already. One of another generation may be of a newer one.
     pub fn has_cleared(&self, epoch: Epoch, auto: bool, tags: impl Iterator<Item = Tag>) -> Clearance {
-        if self.generation == 0 {
+        if epoch.generation != self.generation {
             return Clearance::None;
         }
         match self.judge(epoch, auto, tags) {

@@ -112,7 +112,7 @@ impl RedisServer {
         pipeline.number(u64::from(self.config.clear_log_max));
         pipeline.number(UNDER_WAY_MS);
         pipeline.number(names.entry.len() as u64 + 1);
-        let tags: Vec<u8> = tags.iter().flat_map(|tag| tag.0.to_le_bytes()).collect();
+        let tags: Vec<u8> = tags.iter().flat_map(|tag| tag.0.to_be_bytes()).collect();
         pipeline.arg(&tags);
         let buckets: Vec<u8> = keys.iter().flat_map(|key| bucket(key)).collect();
         pipeline.arg(&buckets);

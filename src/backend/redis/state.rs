@@ -304,28 +304,28 @@ mod tests {
         assert!(serves(&state, &slots));
         // What is known is not told again.
         pushed(&state, "p!e");
-        assert_eq!(outdated(&slots, || drop(state.observe_epoch(epoch(6)))), [false; 3]);
+        assert_eq!(outdated(&slots, || _ = state.observe_epoch(epoch(6))), [false; 3]);
         assert!(serves(&state, &slots));
     }
 
     #[test]
     fn what_is_not_known_by_name_outdates_everything() {
         let everything: [fn(&State); 5] = [
-            |state| drop(state.observe_delta(epoch(6), &Delta { floor: Some(6), ..delta("t", 6) })),
-            |state| drop(state.observe_delta(epoch(6), &Delta { is_cut: true, ..delta("t", 6) })),
-            |state| drop(state.observe_delta(epoch(6), &Delta::default())),
-            |state| drop(state.observe_delta(epoch(6), &delta("*", 6))),
+            |state| _ = state.observe_delta(epoch(6), &Delta { floor: Some(6), ..delta("t", 6) }),
+            |state| _ = state.observe_delta(epoch(6), &Delta { is_cut: true, ..delta("t", 6) }),
+            |state| _ = state.observe_delta(epoch(6), &Delta::default()),
+            |state| _ = state.observe_delta(epoch(6), &delta("*", 6)),
             State::lost,
         ];
         for what in everything {
             let (slots, state) = state();
-            drop(state.observe_epoch(epoch(6)));
+            _ = state.observe_epoch(epoch(6));
             assert_eq!(outdated(&slots, || what(&state)), [true; 3]);
         }
         let others = [Epoch { generation: 1, n: 10 }, Epoch::NONE, epoch(4)];
         for other in others {
             let (slots, state) = state();
-            assert_eq!(outdated(&slots, || drop(state.observe_epoch(other))), [true; 3], "{other:?}");
+            assert_eq!(outdated(&slots, || _ = state.observe_epoch(other)), [true; 3], "{other:?}");
         }
         let (slots, state) = state();
         assert_eq!(outdated(&slots, || state.invalidated(None)), [true; 3]);
@@ -347,7 +347,7 @@ mod tests {
         assert!(!serves(&state, &slots));
         assert_eq!(state.observe_epoch(epoch(9)), Observed::Behind { after: 6 });
         let delta = Delta { members: vec![(soft("u"), 8), (soft("t"), 9)], ..delta("t", 9) };
-        assert_eq!(outdated(&slots, || drop(state.observe_delta(epoch(9), &delta))), [true, true, false]);
+        assert_eq!(outdated(&slots, || _ = state.observe_delta(epoch(9), &delta)), [true, true, false]);
         assert!(serves(&state, &slots));
     }
 

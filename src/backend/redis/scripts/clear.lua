@@ -29,18 +29,17 @@ if #buckets > 0 then
   raise_fences(KEYS[3], names)
 end
 
-local log, members = KEYS[2], { KEYS[2] }
+local log, members, last, score, sub = KEYS[2], { KEYS[2] }, 1, text(n), string.sub
 for i = 1, #tags, 8 do
-  members[#members + 1] = text(n)
-  members[#members + 1] = kind .. string.sub(tags, i, i + 7)
+  members[last + 1], members[last + 2] = score, kind .. sub(tags, i, i + 7)
+  last = last + 2
 end
 if clears_root and kind == 's' then
-  members[#members + 1] = text(n)
-  members[#members + 1] = 's' .. string.rep('\0', 8)
+  members[last + 1], members[last + 2] = score, 's' .. string.rep('\0', 8)
 end
 if clears_root and kind == 'h' then
   call('UNLINK', log)
-  call('ZADD', log, text(n), '#f', text(n), '#g' .. generation)
+  call('ZADD', log, score, '#f', score, '#g' .. generation)
 elseif members[2] then
   call('ZADD', unpack(members))
 end
