@@ -6,11 +6,10 @@ import { afterEach, expect, inject, test, vi } from 'vitest';
 import { redisRaw } from './contract/raw-redis.js';
 import { redisStore, uniquePrefix } from './contract/stores.js';
 
-/** What the entries of version 1 say of themselves. */
+/** What the entries say of themselves. */
 const GENERATION = '0123456789abcdef';
 const COUNTER = '1790000000123456';
 const WRITTEN_AT = 1_790_000_000_000;
-const TAGS = ['Product:list:*', 'Product:prod_01', 'é'];
 
 const product = {
   id: 'prod_01',
@@ -23,24 +22,27 @@ const product = {
 
 afterEach(() => void vi.useRealTimers());
 
+async function stored(version: string, codec: string) {
+  const { port, url } = inject('servers').redis;
+  const raw = redisRaw(port);
+  const prefix = uniquePrefix('g');
+  const bytes = await readFile(new URL(`../tests/golden/${version}/${codec}.bin`, import.meta.url));
+  await raw.put(`${prefix}:k`, bytes);
+  await raw.put(`${prefix}!e`, Buffer.from(`${GENERATION} ${COUNTER}`));
+  await raw.command('ZADD', `${prefix}!c`, COUNTER, '#f', COUNTER, `#g${GENERATION}`);
+  await raw.command('ZADD', `${prefix}!i`, '+inf', 'k');
+  return redisStore('', url, port, true).open({ prefix });
+}
+
 test.each(['zstd', 'lz4', 'deflate'])(
-  'an entry of version 1, %s, is read, listed and cleared',
+  'an entry of version 2, %s, is read, listed and cleared',
   async (codec) => {
     vi.useFakeTimers({ toFake: ['Date'], now: WRITTEN_AT });
-    const { port, url } = inject('servers').redis;
-    const raw = redisRaw(port);
-    const prefix = uniquePrefix('g');
-    const bytes = await readFile(new URL(`../tests/golden/v1/${codec}.bin`, import.meta.url));
-    await raw.put(`${prefix}:k`, bytes);
-    await raw.put(`${prefix}!e`, Buffer.from(`${GENERATION} ${COUNTER} 0 0`));
-    for (const tag of TAGS) {
-      await raw.put(`${prefix}!t:${tag}`, Buffer.from(`${GENERATION} 0 0`));
-      await raw.command('ZADD', `${prefix}!i:${tag}`, '+inf', 'k');
-    }
-    const cache = redisStore('', url, port, true).open({ prefix });
+    const cache = await stored('v2', codec);
     try {
       expect(await cache.get({ key: 'k' })).toEqual(product);
       expect(await cache.get({ tags: ['é'] })).toEqual([product]);
+      expect(await cache.get({ tags: ['another'] })).toEqual([]);
       expect(await cache.get({ key: 'another' })).toBeNull();
       await cache.clear({ tags: ['Product:prod_01'], options: { autoInvalidate: true } });
       expect(await cache.get({ key: 'k' })).toBeNull();
@@ -49,3 +51,14 @@ test.each(['zstd', 'lz4', 'deflate'])(
     }
   },
 );
+
+test('an entry of version 1 is a miss, and is counted', async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: WRITTEN_AT });
+  const cache = await stored('v1', 'zstd');
+  try {
+    expect(await cache.get({ key: 'k' })).toBeNull();
+    expect(cache.stats().corrupt).toBe(1);
+  } finally {
+    await cache.close();
+  }
+});
