@@ -136,7 +136,7 @@ describe('a connection', () => {
       cache.on('disconnected', resolve);
     });
     await warm(cache, await otherOn(place));
-    await redisRaw(server.port).command('CLIENT', 'KILL', 'TYPE', 'pubsub');
+    await redisRaw(server.port).command('CLIENT', 'KILL', 'TYPE', 'normal');
     await lost;
     expect(insides(cache).value('k')).toBeUndefined();
   });
