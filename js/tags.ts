@@ -9,7 +9,7 @@ import { describe } from './options/check.js';
 const MAX_UNITS = 2 ** 28;
 
 /** Names in a part of a clear: more than an event of a shop has, and well below a second of a server's time. */
-const PART_NAMES = 32_768;
+const PART_NAMES = 65_536;
 
 /** UTF-16 units in a part of a clear: 128 for each name, which is far more than usual ones have. */
 const PART_UNITS = 128 * PART_NAMES;

@@ -7,7 +7,7 @@ use super::deadline::Deadline;
 use super::reply;
 use super::state::members_of;
 use crate::backend::Clear;
-use crate::backend::line::{Turn, begun};
+use crate::backend::line::Turn;
 use crate::backend::pending::{Failed, PendingClears};
 use crate::error::{Code, Error, Result};
 use crate::l1::Slots;
@@ -17,9 +17,15 @@ use parking_lot::Mutex;
 use redis::Value;
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::time::{Duration, Instant};
 
 /// Keys, and tags, in one call of the script: half a millisecond to a millisecond of the server's time each.
 const NAMES_A_CALL: usize = 500;
+/// Calls that are sent at once: they are all of the server's time that others must wait for, two milliseconds or so.
+const PARTS_A_ROUND: usize = 2;
+const NAMES_A_ROUND: usize = NAMES_A_CALL * PARTS_A_ROUND;
+/// Longer than this a round takes only where the way to the server does, or where it is busy with others.
+const FAR: Duration = Duration::from_millis(8);
 
 /// What is still to be cleared.
 #[derive(Default)]
@@ -93,7 +99,7 @@ impl Core {
         let clears = self.owed.clears.lock().take();
         let mut taken = Taken { owed: &self.owed, clears };
         while let Some(clear) = taken.clears.last() {
-            if let Err(error) = self.clear_now(clear).await {
+            if let Err(error) = self.clear_now(clear, None).await {
                 failed.note(self.link.incarnation(), &error);
                 return Err(error);
             }
@@ -105,7 +111,14 @@ impl Core {
     pub async fn clear(&self, clear: Clear) -> Result<()> {
         let (keys, tags) = (&clear.keys, &clear.tags);
         self.asked.clears(keys.iter().map(String::as_str), tags.iter().copied());
-        let work = async { begun(self.line.behind().await, self.clear_now(&clear)).await };
+        let work = async {
+            // What is asked for meanwhile waits behind a clear of several rounds, until the last is sent.
+            let turn = match names(&clear) > NAMES_A_ROUND {
+                true => Some(self.line.turn().await),
+                false => self.line.behind().await,
+            };
+            self.clear_now(&clear, turn).await
+        };
         let outcome = self.deadline().bound(work).await;
         let Err(error) = outcome else { return Ok(()) };
         // The latter two are a connection's: rights or a database taken away may be given back, and entries are there.
@@ -121,36 +134,57 @@ impl Core {
         self.wake.notify_one();
     }
 
-    /// A part that fails leaves the whole to be made again; to clear twice does no harm.
-    async fn clear_now(&self, clear: &Clear) -> Result<()> {
-        let mut parts = parts(clear);
+    /// A part that fails leaves the whole to be made again; to clear twice does no harm. `turn`: to be given on when the last
+    /// part is sent.
+    async fn clear_now(&self, clear: &Clear, mut turn: Option<Turn<'_>>) -> Result<()> {
+        let mut left = parts(clear);
         let mut how = Call::Sha;
-        while !parts.is_empty() {
-            let mut forgotten = Vec::new();
-            let mut failed = None;
-            // All parts travel at once, so that their order among other requests is kept.
-            let sent: Vec<_> = parts.iter().map(|part| self.send_part(part, how)).collect();
-            for (part, replies) in parts.into_iter().zip(join_all(sent).await) {
-                let reply = reply::only(replies?);
-                if how == Call::Sha && reply::forgot_script(&reply) {
-                    forgotten.push(part);
-                    continue;
-                }
-                match reply::array(reply) {
-                    Ok(fields) => self.count_lost(fields.get(3)),
-                    Err(error) => failed = Some(worse(failed, error)),
-                }
+        let mut round = PARTS_A_ROUND;
+        while !left.is_empty() {
+            let rest = left.split_off(round.min(left.len()));
+            let began = Instant::now();
+            // All parts of a round travel at once, so that their order among other requests is kept.
+            let sent: Vec<_> = left.iter().map(|part| self.send_part(part, how)).collect();
+            if rest.is_empty() {
+                turn = None;
             }
-            if let Some(error) = failed {
-                return Err(error);
+            let forgotten = self.acknowledged(left, join_all(sent).await, how)?;
+            // A server that is far away would take too long for many rounds; then its pauses matter less.
+            if began.elapsed() >= FAR {
+                round *= 2;
             }
-            parts = forgotten;
-            how = Call::Text;
+            // A server that has forgotten the script is told its text, and then knows it.
+            how = if forgotten.is_empty() { Call::Sha } else { Call::Text };
+            left = forgotten.into_iter().chain(rest).collect();
         }
+        drop(turn);
         if !clear.tags.is_empty() {
             self.sweeper.sweep();
         }
         Ok(())
+    }
+
+    /// Those of the parts that must be sent again, since the server has forgotten the script.
+    fn acknowledged<'a>(
+        &self,
+        parts: Vec<Part<'a>>,
+        replies: Vec<Result<Vec<Value>>>,
+        how: Call,
+    ) -> Result<Vec<Part<'a>>> {
+        let mut forgotten = Vec::new();
+        let mut failed = None;
+        for (part, replies) in parts.into_iter().zip(replies) {
+            let reply = reply::only(replies?);
+            if how == Call::Sha && reply::forgot_script(&reply) {
+                forgotten.push(part);
+                continue;
+            }
+            match reply::array(reply) {
+                Ok(fields) => self.count_lost(fields.get(3)),
+                Err(error) => failed = Some(worse(failed, error)),
+            }
+        }
+        failed.map_or(Ok(forgotten), Err)
     }
 
     /// The reply is taken in in the order of the connection: what follows knows of the clear.
@@ -200,6 +234,10 @@ fn worse(before: Option<Error>, error: Error) -> Error {
         Some(before) if before.code.is_outage() => before,
         _ => error,
     }
+}
+
+fn names(clear: &Clear) -> usize {
+    clear.keys.len().max(clear.tags.len())
 }
 
 fn parts(clear: &Clear) -> Vec<Part<'_>> {
