@@ -5,7 +5,7 @@
 //! says that nothing of it changed since. Rust counts at the moment at which it learns of a change, from its own thread;
 //! JavaScript only reads, and no event has to reach its loop.
 
-use crate::clock::{self, UnixMs};
+use crate::clock::UnixMs;
 use crate::tags::Tag;
 use parking_lot::Mutex;
 use std::collections::HashMap;
@@ -29,6 +29,8 @@ const HEARD: usize = 2;
 const USED: usize = 3;
 /// For so many milliseconds after `HEARD` values are served; 0 = without such a bound.
 const LEASH: usize = 4;
+/// Not 0: something was cleared, and what is not known yet.
+const BEHIND: usize = 5;
 
 /// A silent connection is asked every second and lost after `commandTimeout` (a second); the third is for a busy machine.
 /// It is also the longest that a frozen process or one cut off from the server can serve what others have cleared.
@@ -91,19 +93,20 @@ impl Slots {
 
     /// A request that was sent then has been answered: the server's word of what it acknowledged before has come.
     pub fn heard(&self, at: UnixMs) {
-        self.words[HEARD].store(at as u32, Relaxed);
+        self.words[HEARD].store(at as u32, SeqCst);
+        self.words[BEHIND].store(0, SeqCst);
     }
 
     /// Whether values may be served at this moment.
     #[cfg(test)]
     pub fn is_heard(&self, now: UnixMs) -> bool {
-        (now as u32).wrapping_sub(self.words[HEARD].load(SeqCst)) < self.words[LEASH].load(SeqCst)
+        self.words[BEHIND].load(SeqCst) == 0
+            && (now as u32).wrapping_sub(self.words[HEARD].load(SeqCst)) < self.words[LEASH].load(SeqCst)
     }
 
     /// Something was cleared, and what is not known yet: nothing is served before the next `heard`.
     pub fn unheard(&self) {
-        let now = clock::now() as u32;
-        self.words[HEARD].store(now.wrapping_sub(self.words[LEASH].load(Relaxed)).wrapping_sub(1), SeqCst);
+        self.words[BEHIND].store(1, SeqCst);
     }
 
     /// Whether JavaScript served values since this was last asked.

@@ -12,6 +12,8 @@ const ALL = 0;
 const HEARD = 2;
 const USED = 3;
 const LEASH = 4;
+/** Something was cleared, and what is not known yet. */
+const BEHIND = 5;
 
 /** Units of a stamp before its slots: the sum (2), the expiry (4), whether the text takes two bytes a unit. */
 const HEAD = 7;
@@ -225,6 +227,9 @@ export class Tier {
     }
     const { words } = this;
     if (this.leash > 0) {
+      if (words[BEHIND] !== 0) {
+        return false;
+      }
       // Lower 32 bits of both: a clock that was set back gives a large number. The entry is kept: it holds again once
       // the server has been heard.
       const real = Date.now === realNow ? now : realNow();

@@ -83,14 +83,15 @@ impl UnderWay<'_> {
     /// What was asked for of this key, and of its tags and `*`, since they were begun.
     pub fn overtaken(&self, key: &str, tags: &[Tag]) -> Overtaken {
         let key = of_key(key);
-        let tags: Vec<u64> = tags.iter().copied().chain([Tag::ROOT]).map(of_tag).collect();
+        let mut tags: Vec<u64> = tags.iter().copied().chain([Tag::ROOT]).map(of_tag).collect();
+        tags.sort_unstable();
         let state = self.of.state.lock();
         let later = || state.names.iter().skip(self.since.saturating_sub(state.first) as usize);
         if later().any(|name| *name == key) {
             Overtaken::Replaced
         } else if self.since < state.first {
             Overtaken::Perhaps
-        } else if later().any(|name| tags.contains(name)) {
+        } else if later().any(|name| tags.binary_search(name).is_ok()) {
             Overtaken::Cleared
         } else {
             Overtaken::No

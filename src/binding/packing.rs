@@ -49,9 +49,8 @@ impl Packing {
     /// Puts them back, packed.
     pub async fn finish(&mut self, ops: &mut [Op]) {
         for (at, job) in self.jobs.drain(..) {
-            // Lost only with the runtime, and with it the whole batch.
-            if let (Ok(packed), Some(Op::Set { value, .. })) = (job.await, ops.get_mut(at)) {
-                *value = packed;
+            if let Some(Op::Set { value, .. }) = ops.get_mut(at) {
+                *value = job.await.unwrap_or(Input::Lost);
             }
         }
     }

@@ -144,6 +144,8 @@ pub enum Input {
     Binary(Vec<u8>),
     /// As it will be stored: packed on another thread before its batch began.
     Packed(Packed),
+    /// Lost with the thread that was to pack it.
+    Lost,
 }
 
 /// A value after compression.
@@ -163,6 +165,7 @@ impl Input {
             Input::Text(bytes) | Input::Binary(bytes) => bytes.len(),
             Input::Wide(units) => utf8_len(units),
             Input::Packed(packed) => packed.raw_len as usize,
+            Input::Lost => 0,
         }
     }
 
@@ -180,6 +183,7 @@ impl Input {
             Input::Text(bytes) | Input::Binary(bytes) => bytes.len(),
             Input::Wide(units) => 2 * units.len(),
             Input::Packed(packed) => packed.payload.len(),
+            Input::Lost => 0,
         }
     }
 
@@ -196,7 +200,7 @@ impl Input {
                 Some(Packed { codec, payload, raw_len: raw.len() as u32, binary })
             }
             Input::Wide(units) => Input::Text(utf8(units)).pack(how),
-            Input::Packed(_) => None,
+            Input::Packed(_) | Input::Lost => None,
         }
     }
 
@@ -204,6 +208,12 @@ impl Input {
     pub fn packed(self, how: &Compression) -> Result<Packed> {
         let (raw, binary) = match self {
             Input::Packed(packed) => return Ok(packed),
+            Input::Lost => {
+                return Err(Error::new(
+                    Code::Internal,
+                    "The value was lost before it was packed; nothing was stored.",
+                ));
+            }
             Input::Text(bytes) => (bytes, false),
             Input::Wide(units) => (utf8(&units), false),
             Input::Binary(bytes) => (bytes, true),

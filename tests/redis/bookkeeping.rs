@@ -202,10 +202,47 @@ async fn the_longest_life_in_use_is_known_as_long_as_it_is_in_use() {
         assert_eq!(life, known);
         assert!(left >= 2 * known.parse::<i64>().unwrap(), "{left}");
     }
+    // A set that is refused tells it too, and what was lost is told again over the next connection.
+    let late = store.miss().await;
+    store.clear_key("late").await;
+    let refused = store.set("late", "v", tagged(&["t"]).ttl(minutes(120)).after(late)).await.unwrap();
+    assert_eq!((refused, longest().0.as_str()), (Written::Stale, "7200000"));
     store.set("k", "v", tagged(&["t"]).ttl(Ttl::Forever)).await.unwrap();
     assert_eq!(longest(), ("inf".to_owned(), -1));
     other.set("k", "v", tagged(&["t"]).ttl(minutes(900))).await.unwrap();
     assert_eq!(longest(), ("inf".to_owned(), -1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_late_set_does_not_replace_an_entry_of_a_later_epoch() {
+    let server = Server::start();
+    let (store, other) = (Store::open(&server), Store::open(&server));
+    let miss = store.miss().await;
+    other.clear_tags(&["unrelated"]).await;
+    other.put("k", "new", &["t"]).await;
+    let late = store.set("k", "old", tagged(&["t"]).after(miss)).await.unwrap();
+    assert_eq!((late, store.get("k").await.as_deref()), (Written::Stale, Some("new")));
+    // Of the same epoch, whoever comes last.
+    let miss = store.miss().await;
+    for value in ["one", "two"] {
+        store.set("k", value, tagged(&["t"]).after(miss)).await.unwrap();
+        assert_eq!(store.get("k").await.as_deref(), Some(value));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_foreign_type_in_the_place_of_the_longest_life_hinders_no_clear_of_a_large_log() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    store.put("k", "v", &["t"]).await;
+    let names: Vec<String> = (0..1_500).map(|i| i.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    store.clear_tags(&names).await;
+    ask::<()>(&mut raw, &["DEL", &space().longest_life()]);
+    ask::<()>(&mut raw, &["RPUSH", &space().longest_life(), "x"]);
+    store.clear_tags(&["t"]).await;
+    assert_eq!(store.get("k").await, None);
 }
 
 /// Sets the number of the log's members that were cleared before now back by so many milliseconds.

@@ -139,6 +139,29 @@ async fn what_a_process_leaves_that_ends_after_its_clear_is_removed_by_another()
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_sweep_leaves_that_lost_its_lock_is_removed_by_another() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let (store, other) = (Store::open(&server), Store::open(&server));
+    for from in (0..20_000).step_by(500) {
+        let writes = (from..from + 500).map(|i| tagged(&["t"]).write(&format!("k{i}"), "v"));
+        store.backend.write(writes.collect(), 0).await;
+    }
+    store.clear_tags(&["t"]).await;
+    while store.stats.snapshot().reclaimed == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    // A stranger takes the lock, and dies.
+    ask::<()>(&mut raw, &["SET", "p!sweep", "stranger", "PX", "2000"]);
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !ask::<Vec<String>>(&mut raw, &["ZRANGE", &space().whole_index(), "0", "0"]).is_empty() {
+        assert!(Instant::now() < deadline, "{} of 20,000", store.stats.snapshot().reclaimed);
+        other.get("k0").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn entries_without_end_leave_nothing_behind_however_often_they_are_set_and_cleared() {
     let server = Server::start();
     let mut raw = server.raw();

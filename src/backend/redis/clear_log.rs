@@ -61,15 +61,15 @@ pub fn delta(reply: Value) -> Result<Delta> {
     let pairs = pairs(reply::array(reply)?);
     let mut out = Delta { is_cut: pairs.len() >= MOST, ..Delta::default() };
     for (name, score) in pairs {
-        let Some(n) = score else { continue };
-        match name.as_slice() {
-            FLOOR => out.floor = Some(n),
-            name if name.len() == MEMBER_LEN => out.members.extend(member_of(name).map(|member| (member, n))),
-            name => {
+        match (name.as_slice(), score, member_of(&name)) {
+            (FLOOR, Some(n), _) => out.floor = Some(n),
+            (_, Some(n), Some(member)) => out.members.push((member, n)),
+            (name, n, _) => {
                 let generation = name.strip_prefix(GENERATION).and_then(|hex| std::str::from_utf8(hex).ok());
-                let generation = generation.and_then(|hex| u64::from_str_radix(hex, 16).ok());
-                // What is no name of ours makes the answer another generation's: of no use.
-                out.generations.push((generation.unwrap_or(0), n));
+                let generation =
+                    generation.and_then(|hex| u64::from_str_radix(hex, 16).ok()).filter(|_| n.is_some());
+                // What cannot be read makes the answer another generation's: of no use.
+                out.generations.push((generation.unwrap_or(0), n.unwrap_or(0)));
             }
         }
     }
@@ -88,9 +88,11 @@ fn pairs(items: Vec<Value>) -> Vec<(Vec<u8>, Option<u64>)> {
             }
             name => (Some(name), items.next()),
         };
-        if let Some(Value::BulkString(name)) = name {
-            out.push((name, score.as_ref().and_then(score_of)));
-        }
+        let name = match name {
+            Some(Value::BulkString(name)) => name,
+            _ => Vec::new(),
+        };
+        out.push((name, score.as_ref().and_then(score_of)));
     }
     out
 }
@@ -140,8 +142,10 @@ pub fn look_up(members: &[Member], replies: Vec<Value>) -> Result<LookUp> {
     }
     let generation = scores.pop().as_ref().and_then(score_of);
     let floor = scores.pop().as_ref().and_then(score_of);
+    // Every score is a number, or nil.
+    let is_whole = scores.len() == members.len()
+        && scores.iter().all(|score| matches!(score, Value::Nil) || score_of(score).is_some());
     let scores = members.iter().copied().zip(scores.iter().map(score_of)).collect::<Vec<_>>();
-    let is_whole = scores.len() == members.len();
     Ok(LookUp { is_there: generation.is_some() && floor.is_some() && is_whole, floor, scores })
 }
 

@@ -3,7 +3,7 @@
 
 use super::Core;
 use super::clear_log;
-use super::clear_table::{Member, Observed, Verdict};
+use super::clear_table::{Delta, Member, Observed, Verdict};
 use super::command::Pipeline;
 use super::deadline::Deadline;
 use super::protocol::Reply;
@@ -28,6 +28,8 @@ pub struct Reading {
     pub entries: Vec<Option<Bytes>>,
     /// Of each entry.
     pub clearances: Vec<Clearance>,
+    /// False: of some it could not be found out whether they were cleared, and they count as if they were.
+    pub is_judged: bool,
     next: Next,
     /// The connection that brought the entries.
     incarnation: u64,
@@ -52,7 +54,8 @@ impl Reading {
         let epoch = strings.next().flatten().map_or(Epoch::NONE, |text| reply::epoch_text(&text));
         let entries: Vec<_> = strings.collect();
         let clearances = vec![Clearance::Hard; entries.len()];
-        let mut reading = Reading { epoch, entries, clearances, next: Next::Nothing, incarnation };
+        let mut reading =
+            Reading { epoch, entries, clearances, is_judged: false, next: Next::Nothing, incarnation };
         match state.observe_epoch(epoch) {
             Observed::Complete => reading.judge(state, true),
             Observed::Behind { after } => reading.next = Next::Delta { after },
@@ -67,12 +70,13 @@ impl Reading {
     fn judge(&mut self, state: &State, may_look_up: bool) {
         let table = state.clears.lock();
         let mut unknown = Vec::new();
+        self.is_judged = true;
         for (entry, clearance) in self.entries.iter().zip(&mut self.clearances) {
             // What is no entry is found out when it is decoded.
             let Some(stub) = entry.as_deref().and_then(envelope::peek) else { continue };
             match table.judge(stub.epoch, stub.auto, stub.tags()) {
                 Verdict::Known(known) => *clearance = known,
-                Verdict::Unknown(_) if !may_look_up => {}
+                Verdict::Unknown(_) if !may_look_up => self.is_judged = false,
                 Verdict::Unknown(members) => unknown.extend(members),
             }
         }
@@ -142,7 +146,11 @@ impl Core {
         let mut pipeline = Pipeline::default();
         clear_log::put_delta(&mut pipeline, &self.names.log, Some(after));
         self.observed(reading, pipeline, deadline, |state, reading, replies| {
-            let delta = clear_log::delta(reply::only(replies))?;
+            let delta = match reply::only(replies) {
+                // Where ranges are unknown, tags are looked up.
+                reply if reply::is_unknown_command(&reply) => Delta::default(),
+                reply => clear_log::delta(reply)?,
+            };
             if state.observe_delta(reading.epoch, &delta) {
                 reading.judge(state, true);
             } else {
@@ -170,6 +178,8 @@ impl Core {
             }
             if is_known {
                 reading.judge(state, false);
+            } else {
+                reading.is_judged = false;
             }
             state.clears.lock().bound();
             Ok(())
@@ -220,7 +230,7 @@ fn strings(replies: &mut Vec<Reply>, count: usize) -> Option<Vec<Option<Bytes>>>
             Some(items.into_iter().map(reply::string).collect())
         }
         // Each by a command of its own; where nothing is, GETRANGE answers an empty string.
-        each if each.len() == count => {
+        each if each.len() == count && each.iter().all(is_string) => {
             let each = std::mem::take(replies)
                 .into_iter()
                 .map(|reply| reply::string(reply.into_value()).filter(|bytes| !bytes.is_empty()));
@@ -228,6 +238,10 @@ fn strings(replies: &mut Vec<Reply>, count: usize) -> Option<Vec<Option<Bytes>>>
         }
         _ => None,
     }
+}
+
+fn is_string(reply: &Reply) -> bool {
+    matches!(reply, Reply::Other(Value::BulkString(_) | Value::Nil))
 }
 
 fn reading(mut replies: Vec<Reply>, entries: usize) -> Result<Reading> {

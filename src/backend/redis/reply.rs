@@ -39,6 +39,10 @@ pub(super) fn forgot_script(value: &Value) -> bool {
     matches!(value, Value::ServerError(error) if error.code() == "NOSCRIPT")
 }
 
+pub(super) fn is_unknown_command(value: &Value) -> bool {
+    matches!(value, Value::ServerError(error) if error.details().is_some_and(|text| text.starts_with("unknown command")))
+}
+
 pub(super) fn failure(error: &ServerError) -> Error {
     let text = format!("{} {}", error.code(), error.details().unwrap_or_default());
     if is_outage(error) {

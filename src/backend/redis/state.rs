@@ -79,6 +79,9 @@ impl State {
     }
 
     fn saw(&self, epoch: Epoch) {
+        if epoch == Epoch::NONE {
+            return;
+        }
         let mut newest = self.newest.lock();
         if newest.generation != epoch.generation || newest.n < epoch.n {
             *newest = epoch;
@@ -109,9 +112,7 @@ impl State {
     /// A reply tells the epoch, `NONE` = there is none.
     pub fn observe_epoch(&self, epoch: Epoch) -> Observed {
         let observed = self.clears.lock().observe_epoch(epoch);
-        if epoch != Epoch::NONE {
-            self.saw(epoch);
-        }
+        self.saw(epoch);
         if let Some(local) = &self.local {
             match observed {
                 Observed::Complete => local.caught_up(epoch),
@@ -128,7 +129,9 @@ impl State {
             let mut clears = self.clears.lock();
             (clears.observe_delta(epoch, delta), clears.known_to())
         };
-        self.saw(known_to);
+        if is_usable {
+            self.saw(known_to);
+        }
         if let Some(local) = &self.local {
             if is_usable {
                 local.learn(delta, known_to);

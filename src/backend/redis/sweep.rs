@@ -140,15 +140,16 @@ impl Core {
             return Ok(None);
         }
         let done = self.sweep_all(&lock, &owner).await;
-        if done.is_ok() {
+        if matches!(done, Ok(true)) {
             let text = format!("{:016x} {}", epoch.generation, epoch.n);
             self.ask_one(Pipeline::one(&[b"SET", key.as_bytes(), text.as_bytes()])).await?;
         }
         self.lock_of(&lock, &owner, None).await?;
-        done.map(|()| Some(epoch))
+        done.map(|is_whole| is_whole.then_some(epoch))
     }
 
-    async fn sweep_all(&self, lock: &str, owner: &str) -> Result<()> {
+    /// False: another process took the lock, and goes on.
+    async fn sweep_all(&self, lock: &str, owner: &str) -> Result<bool> {
         self.shed().await?;
         let mut cursor = Some(0);
         let mut locked = Instant::now();
@@ -161,14 +162,14 @@ impl Core {
                 self.sweep_step(keys).await?;
                 if locked.elapsed() > Duration::from_millis(LOCK_MS / 3) {
                     if !self.lock_of(lock, owner, Some(LOCK_MS)).await? {
-                        return Ok(());
+                        return Ok(false);
                     }
                     locked = Instant::now();
                 }
                 sleep((began.elapsed() * PAUSES).max(SHORTEST_PAUSE)).await;
             }
         }
-        Ok(())
+        Ok(true)
     }
 
     async fn sweep_step(&self, keys: &[String]) -> Result<()> {
@@ -186,8 +187,7 @@ impl Core {
             let reading = self.judged(pipeline, doubtful.len(), None, self.deadline()).await?;
             let judged = reading.entries.into_iter().zip(reading.clearances);
             for ((key, _), (entry, clearance)) in doubtful.iter().zip(judged) {
-                // Without an epoch nothing was judged.
-                let (Some(entry), true) = (entry, reading.epoch != Epoch::NONE) else { continue };
+                let (Some(entry), true) = (entry, reading.is_judged) else { continue };
                 let is_dead = match clearance {
                     Clearance::None => false,
                     Clearance::Soft => envelope::peek(&entry).is_some_and(|stub| !stub.has_times),

@@ -16,6 +16,7 @@ use crate::ttl::Ttl;
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use redis::Value;
+use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// Flags of an entry in the script's arguments.
@@ -32,6 +33,9 @@ const OVERHEAD: usize = 128;
 /// An entry without tags that ends within this time is not entered into the index: the server removes it by itself, soon
 /// enough. (A clear of everything, or of a namespace, leaves it until then.)
 const SOON: u64 = 24 * 3_600_000;
+
+/// A life in use is announced again after this time: what the server evicted or lost is there again then.
+const TELL_EVERY: Duration = Duration::from_secs(60);
 
 /// Calls after which the expired members of the index are counted.
 const COUNT_EVERY: u32 = 8;
@@ -54,34 +58,44 @@ enum Answer {
 /// What this process has told the server of how long entries live, which says how long the log must keep a clear.
 #[derive(Default)]
 pub(super) struct Lives {
-    told: Mutex<Option<(Ttl, Instant)>>,
-    calls: std::sync::atomic::AtomicU32,
+    told: Mutex<Option<Told>>,
+    calls: AtomicU32,
+}
+
+#[derive(Clone, Copy)]
+struct Told {
+    life: Ttl,
+    at: Instant,
+    /// The connection over which it was told: another one may lead to another server, or an empty one.
+    incarnation: u64,
 }
 
 impl Lives {
-    /// Whether a life must be announced, as it must be within each time of its own length.
-    fn announces(&self, life: Ttl) -> bool {
-        let mut told = self.told.lock();
-        let is_known = match (*told, life) {
-            (Some((Ttl::Forever, _)), _) => true,
-            (Some((Ttl::Ms(_), _)), Ttl::Forever) | (None, _) => false,
-            (Some((Ttl::Ms(longest), at)), Ttl::Ms(ms)) => {
-                ms <= longest && at.elapsed() < Duration::from_millis(longest)
-            }
-        };
-        if !is_known {
-            *told = Some((life, Instant::now()));
-        }
-        !is_known
+    /// Whether a life must be announced: it is longer than what was told, or that is some time ago (the server may have lost it).
+    fn announces(&self, life: Ttl, incarnation: u64) -> bool {
+        let told = self.told.lock();
+        !told.is_some_and(|told| {
+            told.incarnation == incarnation
+                && told.life.max(life) == told.life
+                && told.at.elapsed() < TELL_EVERY
+        })
     }
 
-    /// Nothing is known of what the server was told.
-    pub fn forget(&self) {
-        *self.told.lock() = None;
+    /// The server has acknowledged it.
+    fn told(&self, told: Told) {
+        let mut known = self.told.lock();
+        let is_shorter = known.is_some_and(|known| {
+            known.incarnation == told.incarnation
+                && known.at.elapsed() < TELL_EVERY
+                && known.life.max(told.life) != told.life
+        });
+        if !is_shorter {
+            *known = Some(told);
+        }
     }
 
     fn counts(&self) -> bool {
-        self.calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed).is_multiple_of(COUNT_EVERY)
+        self.calls.fetch_add(1, Relaxed).is_multiple_of(COUNT_EVERY)
     }
 }
 
@@ -132,14 +146,15 @@ impl Core {
         turn: Option<Turn<'_>>,
         deadline: Deadline,
     ) {
-        let groups = groups(slots);
+        let mut groups = groups(slots);
         if groups.is_empty() && cleared.is_empty() {
             return;
         }
         let mut pipeline = Pipeline::default();
         pipeline.bytes.reserve(groups.iter().map(|group| group.bytes).sum());
-        for group in &groups {
-            self.put_group(&mut pipeline, slots, group, how);
+        let incarnation = self.link.incarnation();
+        for group in &mut groups {
+            group.announces = self.put_group(&mut pipeline, slots, group, how, incarnation);
         }
         for at in cleared {
             pipeline.push(&[b"UNLINK", self.space.entry(&slots[*at].write.key).as_bytes()]);
@@ -155,8 +170,6 @@ impl Core {
                 answers
             }
             Err(error) => {
-                // What was announced with them may not have come.
-                self.lives.forget();
                 let sent = groups.iter().flat_map(|group| &group.entries).copied();
                 sent.chain(cleared.iter().copied()).map(|at| (at, Err(error.clone()))).collect()
             }
@@ -171,7 +184,15 @@ impl Core {
         }
     }
 
-    fn put_group(&self, pipeline: &mut Pipeline, slots: &[Slot], group: &Group, how: Call) {
+    /// Answers the life that is announced with it, if one is.
+    fn put_group(
+        &self,
+        pipeline: &mut Pipeline,
+        slots: &[Slot],
+        group: &Group,
+        how: Call,
+        incarnation: u64,
+    ) -> Option<Told> {
         let names = &self.names;
         let entries = || group.entries.iter().map(|at| &slots[*at]);
         let longest = entries().map(|slot| slot.write.ttl).reduce(Ttl::max);
@@ -186,7 +207,8 @@ impl Core {
         pipeline.arg(&generation_text(Epoch::draw_generation()));
         pipeline.number(group.entries.len() as u64);
         pipeline.number(names.entry.len() as u64 + 1);
-        match longest.filter(|life| self.lives.announces(*life)) {
+        let announced = longest.filter(|life| self.lives.announces(*life, incarnation));
+        match announced {
             Some(Ttl::Forever) => pipeline.arg(b"inf"),
             Some(Ttl::Ms(ms)) => pipeline.number(ms),
             None => pipeline.arg(b""),
@@ -204,6 +226,7 @@ impl Core {
             pipeline.arg(&bucket(&slot.write.key));
             pipeline.arg(slot.body());
         }
+        announced.map(|life| Told { life, at: Instant::now(), incarnation })
     }
 
     fn answers(&self, groups: &[Group], replies: Vec<Value>) -> Vec<(usize, Result<Answer>)> {
@@ -222,7 +245,6 @@ impl Core {
     fn answer(&self, group: &Group, reply: Value) -> Result<Vec<Result<Answer>>> {
         let count = group.entries.len();
         if reply::forgot_script(&reply) {
-            self.lives.forget();
             return Ok((0..count).map(|_| Ok(Answer::Forgotten)).collect());
         }
         let fields = reply::array(reply)?;
@@ -232,6 +254,9 @@ impl Core {
                 "Redis answered a script with something else; is a proxy in between?",
             ));
         };
+        if let Some(told) = group.announces {
+            self.lives.told(told);
+        }
         if reply::integer(expired)? > FEW_EXPIRED {
             self.sweeper.shed();
         }
@@ -249,6 +274,7 @@ impl Core {
 struct Group {
     entries: Vec<usize>,
     bytes: usize,
+    announces: Option<Told>,
 }
 
 /// Those that have no outcome yet, in their order, in as few calls as their bounds allow.
@@ -261,7 +287,7 @@ fn groups(slots: &[Slot]) -> Vec<Group> {
                 last.entries.push(at);
                 last.bytes += bytes;
             }
-            _ => groups.push(Group { entries: vec![at], bytes }),
+            _ => groups.push(Group { entries: vec![at], bytes, announces: None }),
         }
     }
     groups
@@ -362,17 +388,24 @@ mod tests {
     }
 
     #[test]
-    fn a_life_is_announced_when_it_is_longer_and_again_within_its_length() {
+    fn a_life_is_announced_until_it_was_told_over_the_present_connection() {
         let lives = Lives::default();
-        assert!(lives.announces(Ttl::Ms(50)));
-        assert!(!lives.announces(Ttl::Ms(50)) && !lives.announces(Ttl::Ms(1)));
-        assert!(lives.announces(Ttl::Ms(60)));
-        std::thread::sleep(Duration::from_millis(61));
-        assert!(lives.announces(Ttl::Ms(1)));
-        assert!(lives.announces(Ttl::Forever));
-        assert!(!lives.announces(Ttl::Ms(1)) && !lives.announces(Ttl::Forever));
-        lives.forget();
-        assert!(lives.announces(Ttl::Ms(1)));
+        let told = |life| lives.told(Told { life, at: Instant::now(), incarnation: 1 });
+        assert!(lives.announces(Ttl::Ms(50), 1) && lives.announces(Ttl::Ms(50), 1));
+        told(Ttl::Ms(50));
+        assert!(!lives.announces(Ttl::Ms(50), 1) && !lives.announces(Ttl::Ms(1), 1));
+        assert!(lives.announces(Ttl::Ms(60), 1) && lives.announces(Ttl::Ms(1), 2));
+        told(Ttl::Ms(60));
+        told(Ttl::Ms(50));
+        assert!(!lives.announces(Ttl::Ms(60), 1), "answers may come in any order");
+        told(Ttl::Forever);
+        assert!(!lives.announces(Ttl::Ms(1), 1) && !lives.announces(Ttl::Forever, 1));
+        *lives.told.lock() = Some(Told {
+            life: Ttl::Forever,
+            at: Instant::now().checked_sub(TELL_EVERY).unwrap(),
+            incarnation: 1,
+        });
+        assert!(lives.announces(Ttl::Ms(1), 1));
     }
 
     #[test]

@@ -58,7 +58,8 @@ local rose = 0
 local size = call('ZCARD', log)
 if size > TRIMMED then
   -- No entry lives that was stored by a number below this one: nothing is lost.
-  local life = number(match(try('GET', KEYS[5]) or '', '^%d+$'))
+  local life = try('GET', KEYS[5])
+  life = type(life) == 'string' and number(match(life, '^%d+$'))
   local horizon = life and n - (life + tonumber(ARGV[6])) * 1000 or -1
   if score_at(1) <= horizon then
     trim(math.min(score_at(TRIMMED), horizon))

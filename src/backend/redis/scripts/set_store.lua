@@ -3,7 +3,7 @@ local INDEXED = 2
 -- place, which costs a third of moving it.
 local GRAINS = 64
 
-local index, stores, millis
+local index, millis
 for e = 1, count do
   if not reply[e] then
     local at = FIRST + EACH * (e - 1)
@@ -16,7 +16,7 @@ for e = 1, count do
     if stored.err then
       reply[e] = stored
     else
-      reply[e], stores = 1, true
+      reply[e] = 1
       if ARGV[at + 1] + 0 >= INDEXED then
         local score = '+inf'
         if life ~= '' then
@@ -45,20 +45,21 @@ if index then
 end
 
 local life = ARGV[4]
-if life ~= '' and stores then
+if life ~= '' then
   local DAY = 86400000
   local have = redis.pcall('GET', KEYS[5])
   if life == 'inf' or have == 'inf' then
     if have ~= 'inf' then
-      redis.call('SET', KEYS[5], 'inf')
+      redis.pcall('SET', KEYS[5], 'inf')
     end
     redis.call('PERSIST', KEYS[4])
   else
-    -- Announced again within each life by those who set; the longest of others must not end sooner for it.
+    -- Those who set announce it again and again; the longest of others must not end sooner for it. Without room for it the
+    -- entries are stored all the same.
     have = type(have) == 'string' and string.match(have, '^%d+$') or '0'
     local longest = math.max(tonumber(life), #have <= 16 and tonumber(have) or 0)
     local twice = string.format('%.0f', 2 * longest + DAY)
-    redis.call('SET', KEYS[5], string.format('%.0f', longest), 'PX', twice)
+    redis.pcall('SET', KEYS[5], string.format('%.0f', longest), 'PX', twice)
     redis.call('PEXPIRE', KEYS[4], twice)
   end
 end
