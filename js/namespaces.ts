@@ -6,7 +6,7 @@ import { ConfigError } from './errors.js';
 import { describe } from './options/check.js';
 import { NO_TAGS, TagList } from './tags.js';
 
-/** Namespaces above a key that have a tag: each tag is checked at every read. */
+/** Namespaces above a key that have a tag, the outermost ones. */
 export const MAX_DEPTH = 8;
 
 /** What implicit tags begin with. */

@@ -5,7 +5,7 @@ import { readOrEnd, refusal } from '../command-line.mjs';
 import { must } from '../foreground.mjs';
 import { build } from './build.mjs';
 
-const HELP = `npm run bench:native                  codec, envelope, near cache and protocols alone, by divan
+const HELP = `npm run bench:native                  codec, envelope, table of clears and protocols alone, by divan
 npm run bench:native -- envelope      those whose name matches one of these regular expressions
 
   --list   names, measuring nothing

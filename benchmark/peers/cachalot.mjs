@@ -62,7 +62,7 @@ export const peers = [
       }),
     ),
     variant: true,
-    // Only tags are read otherwise without it.
+    // Beside the one with it: reads should cost the same.
     fits: ({ workload, tagged }) => workload === 'get' && tagged,
   },
   provider(

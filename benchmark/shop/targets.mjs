@@ -16,8 +16,8 @@ const rows = ({ figure, bounds, ...row }) =>
   }));
 
 const ofSet = {
-  why: 'JSON.stringify of the page is the same work for both, and so is sending it; ours compresses on one thread and hashes each tag.',
-  closes: 'Fewer bytes a tag, or a second thread for compression, where cores are free.',
+  why: 'JSON.stringify of the page is the same work for both, and so is sending it; ours hashes each tag, and compresses beside that.',
+  closes: 'Fewer bytes a tag, or more cores.',
 };
 
 export const SHOP_TARGETS = [

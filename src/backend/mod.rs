@@ -113,7 +113,7 @@ pub struct ReadReply {
 /// What to store.
 #[derive(Debug)]
 pub enum Body {
-    /// An envelope, stamped with `Write::epoch`. A backend may restamp it (`envelope::restamp`) where no miss guards it.
+    /// An envelope, stamped with the epoch of its guard. A store gives it another (`envelope::restamp`) where no miss guards it.
     Wire(Vec<u8>),
     Live(Kept),
 }

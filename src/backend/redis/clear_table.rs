@@ -53,7 +53,7 @@ pub struct LookUp {
     pub scores: Vec<(Member, Option<u64>)>,
 }
 
-/// What an advance of the epoch did, as its script answers and publishes it.
+/// What an advance of the epoch did, as its script answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Advance {
     pub epoch: Epoch,
@@ -81,7 +81,7 @@ pub enum Verdict {
     Unknown(Vec<Member>),
 }
 
-/// The names in `clear-log.md`, where the rules come from, are given in brackets.
+/// In brackets, the short names that docs/tags.md and the checker use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClearTable {
     /// 0 = nothing is known yet (g).
@@ -199,7 +199,7 @@ impl ClearTable {
         true
     }
 
-    /// Observes an advance of the epoch over this connection: a clear of this process, or another's that was published.
+    /// Observes an advance of the epoch by a clear of this process over this connection.
     pub fn observe_advance(&mut self, advance: &Advance) {
         let Advance { epoch, before, members } = advance;
         if self.generation == 0 {
