@@ -35,7 +35,7 @@ it.each([
   [{}, /^cachalot\(\): option "store": expected redis\(.*got nothing/],
   [
     { connectionName: 'main' },
-    /^cachalot\(\): unknown option "connectionName"\. The closest valid option is/,
+    /^cachalot\(\): unknown option "connectionName"\. All are: store, prefix, logger\.$/,
   ],
   [{ store: memory(), prefix: '' }, /^cachalot\(\): option "prefix": expected a non-empty string/],
 ])('%j is refused when the configuration is loaded', (options, message) => {

@@ -234,7 +234,10 @@ describe('options', () => {
     [{}, /option "store": expected redis\(\{ url \}\).*got nothing/],
     [{ store: 'redis://127.0.0.1' }, /option "store": expected redis\(.*got a string/],
     [{ store: { url: 'redis://127.0.0.1' } }, /option "store": expected redis\(.*got an object/],
-    [{ store: memory(), connection: {} }, /unknown option "connection". The closest valid option is/],
+    [
+      { store: memory(), connection: {} },
+      /"connection". It is called "store" here: store: redis\(\{ url \}\)/,
+    ],
     [{ store: memory(), prefix: 5 }, /option "prefix": expected a non-empty string, got 5/],
     [{ store: memory(), prefix: '' }, /option "prefix": expected a non-empty string, got an empty string/],
     [

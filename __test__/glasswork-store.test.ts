@@ -291,11 +291,6 @@ describe('the names of Glasswork', () => {
       /RedisCacheStore: expected an object/,
     ],
     [
-      'an ioredis name without a meaning',
-      () => new RedisCacheStore({ url: 'redis://h', options: { maxRetriesPerRequest: 3 } as never }),
-      /maxRetriesPerRequest.*commandTimeout/,
-    ],
-    [
       'two names for one thing',
       () => new RedisCacheStore({ url: 'redis://h', options: {}, redisOptions: {} }),
       /"options" and "redisOptions"/,

@@ -1,6 +1,7 @@
 // Keyv's adapter over every store, called as Keyv calls it. Keyv itself over it, with its own test suite, cache-manager
 // and NestJS, is in test-packages/keyv.
 
+import { Keyv } from 'keyv';
 import { afterEach, describe, expect, inject, it } from 'vitest';
 import { memcached, memory, redis, type StoreSpec } from '../js/config.js';
 import { ConfigError } from '../js/errors.js';
@@ -163,10 +164,25 @@ describe.each(Object.entries(stores))('on %s', (kind, store) => {
     expect([await prefixed.get('n:k'), await prefixed.get('k')]).toEqual(['v', 'v']);
     const bare = adapter({ namespace: 'n', useKeyPrefix: false });
     expect([await bare.get('k'), await bare.get('n:k')]).toEqual(['v', undefined]);
-    // Keyv 6, which never completes keys, is known by its question.
+    // Keyv 6, which never completes keys, is known by what its constructor does to a store.
     const six = adapter({ namespace: 'n' });
-    expect(six.capabilities).toBeUndefined();
+    expect([six.capabilities, six.namespace]).toEqual([undefined, 'n']);
+    six.on('error', () => {});
     expect([await six.get('k'), await six.get('n:k')]).toEqual(['v', undefined]);
+  });
+
+  it('is not changed by being looked at', async () => {
+    const seen = adapter({ namespace: 'n' });
+    await seen.set('n:k', 'v');
+    expect(seen.capabilities).toBeUndefined();
+    expect([await seen.get('n:k'), await seen.get('k')]).toEqual(['v', 'v']);
+    // Neither if a Keyv 5 takes it at once.
+    expect(seen.capabilities).toBeUndefined();
+    const keyv = new Keyv({ store: seen, namespace: 'n' });
+    await keyv.set('k', 'of Keyv');
+    expect(await seen.has('n:k')).toBe(true);
+    expect(await keyv.get('k')).toBe('of Keyv');
+    expect(await adapter({ namespace: 'n', useKeyPrefix: false }).has('k')).toBe(true);
   });
 
   it('serves several Keyv instances of one adapter, whichever told its namespace last', async () => {

@@ -17,7 +17,7 @@ import redisModule from '../js/medusa/redis.js';
 
 type Line = [level: string, message: string];
 
-function recorder(): { logger: Required<CacheLogger>; lines: Line[] } {
+function recorder(): { logger: CacheLogger; lines: Line[] } {
   const lines: Line[] = [];
   const level = (name: string) => (message: string) => void lines.push([name, message]);
   return {

@@ -96,7 +96,12 @@ describe('options', () => {
     [redisSettings, { redisUrl: 'redis://h', namespace: '' }, 'CONFIG', /"namespace".*an empty string/],
     [redisSettings, { redisUrl: 'redis://h', ttl: '30' }, 'CONFIG', /"ttl".*seconds.*"30"/],
     [redisSettings, { redisUrl: 'redis://h', ttl: 0 }, 'CONFIG', /"ttl".*above 0/],
-    [redisSettings, { redisUrl: 'redis://h', redisOptions: { keyPrefix: 'a' } }, 'CONFIG', /keyPrefix/],
+    [
+      redisSettings,
+      { redisUrl: 'redis://h', namespace: 'b', redisOptions: { keyPrefix: 'a' } },
+      'CONFIG',
+      /"namespace" and "redisOptions.keyPrefix"/,
+    ],
     [redisSettings, { redisUrl: 'rediss://h' }, 'UNSUPPORTED', /TLS/],
     [
       memcachedSettings,
@@ -109,8 +114,6 @@ describe('options', () => {
     [memcachedSettings, { location: 'a:1,b:1' }, 'CONFIG', /split/],
     [memcachedSettings, { location: [] }, 'CONFIG', /"location".*empty/],
     [memcachedSettings, { serverUrls: ['a:1'] }, 'CONFIG', /"serverUrls".*called "location"/],
-    [memcachedSettings, { options: { remove: true } }, 'CONFIG', /"options.remove".*memcached.*never move/],
-    [memcachedSettings, { options: { poolSize: 5 } }, 'CONFIG', /"options.poolSize".*pipelined/],
     [memcachedSettings, { options: { timeout: '1s' } }, 'CONFIG', /"options.timeout".*milliseconds/],
     [
       memcachedSettings,

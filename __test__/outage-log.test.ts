@@ -18,10 +18,12 @@ function recorded() {
 
 it('takes a failure that is heard of after the end of its outage for a part of it', () => {
   const { lines, log } = recorded();
+  log.event({ type: 'connected', server });
   log.event({ type: 'disconnected', server, code: 'CACHALOT_CONNECTION', message: 'reset' });
   log.event({ type: 'connected', server });
   log.outage(new ConnectionError('of the outage'));
   expect(lines).toEqual([
+    `debug [face] Connected to ${server}.`,
     `warn [face] No connection to ${server}: reset. Reads from it are misses until it is back.`,
     `info [face] Connected to ${server} again.`,
   ]);
@@ -37,4 +39,27 @@ it('tells of a failure that comes later', () => {
   expect(lines.at(-1)).toBe(
     'warn [face] of the next outage. Reads are misses until the server answers again.',
   );
+});
+
+it.each(['disconnected', 'outage'])('does not call the first connection "again" (%s before it)', (what) => {
+  const { lines, log } = recorded();
+  if (what === 'outage') {
+    log.outage(new ConnectionError('refused'));
+  } else {
+    log.event({ type: 'disconnected', server, code: 'CACHALOT_CONNECTION', message: 'refused' });
+  }
+  log.event({ type: 'connected', server });
+  expect(lines.at(-1)).toBe(`info [face] Connected to ${server}.`);
+});
+
+it('tells a logger that has only log', () => {
+  const lines: string[] = [];
+  const log = new OutageLog(new FaceLog({ log: (line) => void lines.push(line) }, 'face'));
+  log.event({ type: 'connected', server });
+  log.event({ type: 'disconnected', server, code: 'CACHALOT_CONNECTION', message: 'reset' });
+  log.event({ type: 'connected', server });
+  expect(lines).toEqual([
+    `[face] No connection to ${server}: reset. Reads from it are misses until it is back.`,
+    `[face] Connected to ${server} again.`,
+  ]);
 });

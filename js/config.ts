@@ -1,20 +1,20 @@
 /** The store factories: a store described and checked, not yet opened. */
 import { ConfigError } from './errors.js';
-import { invalid, type Notes, object } from './options/check.js';
+import { invalid, type Notes, object, type Place } from './options/check.js';
 import { DEFAULT_SERVERS, memcachedServers } from './options/endpoint.js';
-import { memcachedNotes, redisNotes } from './options/foreign-names.js';
+import { ioredisNotes, memcachedNotes } from './options/foreign-names.js';
 import { type MemcachedOptions, memcachedShape, memcachedSpec } from './options/memcached.js';
 import { type MemoryOptions, memoryShape, memorySpec } from './options/memory.js';
 import type { NativeEndpoint, StoreSpec } from './options/native-config.js';
 import { type RedisOptions, redisShape, redisSpec } from './options/redis.js';
-import { type RedisAddress, redisUrl } from './options/redis-url.js';
+import { isUrl, type RedisAddress, redisUrl, type UrlObject } from './options/redis-url.js';
 import { prefix } from './options/store.js';
 
 export type { NativeConfig, StoreSpec } from './options/native-config.js';
 
 export interface RedisStoreOptions extends RedisOptions {
-  /** `redis://[user:password@]host[:port][/db]`, or `unix:///path[?db=0]`; parts are percent-encoded. */
-  url: string;
+  /** `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded. */
+  url: string | UrlObject;
 }
 
 export interface MemcachedStoreOptions extends MemcachedOptions {
@@ -26,19 +26,26 @@ export interface MemcachedStoreOptions extends MemcachedOptions {
 
 export type MemoryStoreOptions = MemoryOptions;
 
-/** Names that belong to who uses the store. */
+/** Names that belong to who uses the store, and who that is. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  l1: 'createCache({ store, l1 }), or to the Medusa provider',
+  logger: 'createCache({ store, logger }), or to the adapter',
+};
+
 function elsewhere(otherwise?: Notes): Notes {
-  return (name, at) =>
-    name === 'l1'
-      ? new ConfigError(
-          `${at.face}: option "l1" is not the store's. Give it to createCache({ store, l1 }), or to the Medusa provider.`,
-        )
-      : otherwise?.(name, at);
+  return (name, at, value) =>
+    Object.hasOwn(ELSEWHERE, name)
+      ? new ConfigError(`${at.face}: option "${name}" is not the store's. Give it to ${ELSEWHERE[name]}.`)
+      : otherwise?.(name, at, value);
+}
+
+function place(face: string): Place {
+  return { face, path: '', ignored: new Set() };
 }
 
 const checkRedis = object<RedisStoreOptions, { url: RedisAddress }>(
   { ...redisShape, url: redisUrl },
-  elsewhere(redisNotes),
+  elsewhere(ioredisNotes),
 );
 
 const checkMemcached = object<MemcachedStoreOptions, { servers: NativeEndpoint[] }>(
@@ -49,13 +56,16 @@ const checkMemcached = object<MemcachedStoreOptions, { servers: NativeEndpoint[]
 const checkMemory = object<MemoryStoreOptions>(memoryShape, elsewhere());
 
 /**
- * A store on Redis or Valkey.
+ * A store on Redis or Valkey, by its URL alone or with options.
  * @throws ConfigError that names the option, what was expected and what came
  */
-export function redis(options: RedisStoreOptions): StoreSpec {
-  const face = 'redis()';
-  const { url, ...rest } = checkRedis(options, { face, path: '' });
-  return redisSpec(face, 'url', url ?? redisUrl(undefined, { face, path: 'url' }), rest);
+export function redis(options: RedisStoreOptions | string | UrlObject): StoreSpec {
+  const at = place('redis()');
+  const { url, ...rest } = checkRedis(
+    typeof options === 'string' || isUrl(options) ? { url: options } : options,
+    at,
+  );
+  return redisSpec(at, { url: 'url', prefix: 'prefix', fallback: 'cachalot' }, url, rest);
 }
 
 /**
@@ -63,21 +73,17 @@ export function redis(options: RedisStoreOptions): StoreSpec {
  * @throws ConfigError that names the option, what was expected and what came
  */
 export function memcached(options: MemcachedStoreOptions = {}): StoreSpec {
-  const face = 'memcached()';
-  const {
-    servers = DEFAULT_SERVERS,
-    prefix: name = 'cachalot',
-    ...rest
-  } = checkMemcached(options, { face, path: '' });
+  const at = place('memcached()');
+  const { servers = DEFAULT_SERVERS, prefix: name = 'cachalot', ...rest } = checkMemcached(options, at);
   if (rest.options?.expires !== undefined) {
     throw invalid(
-      { face, path: 'options.expires' },
+      { ...at, path: 'options.expires' },
       'no lifetime for a store',
       'one',
       'Give "ttl" to the cache that uses it',
     );
   }
-  return memcachedSpec(face, servers, name, rest);
+  return memcachedSpec(at, servers, name, rest);
 }
 
 /**

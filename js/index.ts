@@ -1,6 +1,7 @@
 /** Cachalot: a cache with tags over Redis, Valkey, memcached or process memory. */
 export { Cache, createCache } from './cache/cache.js';
 export type { Factory, FactoryContext } from './cache/flight.js';
+export type { ReadyOptions } from './cache/health.js';
 export type { CacheOptions, ComputeOptions } from './cache/options.js';
 export type { Serializer } from './cache/serializer.js';
 export type { CacheEventName, CacheEvents, CacheStats, Quantiles } from './cache/telemetry.js';
@@ -45,5 +46,6 @@ export type { L1Options } from './l1/settings.js';
 export type { Stats, StoreEvent } from './native.js';
 export type { MemcachedOptions, MemjsOptions } from './options/memcached.js';
 export type { RedisConnectionOptions, RedisOptions } from './options/redis.js';
+export type { UrlObject } from './options/redis-url.js';
 export type { CompressionOptions, MissMemoryOptions, StoreOptions, TimeoutOptions } from './options/store.js';
 export type { CacheLogger } from './types.js';

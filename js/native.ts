@@ -21,7 +21,7 @@ import { type Listener, Messages } from './native/messages.js';
 import { oneByOne } from './native/parts.js';
 import { receiver, type Sink } from './native/receiver.js';
 import { Turn } from './native/turn.js';
-import type { NativeConfig } from './options/native-config.js';
+import { type NativeConfig, nativeText } from './options/native-config.js';
 import { NO_TAGS, type TagList, type Tags, taken } from './tags.js';
 
 export type { Extra, KeyPage, Reading, Stats, StoreEvent, Times };
@@ -60,7 +60,9 @@ export class NativeStore {
     this.corrupt = corruptions(tell);
     try {
       this.handle = native.open(
-        JSON.stringify(l1 === undefined ? config : { ...config, l1: { ttlMs: l1.ttlMs } }),
+        nativeText(
+          l1 === undefined ? config : { ...config, l1: l1.ttlMs === undefined ? {} : { ttlMs: l1.ttlMs } },
+        ),
       );
     } catch (error) {
       throw errorOf(error);
@@ -325,6 +327,8 @@ export class NativeStore {
 
   /** Finishes what is under way, then lets go of connections. Every later call rejects with `CACHALOT_CLOSED`. */
   close(): Promise<void> {
+    // At once, so that what it kept is neither served nor said to be there still.
+    this.tier?.close();
     this.closing ??= this.letGo();
     return this.closing;
   }
@@ -381,8 +385,6 @@ export class NativeStore {
     }
     this.turn.flush();
     closedByItself(this);
-    // First, so that what it kept is not said to be there still.
-    this.tier?.close();
     this.lastStats = this.stats();
     try {
       await closeHandle(this.handle);

@@ -22,6 +22,8 @@ export class OutageLog {
   readonly #log: FaceLog;
   readonly #meanwhile: string;
   readonly #lost = new Map<string, Loss>();
+  /** Servers that were connected before. */
+  readonly #known = new Set<string>();
   /** When the loss of each server was last told. */
   readonly #toldAt = new Map<string, number>();
   /** When an outage was told of which no connection's loss is known (yet). */
@@ -80,6 +82,8 @@ export class OutageLog {
 
   #connected(server: string): void {
     const told = this.#lost.get(server)?.told || this.#unexplained !== undefined;
+    const before = this.#known.has(server);
+    this.#known.add(server);
     this.#lost.delete(server);
     this.#unexplained = undefined;
     if (!told) {
@@ -90,7 +94,7 @@ export class OutageLog {
     const kept = this.#queued === 0 ? [] : [`Clears made meanwhile (${this.#queued}) are replayed`];
     this.#queued = 0;
     this.#last.clear();
-    this.#log.line('info', `Connected to ${server} again`, ...kept);
+    this.#log.line('info', `Connected to ${server}${before ? ' again' : ''}`, ...kept);
   }
 
   #disconnected(server: string, why: string): void {

@@ -1,7 +1,8 @@
 /** Shapes that the faces share with the frameworks they serve, written out here so that none of these is imported. */
 
-/** What a provider needs of a logger. Any of its methods may be missing. */
+/** What is needed of a logger. Any of its methods may be missing; `log` takes the place of `info` and `warn`. */
 export interface CacheLogger {
+  log?(message: string): void;
   debug?(message: string): void;
   info?(message: string): void;
   warn?(message: string): void;

@@ -101,10 +101,6 @@ describe('Memcached options', () => {
     [{ password: 'p' }, '"username"'],
     [{ maxItemBytes: 10 }, '"maxItemBytes"'],
     [{ options: { expires: 0 } }, 'never'],
-    [{ options: { keepAlive: false } }, 'always on'],
-    [{ options: { failover: true } }, 'is one of memjs and has no meaning here'],
-    [{ options: { retry_delay: 1 } }, 'backoff'],
-    [{ options: { serializer: {} } }, 'JSON'],
     [{ options: { tiemout: 1 } }, '"options.timeout"'],
   ])('refuses %j', (options, said) => {
     expect(refusal(() => memcachedFace.settings(options)).message).toContain(said);

@@ -2,8 +2,16 @@
 
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { cachalotBusDriver, cachalotDriver } from '../../js/bentocache/index.js';
 import { memcached, memory, redis } from '../../js/config.js';
+import { RedisCacheStore } from '../../js/glasswork/index.js';
+import { createCache } from '../../js/index.js';
+import { CachalotKeyv, createKeyv } from '../../js/keyv/index.js';
+import { RedisCacheService } from '../../js/medusa/cache/index.js';
+import { RedisCachingProvider } from '../../js/medusa/index.js';
 import { memcachedFace, memoryFace, redisFace } from '../../js/medusa/options.js';
+import { described } from '../../js/open.js';
+import { nativeText } from '../../js/options/native-config.js';
 import { refusal } from './refusal.js';
 
 const url = 'redis://127.0.0.1:6379';
@@ -22,7 +30,13 @@ describe('secrets', () => {
     () => redisFace.settings({ redisUrl: `redis://:${secret}@h`, redisOptions: { password: 'another' } }),
     () => redisFace.settings({ redisUrl: url, redisOptions: { password: { [secret]: secret } } }),
     () => redisFace.settings({ redisUrl: url, redisOptions: secret }),
-    () => redisFace.settings({ redisUrl: url, password: secret }),
+    () => redisFace.settings({ redisUrl: `redis://:another@h`, password: secret }),
+    () => redisFace.settings({ redisUrl: `redis://u:1?${secret}@h` }),
+    () => redisFace.settings({ redisUrl: new URL(`redis://u:${secret}@h/x`) }),
+    () => redis(`redis://:${secret}@h:99999`),
+    () => createKeyv(`rediss://:${secret}@h`),
+    () => createCache(`redis://:${secret}@h` as never),
+    () => createCache({ store: `redis://:${secret}@h` as never }),
     () => redisFace.settings({ redisUrl: url, passwrd: secret }),
     () => redisFace.settings(`redis://:${secret}@h`),
     () => memcachedFace.settings({ serverUrls: [`user:${secret}@h:11211`] }),
@@ -34,6 +48,58 @@ describe('secrets', () => {
     const error = refusal(call);
     expect(inspect(error, { showHidden: true, depth: 10 })).not.toContain(secret);
     expect(`${error.message}${error.stack}${JSON.stringify(error)}`).not.toContain(secret);
+  });
+
+  it('are shown by nothing that prints an object, however deep', async () => {
+    const url = `redis://us3r:${secret}@127.0.0.1:1`;
+    const store = redis({ url, redisOptions: { commandTimeout: 50 } });
+    const cache = createCache({ store, logger: {} });
+    const error = await cache.ping().catch((failed: unknown) => failed);
+    const driver = cachalotDriver({ store, logger: {} });
+    const printed = {
+      store,
+      flat: redis({ url: 'redis://127.0.0.1:1', username: 'us3r', password: secret }),
+      query: redis(`redis://127.0.0.1:1?username=us3r&password=${secret}`),
+      memcached: memcached({ username: 'us3r', password: secret }),
+      prefixed: described('x', store, 'other'),
+      settings: redisFace.settings({ redisUrl: url }),
+      cache,
+      error,
+      provider: new RedisCachingProvider({ logger: {} }, { redisUrl: url }),
+      service: new RedisCacheService({ logger: {} }, { redisUrl: url }),
+      keyv: new CachalotKeyv({ store, logger: {} }),
+      glasswork: new RedisCacheStore({ url, logger: {} }),
+      driver,
+      made: driver.factory({}),
+      bus: cachalotBusDriver({ store, logger: {} }).factory({}),
+    };
+    for (const [name, one] of Object.entries(printed)) {
+      const shown = [
+        inspect(one),
+        inspect({ in: [one] }, { depth: 20, showHidden: true }),
+        inspect(one, { depth: 20, showHidden: true, getters: true }),
+        // As console.dir does it.
+        inspect(one, { depth: 20, showHidden: true, customInspect: false }),
+        JSON.stringify({ in: [one] }),
+      ].join('');
+      expect(shown, name).not.toMatch(new RegExp(`${secret}|us3r`));
+    }
+    expect(inspect(store, { depth: 4 })).toContain("password: '<hidden>'");
+    // And are there for who needs them.
+    expect(store.native.backend).toMatchObject({ username: 'us3r', password: secret });
+    expect(JSON.parse(nativeText(store.native)).backend).toMatchObject({
+      username: 'us3r',
+      password: secret,
+    });
+    await Promise.all([
+      cache.close(),
+      printed.provider.close(),
+      printed.service.close(),
+      printed.keyv.disconnect(),
+      printed.glasswork.close(),
+      printed.made.disconnect(),
+      printed.bus.disconnect(),
+    ]);
   });
 
   it('are in no error where they are numbers either', () => {
@@ -91,7 +157,7 @@ describe('the factories', () => {
 
   it('refuse what belongs elsewhere', () => {
     expect(refusal(() => redis({ url, redisUrl: url } as never)).message).toMatch(
-      /redis\(\): unknown option "redisUrl"/,
+      /redis\(\): unknown option "redisUrl"\. It is called "url" here; all are: /,
     );
     expect(refusal(() => memory({ maxbytes: 1 } as never)).message).toMatch(/"maxBytes"/);
     expect(refusal(() => memory({ max: 1 } as never)).message).toMatch(/closest valid option is "maxBytes"/);

@@ -62,6 +62,10 @@ const everyRedisOption: Required<RedisProviderOptions> = {
     connectTimeout: 1,
     commandTimeout: 1,
   },
+  username: 'u',
+  password: 'p',
+  db: 1,
+  connectionName: 'shop',
   tracking: false,
   l1: { maxBytes: 65_536, ttl: 0.5, share: true },
   maxValueBytes: 1,
@@ -99,8 +103,12 @@ new RedisCachingProvider({ logger }, { redisUrl: environment.REDIS_URL });
 
 // @ts-expect-error an unknown option
 new RedisCachingProvider({ logger }, { redisUrl: 'redis://h', prefx: 'shop' });
-// @ts-expect-error an ioredis name without a meaning here
+// Names of ioredis and memjs without a meaning here are ignored.
 new RedisCachingProvider({ logger }, { redisUrl: 'redis://h', redisOptions: { maxRetriesPerRequest: 3 } });
+new MemcachedCachingProvider({ logger }, { options: { failover: true } });
+new MemcachedCacheService({ logger }, { options: { remove: true } });
+// @ts-expect-error a name that nobody knows
+new RedisCachingProvider({ logger }, { redisUrl: 'redis://h', redisOptions: { maxRetries: 3 } });
 // @ts-expect-error TLS is not there yet
 new RedisCachingProvider({ logger }, { redisUrl: 'redis://h', redisOptions: { tls: {} } });
 // @ts-expect-error an option of a wrong type
@@ -109,8 +117,6 @@ new RedisCachingProvider({ logger }, { redisUrl: 'redis://h', ttl: '1h' });
 new MemoryCachingProvider({ logger }, { compression: { algorithm: 'gzip' } });
 // @ts-expect-error servers in one string
 new MemcachedCachingProvider({ logger }, { serverUrls: 'a:1,b:2' });
-// @ts-expect-error a memjs name without a meaning here
-new MemcachedCachingProvider({ logger }, { options: { failover: true } });
 // @ts-expect-error the name is defaultTtl here
 new MemcachedCachingProvider({ logger }, { ttl: 60 });
 
@@ -141,7 +147,9 @@ export const identifiers: string[] = modules.map(({ services }) => services[0].i
 export const written: CacheLogger = logger;
 
 export const stores: StoreSpec[] = [
-  redis({ url: 'redis://127.0.0.1:6379' }),
+  redis({ url: 'redis://127.0.0.1:6379', username: 'u', password: 'p', db: 1 }),
+  redis('redis://127.0.0.1:6379'),
+  redis({ href: 'redis://127.0.0.1:6379' }),
   memcached({ servers: ['127.0.0.1:11211'] }),
   memory({ maxBytes: 1_000_000 }),
 ];
@@ -180,8 +188,6 @@ new RedisCacheService({ logger }, {});
 new RedisCacheService({ logger }, { redisUrl: 'redis://h', prefix: 'shop' });
 // @ts-expect-error it is called location here
 new MemcachedCacheService({ logger }, { serverUrls: ['a'] });
-// @ts-expect-error a name of memcached's client without a meaning here
-new MemcachedCacheService({ logger }, { options: { remove: true } });
 // @ts-expect-error a ttl is a number of seconds
 new MemoryCacheService({}, { ttl: '30s' });
 

@@ -1,9 +1,14 @@
 /** A bus for Bentocache over Redis: it keeps the memory layers of an application's processes in step. */
 import { isOutage } from '../errors.js';
+import { type FaceLog, loggerOption } from '../face-log.js';
 import type { NativeStore, StoreEvent } from '../native.js';
 import { described, openStore } from '../open.js';
 import { type Check, object, text, unsupported } from '../options/check.js';
 import type { StoreSpec } from '../options/native-config.js';
+import { OutageLog } from '../outage-log.js';
+import { textOf } from '../text-of.js';
+import type { CacheLogger } from '../types.js';
+import { logOf } from './log.js';
 import type { BusTransport, CreateBusDriverResult, RetryQueueOptions } from './types.js';
 
 export interface CachalotBusOptions {
@@ -13,6 +18,11 @@ export interface CachalotBusOptions {
   retryQueue?: RetryQueueOptions | undefined;
   /** Bentocache's `prefix`, where it was changed: whose memory is emptied after a lost connection. @default `bentocache` */
   prefix?: string | undefined;
+  /**
+   * Gets a line when an outage begins and one when it ends.
+   * @default a warning of the process for each outage
+   */
+  logger?: CacheLogger | undefined;
 }
 
 const redisStore: Check<StoreSpec> = (value, at) => {
@@ -42,32 +52,40 @@ const checkOptions = object<CachalotBusOptions>({
   store: redisStore,
   retryQueue: anyRetryQueue,
   prefix: text(),
+  logger: loggerOption,
 });
 
 /** @param face whose options these are, for messages */
 export function createBus(face: string, options: CachalotBusOptions): CreateBusDriverResult {
-  const { store, retryQueue, prefix } = checkOptions(options, { face, path: '' });
+  const { store, retryQueue, prefix, logger } = checkOptions(options, { face, path: '' });
   const spec = store ?? redisStore(undefined, { face, path: 'store' });
   return {
     options: retryQueue === undefined ? {} : { retryQueue },
-    factory: () => new CachalotTransport(spec, prefix ?? 'bentocache'),
+    factory: () => new CachalotTransport(spec, prefix ?? 'bentocache', logOf(logger)),
   };
 }
+
+const MEANWHILE = 'The bus carries nothing until it is back; memory layers are emptied then';
 
 /** What Bentocache's bus sends and receives through. */
 class CachalotTransport implements BusTransport {
   readonly #store: NativeStore;
   readonly #reconnected: (() => void)[] = [];
-  readonly #subscribed = new Map<string, (payload: unknown) => void>();
+  readonly #subscribed = new Map<string, (payload: unknown) => Promise<void>>();
   #id = '';
   /** Connected before, or told that it is not: what others published since may not have been heard. */
   #mayHaveMissed = false;
 
   /** Bentocache's name for everything: what lies in namespaces has it in front. */
   readonly #namespace: string;
+  readonly #log: FaceLog;
+  readonly #outages: OutageLog;
 
-  constructor(spec: StoreSpec, namespace: string) {
+  constructor(spec: StoreSpec, namespace: string, log: FaceLog) {
     this.#namespace = namespace;
+    this.#log = log;
+    this.#outages = new OutageLog(log, MEANWHILE);
+    log.ignored(spec);
     this.#store = openStore(spec, (event) => this.#event(event));
   }
 
@@ -92,18 +110,25 @@ class CachalotTransport implements BusTransport {
    */
   // biome-ignore lint/suspicious/noExplicitAny: whatever Bentocache sends.
   async subscribe(channel: string, handler: (payload: any) => void | Promise<void>): Promise<void> {
-    const hear = (payload: unknown) => void handler(payload);
+    const hear = async (payload: unknown) => {
+      try {
+        await handler(payload);
+      } catch (error) {
+        // Nobody waits for it, and a rejection that nobody hears of would end the process.
+        this.#log.line('warn', `A handler of the bus failed: ${textOf(error)}`);
+      }
+    };
     this.#subscribed.set(channel, hear);
     try {
       await this.#store.subscribe(channel, (text) => {
         const payload = this.#foreign(text);
         if (payload !== undefined) {
-          hear(payload);
+          void hear(payload);
         }
       });
     } catch (error) {
       if (!isOutage(error)) {
-        warn(`The bus hears nothing of other processes: ${(error as Error).message}`);
+        this.#log.line('warn', `The bus hears nothing of other processes: ${(error as Error).message}`);
       }
     }
   }
@@ -128,12 +153,11 @@ class CachalotTransport implements BusTransport {
   }
 
   #event(event: StoreEvent): void {
+    this.#outages.event(event);
     if (event.type === 'warning') {
-      warn(event.message);
       // Among them: more messages came than could be kept.
       this.#missed();
     } else if (event.type === 'disconnected') {
-      // Told by the layer on the same server, and by Bentocache for every message.
       this.#mayHaveMissed = true;
     } else if (this.#mayHaveMissed) {
       this.#missed();
@@ -149,11 +173,7 @@ class CachalotTransport implements BusTransport {
   #missed(): void {
     for (const hear of this.#subscribed.values()) {
       // What Bentocache sends when everything was cleared.
-      hear({ type: 'clear', keys: [], namespace: this.#namespace });
+      void hear({ type: 'clear', keys: [], namespace: this.#namespace });
     }
   }
-}
-
-function warn(message: string): void {
-  process.emitWarning(message, 'CachalotWarning');
 }

@@ -1,5 +1,5 @@
 /** What `useL2Layer` takes, for the faces that make one. */
-import { FaceLog } from '../face-log.js';
+import { type FaceLog, loggerOption } from '../face-log.js';
 import { described, openStore } from '../open.js';
 import { type Check, object } from '../options/check.js';
 import type { StoreSpec } from '../options/native-config.js';
@@ -7,6 +7,7 @@ import { prefix as checkPrefix } from '../options/store.js';
 import { OutageLog } from '../outage-log.js';
 import type { CacheLogger } from '../types.js';
 import { CachalotDriver } from './driver.js';
+import { logOf } from './log.js';
 import { followOperations } from './operations.js';
 import { SharedStores } from './shared-store.js';
 import type { CreateDriverResult, L2CacheDriver } from './types.js';
@@ -19,32 +20,44 @@ export interface CachalotDriverOptions {
    * @default Bentocache's `prefix`, which is `bentocache` by default
    */
   prefix?: string | undefined;
+  /**
+   * Gets a line when an outage begins and one when it ends.
+   * @default Bentocache's; where that is none, a warning of the process for each outage
+   */
+  logger?: CacheLogger | undefined;
 }
 
 const anyStore: Check<StoreSpec> = (value, at) => described(at.face, value);
 
-const checkOptions = object<CachalotDriverOptions>({ store: anyStore, prefix: checkPrefix });
+const checkOptions = object<CachalotDriverOptions>({
+  store: anyStore,
+  prefix: checkPrefix,
+  logger: loggerOption,
+});
 
 /** @param face whose options these are, for messages */
 export function createDriver(
   face: string,
   options: CachalotDriverOptions,
 ): CreateDriverResult<L2CacheDriver> {
-  const { store, prefix } = checkOptions(options, { face, path: '' });
+  const { store, prefix, logger: own } = checkOptions(options, { face, path: '' });
   const spec = described(face, store);
-  let logger: CacheLogger | undefined;
+  let log: FaceLog | undefined;
   const stores = new SharedStores((name) => {
-    const log = new OutageLog(
-      new FaceLog(logger ?? {}, 'cachalot'),
+    const outages = new OutageLog(
+      log ?? logOf(own),
       'Bentocache decides what its operations answer until it is back',
     );
-    return openStore({ ...spec, native: { ...spec.native, prefix: name } }, (event) => log.event(event));
+    return openStore({ ...spec, native: { ...spec.native, prefix: name } }, (event) => outages.event(event));
   });
   return {
     options: prefix === undefined ? {} : { prefix },
     factory: (config: { prefix?: unknown; logger?: CacheLogger } = {}) => {
       followOperations();
-      logger ??= config.logger;
+      if (log === undefined) {
+        log = logOf(own ?? config.logger);
+        log.ignored(spec);
+      }
       return new CachalotDriver(stores.hold(prefixed(face, spec.native.prefix, config.prefix)));
     },
   };

@@ -2,7 +2,8 @@
 import { refused as refuse, requiredKey } from '../arguments.js';
 import { milliseconds } from '../duration.js';
 import { ConfigError } from '../errors.js';
-import { type Check, describe, nearest } from '../options/check.js';
+import { type Check, describe } from '../options/check.js';
+import { suggestion } from '../options/suggestion.js';
 import { type TagList, tagList } from '../tags.js';
 import { type ComputeOptions, type Computing, computeShape, computing, FACE } from './options.js';
 
@@ -12,17 +13,29 @@ const MAX_KEYS = 100_000;
 /** An object of these names; the values are checked by those who use them. */
 export function options<T extends object>(method: string, given: unknown, names: ReadonlySet<string>): T {
   if (typeof given !== 'object' || given === null || Array.isArray(given)) {
-    throw refused(method, 'options', 'an object', describe(given, true));
+    throw refused(method, 'options', `an object, as in ${shapeOf(method, names, given)}`, describe(given));
   }
   for (const name in given) {
     if (!names.has(name) && (given as Record<string, unknown>)[name] !== undefined) {
+      const hint = suggestion(name, [...names]);
       throw new ConfigError(
-        `${FACE}: ${method}: unknown option "${name}". The closest valid option is "${nearest(name, [...names])}"; all are: ${[...names].join(', ')}. Nothing was done.`,
+        `${FACE}: ${method}: unknown option "${name}". ${hint === undefined ? 'All' : `${hint}; all`} are: ${[...names].join(', ')}. Nothing was done.`,
       );
     }
   }
   return given as T;
 }
+
+/** The call as it should be, with what came in its place: `set({ key: "k", value, ttl, grace, tags })`. */
+function shapeOf(method: string, names: ReadonlySet<string>, given: unknown): string {
+  const said = (name: string) => (LISTS.has(name) ? `[${describe(given)}]` : describe(given));
+  const filled = [...names].map((name, at) =>
+    at === 0 && typeof given === 'string' && given !== '' ? `${name}: ${said(name)}` : name,
+  );
+  return `${method.replace(/:.*/, '')}({ ${filled.join(', ')} })`;
+}
+
+const LISTS: ReadonlySet<string> = new Set(['keys', 'tags', 'entries']);
 
 const KEY_ALONE = new Set(['key']);
 
@@ -97,9 +110,11 @@ export function fullKey(method: string, namespace: string, given: string): strin
   return namespace === '' ? given : key(method, `${namespace}:${given}`);
 }
 
-export function callable<T>(method: string, name: string, given: T): T {
+/** @param shape the call as it should be */
+export function callable<T>(method: string, name: string, given: T, shape?: () => string): T {
   if (typeof given !== 'function') {
-    throw refused(method, name, 'a function', describe(given));
+    const advice = shape === undefined ? '' : `It is called as ${shape()}`;
+    throw refused(method, name, 'a function', describe(given), advice);
   }
   return given;
 }

@@ -2,7 +2,8 @@
 import type { Duration } from '../duration.js';
 import { ConfigError } from '../errors.js';
 import { nested, spaceTag } from '../namespaces.js';
-import { describe, nearest } from '../options/check.js';
+import { describe } from '../options/check.js';
+import { suggestion } from '../options/suggestion.js';
 import {
   callable,
   fullKey,
@@ -19,6 +20,7 @@ import {
 import { Core } from './core.js';
 import type { Factory } from './flight.js';
 import { byAge, getOrSet } from './get-or-set.js';
+import { ping, READY, type ReadyOptions, ready } from './health.js';
 import { type CacheOptions, computeShape, FACE, settingsOf } from './options.js';
 import { counted, kept as fromL1, read, readMany } from './read.js';
 import { type CacheEventName, type CacheEvents, type CacheStats, EVENTS } from './telemetry.js';
@@ -33,7 +35,7 @@ import type {
   Storable,
   TagsOptions,
 } from './types.js';
-import { clearTags, prepared, remove, SLICE, write } from './write.js';
+import { clearTags, deleted, prepared, remove, SLICE, write } from './write.js';
 
 declare global {
   // For applications that compile against a library of TypeScript's without it; others declare the same.
@@ -48,6 +50,7 @@ const SET_FOREVER = new Set(['key', 'value', 'tags']);
 const GET_OR_SET = new Set(['key', 'factory', 'tags', ...Object.keys(computeShape)]);
 const GET_OR_SET_FOREVER = new Set([...GET_OR_SET].filter((name) => name !== 'ttl'));
 const ENTRIES = new Set(['entries']);
+const READY_NAMES = new Set(['timeout']);
 
 /**
  * A cache over one store, or a namespace of it. Made by `createCache`.
@@ -170,7 +173,8 @@ export class Cache<Allowed = JsonStorable> {
 
   /** `getOrSet` by position. @param ttl milliseconds or text; `undefined` = the cache's; `null` = for ever */
   async wrap<T>(key: string, ttl: Duration | null | undefined, fn: Factory<T>): Promise<T> {
-    return this.compute('wrap', { key, ttl, factory: callable('wrap', 'fn', fn) });
+    const factory = callable('wrap', 'fn', fn, () => `wrap(${describe(key)}, ttl, fn)`);
+    return this.compute('wrap', { key, ttl, factory });
   }
 
   /**
@@ -183,7 +187,7 @@ export class Cache<Allowed = JsonStorable> {
     if (end < ttl) {
       throw refused('wrapSWR', 'max', `at least as long as stale (${ttl} ms)`, `${end} ms`);
     }
-    const factory = callable('wrapSWR', 'fn', fn);
+    const factory = callable('wrapSWR', 'fn', fn, () => `wrapSWR(${describe(key)}, stale, max, fn)`);
     // Fresh for no time at all is a millisecond: a ttl of 0 would store nothing.
     const fresh = end === 0 ? 0 : Math.max(1, ttl);
     return this.compute('wrapSWR', { key, ttl: fresh, grace: Math.max(0, end - fresh), timeout: 0, factory });
@@ -212,6 +216,9 @@ export class Cache<Allowed = JsonStorable> {
       const stored = await this.core.store.take(full);
       const decoded = stored === undefined ? undefined : this.core.decode(stored);
       counted(this.core, full, decoded !== undefined);
+      if (stored !== undefined) {
+        deleted(this.core, [full]);
+      }
       return decoded?.value as T | undefined;
     });
   }
@@ -222,6 +229,10 @@ export class Cache<Allowed = JsonStorable> {
     this.core.clears++;
     return this.core.attempt('expire', false, async () => {
       await this.core.store.expire(full);
+      this.core.telemetry.count.clears++;
+      if (this.core.telemetry.heard('clear')) {
+        this.core.telemetry.tell('clear', { keys: [full], soft: true });
+      }
       return true;
     });
   }
@@ -294,16 +305,40 @@ export class Cache<Allowed = JsonStorable> {
   /** @returns takes the listener back */
   on<Name extends CacheEventName>(event: Name, listener: (detail: CacheEvents[Name]) => void): () => void {
     if (!EVENTS.includes(event)) {
+      const hint = suggestion(String(event), EVENTS, 'value');
       throw new ConfigError(
-        `${FACE}: on: expected one of ${EVENTS.join(', ')}, got ${describe(event)}. The closest is "${nearest(String(event), EVENTS)}".`,
+        `${FACE}: on: expected one of ${EVENTS.join(', ')}, got ${describe(event)}.${hint === undefined ? '' : ` ${hint}.`}`,
       );
     }
     return this.core.telemetry.on(event, callable('on', 'listener', listener));
   }
 
-  /** Waits for running factories (5 s at most) and operations, then lets go of connections. Later calls reject. */
-  close(): Promise<void> {
-    return this.core.close();
+  /**
+   * Asks the server for a key that cannot exist, past everything that is kept in this process. For health checks.
+   * @throws CachalotError (rejects) whatever `errors` says, by its `code`: CACHALOT_CONNECTION, CACHALOT_TIMEOUT, ...
+   */
+  ping(): Promise<void> {
+    return ping(this.core);
+  }
+
+  /**
+   * Resolves once the server has answered, which may be at once. For the start of a process, or of a test.
+   * @throws CachalotError (rejects) after `timeout`, with what the last attempt failed with; at once if waiting is of no
+   * use: the server refuses the credentials, or the cache was closed
+   */
+  async ready(given: ReadyOptions = {}): Promise<void> {
+    const { timeout = READY } = options<ReadyOptions>('ready', given, READY_NAMES);
+    await ready(this.core, positional('ready', 'timeout', timeout));
+  }
+
+  /**
+   * Waits for running factories (5 s at most) and operations, then lets go of connections. Later calls reject. Of a
+   * namespace it does nothing: the cache that it is a part of is open for others.
+   */
+  async close(): Promise<void> {
+    if (this.space === '') {
+      await this.core.close();
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,6 @@
 /** What all handles of one cache share: the open store, its settings, counters and running factories. */
 import { type CachalotError, ClosedError, CorruptError, TooLargeError } from '../errors.js';
-import { FaceLog } from '../face-log.js';
+import { FaceLog, processWarnings } from '../face-log.js';
 import type { NativeStore, StoreEvent } from '../native.js';
 import { openStore } from '../open.js';
 import { OutageLog } from '../outage-log.js';
@@ -21,7 +21,7 @@ export class Core {
   readonly flights: Flights;
   /** Clears asked for so far: where no epoch could be read, they tell whether a running factory is too old to join. */
   clears = 0;
-  readonly #log: OutageLog | undefined;
+  readonly #log: OutageLog;
   #closing: Promise<void> | undefined;
   /** Calls of several steps under way, and who waits for there to be none. */
   #busy = 0;
@@ -31,7 +31,9 @@ export class Core {
     this.settings = settings;
     this.telemetry = new Telemetry(settings.store.native.prefix);
     this.flights = new Flights(this);
-    this.#log = settings.logger && new OutageLog(new FaceLog(settings.logger, FACE));
+    const log = new FaceLog(settings.logger ?? processWarnings(() => this.telemetry.heard('error')), FACE);
+    log.ignored(settings.store);
+    this.#log = new OutageLog(log);
     this.store = openStore(settings.store, (event) => this.#event(event));
   }
 
@@ -64,9 +66,7 @@ export class Core {
 
   /** An error that no caller sees. */
   tell(operation: string, error: CachalotError): void {
-    if (this.#log) {
-      tell(this.#log, operation, error);
-    }
+    tell(this.#log, operation, error);
     if (this.telemetry.heard('error')) {
       this.telemetry.tell('error', { operation, error, queued: error.queued });
     }
@@ -74,7 +74,9 @@ export class Core {
 
   /** A refresh behind a value that was served has failed: nobody waits for it, so somebody is told. */
   refreshFailed(key: string, error: unknown): void {
-    this.#log?.failed('refresh', new Error(`"${key}": ${textOf(error)}`));
+    if (this.settings.logger !== undefined) {
+      this.#log.failed('refresh', new Error(`"${key}": ${textOf(error)}`));
+    }
     if (this.telemetry.heard('refreshFailed')) {
       this.telemetry.tell('refreshFailed', { key, error });
     }
@@ -134,6 +136,8 @@ export class Core {
   }
 
   close(): Promise<void> {
+    // At once: what is closed answers nothing, also while running factories are waited for.
+    this.store.tier?.close();
     this.#closing ??= this.#letGo();
     return this.#closing;
   }
@@ -153,7 +157,7 @@ export class Core {
   }
 
   #event(event: StoreEvent): void {
-    this.#log?.event(event);
+    this.#log.event(event);
     const { type, ...detail } = event;
     if (this.telemetry.heard(type)) {
       this.telemetry.tell(type, detail as never);

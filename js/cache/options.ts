@@ -1,6 +1,7 @@
 /** What `createCache` takes, checked, with its defaults. */
 import { type Duration, milliseconds } from '../duration.js';
 import { CachalotError } from '../errors.js';
+import { loggerOption } from '../face-log.js';
 import { type L1Options, l1Option, NO_L1, withL1 } from '../l1/settings.js';
 import { described } from '../open.js';
 import { type Check, describe, invalid, object, oneOf, type Place } from '../options/check.js';
@@ -48,7 +49,7 @@ export interface CacheOptions extends ComputeOptions {
   errors?: 'miss' | 'throw' | undefined;
   /** Keeps values in this process too (docs/l1.md): `true` = with the defaults of `L1Options`. @default false */
   l1?: boolean | L1Options | undefined;
-  /** Gets a line when an outage begins and one when it ends. @default none */
+  /** Gets a line when an outage begins and one when it ends. @default a warning of the process for each outage, unless somebody listens to `error` */
   logger?: CacheLogger | undefined;
 }
 
@@ -157,13 +158,6 @@ const serializer: Check<'json' | 'structured' | Serializer> = (value, at) => {
   return oneOf('json', 'structured')(value, at);
 };
 
-const logger: Check<CacheLogger> = (value, at) => {
-  if (typeof value !== 'object' || value === null) {
-    throw invalid(at, 'a logger such as console', describe(value));
-  }
-  return value as CacheLogger;
-};
-
 const checkOptions = object<CacheOptions>({
   ...computeShape,
   store: (value) => described(FACE, value),
@@ -171,7 +165,7 @@ const checkOptions = object<CacheOptions>({
   serializer,
   errors: oneOf('miss', 'throw'),
   l1: l1Option(aboveZero(NO_L1)),
-  logger,
+  logger: loggerOption,
 });
 
 /** @throws CachalotError that names the option, what was expected and what came */

@@ -13,8 +13,8 @@ export interface CacheEvents {
   /** `stored` false: a clear since the data was read made it too old. */
   set: { key: string; stored: boolean };
   delete: { keys: readonly string[] };
-  /** A clear by tags, of a namespace or of everything; `soft`: made stale, not removed. */
-  clear: { tags?: readonly string[]; namespace?: string; soft: boolean };
+  /** A clear by tags, of a namespace or of everything, or an `expire` of keys; `soft`: made stale, not removed. */
+  clear: { tags?: readonly string[]; namespace?: string; keys?: readonly string[]; soft: boolean };
   /** A factory ran. */
   factory: { key: string; ms: number; outcome: 'stored' | 'refused' | 'skipped' | 'failed' };
   /** Something failed that its caller does not see as an error. `queued`: a clear is kept and replayed after the outage. */

@@ -22,7 +22,7 @@ export function prepared(core: Core, space: string, method: string, given: SetOp
   const full = fullKey(method, space, key(method, given.key));
   return {
     key: full,
-    encoded: core.encode(full, given.value, `${FACE}: ${method}`),
+    encoded: core.encode(full, given.value, `${FACE}: ${method}: key "${full}"`),
     times: timing(method, given, core.settings.computing),
     tags: tagsOf(full, tagsToStore(method, given.tags)),
   };
@@ -61,12 +61,17 @@ export async function remove(core: Core, method: string, keys: readonly string[]
       const removed = keys.slice(at, at + SLICE).map((one) => core.store.remove(one));
       there = (await Promise.all(removed)).some(Boolean) || there;
     }
-    core.telemetry.count.deletes += keys.length;
-    if (core.telemetry.heard('delete')) {
-      core.telemetry.tell('delete', { keys });
-    }
+    deleted(core, keys);
     return there;
   });
+}
+
+/** Counts and tells of keys that were deleted. */
+export function deleted(core: Core, keys: readonly string[]): void {
+  core.telemetry.count.deletes += keys.length;
+  if (core.telemetry.heard('delete')) {
+    core.telemetry.tell('delete', { keys });
+  }
 }
 
 /** @param soft makes stale what has a grace, in place of removing it */

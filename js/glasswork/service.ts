@@ -1,8 +1,8 @@
 /** Glasswork's `CacheService`: typed keys, a prefix, a default ttl, and values that are made once. */
 import { refused } from '../arguments.js';
 import { ConfigError } from '../errors.js';
+import { loggerOption } from '../face-log.js';
 import { type Check, describe, invalid, object } from '../options/check.js';
-import type { CacheLogger } from '../types.js';
 import { age, callable, FACE, keyOf, milliseconds, patternFrom } from './arguments.js';
 import type { Backing } from './backing.js';
 import { consoleLog } from './console-log.js';
@@ -29,12 +29,7 @@ const checkConfig = object<CacheConfig>({
     }
     return value;
   },
-  logger: (value, at) => {
-    if (typeof value !== 'object' || value === null) {
-      throw invalid(at, 'a logger such as console', describe(value));
-    }
-    return value as CacheLogger;
-  },
+  logger: loggerOption,
 });
 
 /**

@@ -2,10 +2,11 @@
 import { Core } from '../cache/core.js';
 import { settingsOf } from '../cache/options.js';
 import { clearMatching } from '../clear-matching.js';
+import { loggerOption } from '../face-log.js';
 import { tagsOf } from '../namespaces.js';
 import type { Stats } from '../native.js';
 import { described } from '../open.js';
-import { describe, invalid, object } from '../options/check.js';
+import { object } from '../options/check.js';
 import type { StoreSpec } from '../options/native-config.js';
 import { prefix } from '../options/store.js';
 import { patternOf } from '../patterns.js';
@@ -29,12 +30,7 @@ export interface CachalotStoreOptions {
 const checkOptions = object<CachalotStoreOptions>({
   store: (value) => described(FACE, value),
   prefix,
-  logger: (value, at) => {
-    if (typeof value !== 'object' || value === null) {
-      throw invalid(at, 'a logger such as console', describe(value));
-    }
-    return value as CacheLogger;
-  },
+  logger: loggerOption,
 });
 
 /**

@@ -2,6 +2,7 @@
 import { type MemoryStoreOptions, memory, type RedisStoreOptions, redis } from '../config.js';
 import { ConfigError, UnsupportedError } from '../errors.js';
 import { describe } from '../options/check.js';
+import type { StoreSpec } from '../options/native-config.js';
 import type { RedisConnectionOptions } from '../options/redis.js';
 import type { CacheLogger } from '../types.js';
 import { FACE } from './arguments.js';
@@ -9,7 +10,7 @@ import { CachalotStore } from './store.js';
 import type { CacheStore } from './types.js';
 
 export interface RedisCacheStoreConfig extends RedisStoreOptions {
-  /** As `redisOptions`: the ioredis names that mean something here. Any other is an error that says so. */
+  /** As `redisOptions`: ioredis's options, of which those without a meaning here are ignored. */
   options?: RedisConnectionOptions | undefined;
   /** @default console */
   logger?: CacheLogger | undefined;
@@ -33,8 +34,16 @@ export class RedisCacheStore extends CachalotStore {
       );
     }
     const store = redis(options === undefined ? rest : { ...rest, redisOptions: options });
-    super({ store, logger });
+    super({ store: options === undefined ? store : named(store), logger });
   }
+}
+
+/** What was ignored, by the name under which it was given. */
+function named(store: StoreSpec): StoreSpec {
+  const { ignored } = store;
+  return ignored === undefined
+    ? store
+    : { ...store, ignored: ignored.map((name) => name.replace(/^redisOptions\./, 'options.')) };
 }
 
 /** Caches in this process's memory. */

@@ -2,11 +2,15 @@
 import { EventEmitter } from 'node:events';
 import { type Duration, milliseconds } from '../duration.js';
 import { ConfigError } from '../errors.js';
+import { FaceLog, processWarnings } from '../face-log.js';
 import type { KeyPage, NativeStore, Stats, StoreEvent } from '../native.js';
 import { described, openStore } from '../open.js';
+import type { UrlObject } from '../options/redis-url.js';
+import { OutageLog } from '../outage-log.js';
 import { textOf } from '../text-of.js';
+import { KeyvWatch } from './keyv-watch.js';
 import { Names, tagsOfName } from './names.js';
-import { type CachalotKeyvOptions, checkOptions } from './options.js';
+import { type BesideUrl, type CachalotKeyvOptions, checkOptions, joined } from './options.js';
 import { packed, unpacked } from './values.js';
 
 const FACE = 'CachalotKeyv';
@@ -63,13 +67,17 @@ export class CachalotKeyv {
   private readonly names: Names;
   private readonly store: NativeStore;
   private readonly throwing: boolean;
+  private readonly watch = new KeyvWatch();
 
   /**
    * Connects in the background.
    * @throws ConfigError that names the option, what was expected and what came
    */
-  constructor(options: CachalotKeyvOptions) {
-    const checked = checkOptions(options, { face: FACE, path: '' });
+  constructor(options: CachalotKeyvOptions);
+  /** On Redis by its URL, as `new KeyvRedis('redis://…', { namespace })`. */
+  constructor(url: string | UrlObject, options?: BesideUrl<CachalotKeyvOptions>);
+  constructor(given: CachalotKeyvOptions | string | UrlObject, beside?: BesideUrl<CachalotKeyvOptions>) {
+    const checked = checkOptions(FACE, joined(FACE, given, beside));
     const spec = described(FACE, checked.store, checked.prefix);
     this.names = new Names(FACE, checked.useKeyPrefix === false);
     this.names.namespace = checked.namespace;
@@ -83,25 +91,36 @@ export class CachalotKeyv {
       this.iterator = (namespace) => this.entries(namespace);
     }
     this.events.setMaxListeners(MAX_LISTENERS);
-    this.store = openStore(spec, (event) => this.events.emit(event.type, event));
+    // Keyv's own listener hands on to whoever listens to Keyv, and often nobody does.
+    const heard = () => this.events.listenerCount('error') > this.watch.listeners;
+    const log = new FaceLog(checked.logger ?? processWarnings(heard), FACE);
+    if (checked.ignored.length > 0) {
+      log.ignored(checked);
+    }
+    const outages = new OutageLog(log);
+    this.store = openStore(spec, (event) => {
+      outages.event(event);
+      this.events.emit(event.type, event);
+    });
   }
 
   /** Set by Keyv. Keys of other namespaces are kept apart, and a clear clears this one alone; `undefined` = none. */
   get namespace(): string | undefined {
+    this.watch.namespaceRead();
     return this.names.namespace;
   }
 
   set namespace(namespace: string | undefined) {
     this.names.namespace = namespace;
+    this.watch.namespaceSet();
   }
 
   /**
-   * Keyv 6 asks every store for this before it uses it, Keyv 5 never does. It says who is there: Keyv 6 leaves it to
-   * the store to put the namespace before its keys. There is nothing to tell: what the adapter has Keyv 6 finds out.
+   * Nothing to tell: what the adapter has Keyv 6 finds out. That it asks is the first of the steps by which it is known.
    * @internal
    */
   get capabilities(): undefined {
-    this.names.bare = true;
+    this.watch.capabilitiesRead();
     return undefined;
   }
 
@@ -233,6 +252,10 @@ export class CachalotKeyv {
   on(event: string, listener: (...told: never[]) => void): this;
   on(event: string, listener: (...told: never[]) => void): this {
     this.events.on(event, listener as () => void);
+    if (event === 'error' && this.watch.errorHeard()) {
+      // Keyv 6 leaves it to the store to put the namespace before its keys.
+      this.names.bare = true;
+    }
     return this;
   }
 

@@ -1,9 +1,23 @@
 /** What the adapter is made with. */
+
+import { redis } from '../config.js';
 import { milliseconds } from '../duration.js';
 import { ConfigError } from '../errors.js';
-import { type Check, describe, flag, invalid, object, text } from '../options/check.js';
+import { loggerOption } from '../face-log.js';
+import {
+  type Check,
+  describe,
+  flag,
+  invalid,
+  type Notes,
+  object,
+  type Place,
+  text,
+} from '../options/check.js';
 import type { StoreSpec } from '../options/native-config.js';
+import { isUrl, type UrlObject } from '../options/redis-url.js';
 import { prefix } from '../options/store.js';
+import type { CacheLogger } from '../types.js';
 
 export interface CachalotKeyvOptions {
   /** `redis({ url })`, `memcached({ servers })` or `memory()`, imported from `cachalot`. */
@@ -20,18 +34,69 @@ export interface CachalotKeyvOptions {
   useKeyPrefix?: boolean | undefined;
   /** Reject when the store fails, after the `error` event, instead of answering `undefined` and `false`. @default false */
   throwOnErrors?: boolean | undefined;
+  /**
+   * Gets a line when an outage begins and one when it ends.
+   * @default a warning of the process for each outage, unless somebody but Keyv listens to `error`
+   */
+  logger?: CacheLogger | undefined;
 }
+
+/** Options of @keyv/redis that Cachalot has no use for. */
+const KEYV_REDIS = [
+  'keyPrefixSeparator',
+  'clearBatchSize',
+  'useUnlink',
+  'noNamespaceAffectsAll',
+  'throwOnConnectError',
+  'connectionTimeout',
+] as const;
+
+/** What may stand beside a URL, as in @keyv/redis; those names of it that have no meaning here are ignored. */
+export type BesideUrl<T> = Omit<T, 'store'> & { [Name in (typeof KEYV_REDIS)[number]]?: unknown };
+
+/** One object of options, from what may also be a URL and what stands beside it. */
+export function joined<T extends { store: StoreSpec }>(
+  face: string,
+  given: T | string | UrlObject,
+  beside: BesideUrl<T> | undefined,
+): T {
+  if (typeof given === 'string' || isUrl(given)) {
+    return { ...beside, store: redis(given) } as unknown as T;
+  }
+  if (beside !== undefined) {
+    throw new ConfigError(
+      `${face}: expected one object of options, or a URL and an object, got two objects. Put all into the first.`,
+    );
+  }
+  return given;
+}
+
+const keyvRedisNotes: Notes = (name) =>
+  (KEYV_REDIS as readonly string[]).includes(name) ? 'ignored' : undefined;
 
 /** Checked when it is opened (js/open.ts). */
 const anyStore: Check<StoreSpec> = (value) => value as StoreSpec;
 
-export const checkOptions: Check<Partial<CachalotKeyvOptions>> = object<CachalotKeyvOptions>({
-  store: anyStore,
-  prefix,
-  namespace: text(),
-  useKeyPrefix: flag,
-  throwOnErrors: flag,
-});
+const check = object<CachalotKeyvOptions>(
+  {
+    store: anyStore,
+    prefix,
+    namespace: text(),
+    useKeyPrefix: flag,
+    throwOnErrors: flag,
+    logger: loggerOption,
+  },
+  keyvRedisNotes,
+);
+
+/** With what was ignored, of the store's options as well. */
+export function checkOptions(
+  face: string,
+  given: CachalotKeyvOptions,
+): Partial<CachalotKeyvOptions> & { ignored: readonly string[] } {
+  const at: Place = { face, path: '', ignored: new Set(given?.store?.ignored) };
+  return { ...check(given, at), ignored: [...(at.ignored ?? [])] };
+}
 
 /** In milliseconds, for Keyv takes no text. `undefined` = for ever. */
 export const defaultLifetime: Check<number | undefined> = (value, at) => {

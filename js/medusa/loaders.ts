@@ -36,6 +36,7 @@ function load(face: Face, { container, logger, options, moduleOptions }: LoaderA
   const settings = face.settings(none ? undefined : options);
   register(container, face, settings);
   const told = new FaceLog(loggerOf({ logger }), face.identifier);
+  told.ignored(settings.store);
   if (settings.store.servers.length === 0) {
     told.line('info', 'Caching in process memory');
   } else {

@@ -1,19 +1,18 @@
 /** The providers' own options: the names people already have in their medusa-config, checked and made into a store. */
-import { ConfigError } from '../errors.js';
 import { type L1Options, l1InSeconds, secondsToMs, withL1 } from '../l1/settings.js';
-import { agree, type Notes, object, type Place, seconds } from '../options/check.js';
+import { agree, object, type Place, seconds } from '../options/check.js';
 import { DEFAULT_SERVERS, memcachedServers } from '../options/endpoint.js';
-import { memcachedNotes, redisNotes } from '../options/foreign-names.js';
+import { ioredisNotes, memcachedNotes } from '../options/foreign-names.js';
 import { type MemcachedOptions, memcachedShape, memcachedSpec } from '../options/memcached.js';
 import { type MemoryOptions, memoryShape, memorySpec } from '../options/memory.js';
 import type { NativeEndpoint, StoreSpec } from '../options/native-config.js';
 import { type RedisOptions, redisShape, redisSpec } from '../options/redis.js';
-import { type RedisAddress, redisUrl } from '../options/redis-url.js';
+import { type RedisAddress, redisUrl, type UrlObject } from '../options/redis-url.js';
 import { prefix } from '../options/store.js';
 
 export interface RedisProviderOptions extends RedisOptions {
-  /** `redis://[user:password@]host[:port][/db]`, or `unix:///path[?db=0]`; parts are percent-encoded. */
-  redisUrl: string;
+  /** `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded. */
+  redisUrl: string | UrlObject;
   /** Lifetime of a `set` that names none, in seconds. @default 3600 */
   ttl?: number | undefined;
   /** Keeps values in this process too; its `ttl` is in seconds. `true` = with the defaults. @default false */
@@ -59,7 +58,7 @@ const DEFAULT_TTL = 3600;
 
 const checkRedis = object<RedisProviderOptions, { redisUrl: RedisAddress }>(
   { ...redisShape, redisUrl, ttl: seconds, l1: l1InSeconds },
-  redisNotes,
+  ioredisNotes,
 );
 
 export const redisFace: Face = {
@@ -67,17 +66,9 @@ export const redisFace: Face = {
   settings(given) {
     const at = place(this);
     const { redisUrl: address, ttl = DEFAULT_TTL, l1, ...rest } = checkRedis(given ?? {}, at);
-    const endpoint = address ?? redisUrl(undefined, { ...at, path: 'redisUrl' });
-    return { store: withL1(redisSpec(at.face, 'redisUrl', endpoint, rest), l1, secondsToMs), ttl };
+    const spec = redisSpec(at, { url: 'redisUrl', prefix: 'prefix', fallback: 'cachalot' }, address, rest);
+    return { store: withL1(spec, l1, secondsToMs), ttl };
   },
-};
-
-/** Names that the other providers use for the same thing. */
-const renamed: Notes = (name, at) => {
-  const here = { ttl: 'defaultTtl', prefix: 'cachePrefix' }[name];
-  return here === undefined
-    ? memcachedNotes(name, at)
-    : new ConfigError(`${at.face}: unknown option "${name}". It is called "${here}" here.`);
 };
 
 const checkMemcached = object<MemcachedProviderOptions, { serverUrls: NativeEndpoint[] }>(
@@ -89,7 +80,7 @@ const checkMemcached = object<MemcachedProviderOptions, { serverUrls: NativeEndp
     defaultTtl: seconds,
     l1: l1InSeconds,
   },
-  renamed,
+  memcachedNotes,
 );
 
 export const memcachedFace: Face = {
@@ -105,7 +96,7 @@ export const memcachedFace: Face = {
       ['defaultTtl', defaultTtl],
       ['options.expires', rest.options?.expires],
     ]);
-    const spec = memcachedSpec(at.face, serverUrls ?? DEFAULT_SERVERS, name ?? 'medusa', rest);
+    const spec = memcachedSpec(at, serverUrls ?? DEFAULT_SERVERS, name ?? 'medusa', rest);
     return { store: withL1(spec, l1, secondsToMs), ttl: ttl ?? DEFAULT_TTL };
   },
 };
@@ -122,5 +113,5 @@ export const memoryFace: Face = {
 };
 
 function place(face: Face): Place {
-  return { face: face.identifier, path: '' };
+  return { face: face.identifier, path: '', ignored: new Set() };
 }

@@ -4,6 +4,7 @@
  * container is made anew for every provider, so two providers, also of one kind, never see each other's.
  */
 import { ConfigError } from '../errors.js';
+import { FaceLog } from '../face-log.js';
 import type { CacheLogger } from '../types.js';
 import type { Face, Settings } from './options.js';
 
@@ -38,7 +39,10 @@ export function settingsFor(face: Face, dependencies: unknown, options: unknown)
       `${face.identifier}: expected the provider's options, got those of the Caching Module. Medusa gives a provider its options through its loader only: export it too, { services, loaders }, as cachalot/medusa does.`,
     );
   }
-  return face.settings(options);
+  const settings = face.settings(options);
+  // The loader, where there is one, has told of it.
+  new FaceLog(loggerOf(dependencies), face.identifier).ignored(settings.store);
+  return settings;
 }
 
 /** No option of a provider is called `providers`. */

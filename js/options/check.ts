@@ -3,13 +3,15 @@
  * where it stands (`redisOptions.db`), and returns the value or throws an error that names the option, what was
  * expected and what came.
  */
-import { closest } from 'fastest-levenshtein';
 import { ConfigError, UnsupportedError } from '../errors.js';
+import { suggestion } from './suggestion.js';
 
 /** Whose options are checked, and where in them: `cachalot-redis` and `redisOptions.db`. */
 export interface Place {
   readonly face: string;
   readonly path: string;
+  /** Collects what is taken and has no meaning here. */
+  readonly ignored?: Set<string>;
 }
 
 export type Check<T> = (value: unknown, at: Place) => T;
@@ -27,8 +29,8 @@ export type Shape<T, Parsed = object> = {
 /** What the checkers of a shape leave. */
 export type Checked<T, Parsed = object> = Omit<T, keyof Parsed> & Partial<Parsed>;
 
-/** Names with an answer of their own: what another library calls something, or what comes later. */
-export type Notes = (name: string, at: Place) => Error | undefined;
+/** Names that no checker knows, with an answer of their own: an error, or `'ignored'` for what has no meaning here. */
+export type Notes = (name: string, at: Place, value: unknown) => Error | 'ignored' | undefined;
 
 export function invalid(at: Place, expected: string, came: string, advice = ''): ConfigError {
   return new ConfigError(
@@ -147,7 +149,7 @@ export function oneOf<T extends string>(...names: readonly T[]): Check<T> {
   return (value, at) => {
     const found = names.find((name) => name === value);
     if (found === undefined) {
-      const advice = typeof value === 'string' ? `The closest is "${nearest(value, names)}"` : '';
+      const advice = typeof value === 'string' ? (suggestion(value, names, 'value') ?? '') : '';
       throw invalid(at, names.map((name) => `"${name}"`).join(' or '), describe(value), advice);
     }
     return found;
@@ -172,9 +174,14 @@ export function object<T extends object, Parsed = object>(
       if (given === undefined) {
         continue;
       }
-      const where = { face: at.face, path: at.path === '' ? name : `${at.path}.${name}` };
+      const where = { ...at, path: at.path === '' ? name : `${at.path}.${name}` };
       if (!Object.hasOwn(shape, name)) {
-        throw notes?.(name, where) ?? unknown(where, name, at.path, names);
+        const note = notes?.(name, where, given) ?? unknown(where, name, at.path, names);
+        if (note !== 'ignored') {
+          throw note;
+        }
+        at.ignored?.add(where.path);
+        continue;
       }
       checked[name] = shape[name as keyof T](given, where);
     }
@@ -187,19 +194,10 @@ export function switchable<T extends { enabled?: boolean | undefined }>(inner: C
   return (value, at) => (typeof value === 'boolean' ? value : inner(value, at));
 }
 
-/** The name among `names` that takes the fewest edits from `name`; of those that begin with it, if any do. */
-export function nearest(name: string, names: readonly string[]): string {
-  const lower = name.toLowerCase();
-  // `max` is nearer to `maxBytes` than to `ttl`, whatever the number of edits.
-  const longer = lower.length < 3 ? [] : names.filter((known) => known.toLowerCase().startsWith(lower));
-  return closest(name, longer.length > 0 ? longer : names);
-}
-
 function unknown(where: Place, name: string, parent: string, names: readonly string[]): ConfigError {
-  const near = nearest(name, names);
-  const full = parent === '' ? near : `${parent}.${near}`;
+  const hint = suggestion(name, names, 'option', parent);
   return new ConfigError(
-    `${where.face}: unknown option "${where.path}". The closest valid option is "${full}"; all are: ${names.join(', ')}.`,
+    `${where.face}: unknown option "${where.path}". ${hint === undefined ? 'All' : `${hint}; all`} are: ${names.join(', ')}.`,
   );
 }
 

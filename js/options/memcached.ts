@@ -7,12 +7,20 @@ import {
   integer,
   invalid,
   object,
+  type Place,
   type Shape,
   secret,
 } from './check.js';
 import { printed } from './endpoint.js';
-import { memjsNotes } from './foreign-names.js';
-import { defined, type NativeEndpoint, type StoreSpec } from './native-config.js';
+import { type IgnoredMemjsOptions, memjsNotes } from './foreign-names.js';
+import {
+  defined,
+  ignoredOf,
+  type NativeEndpoint,
+  type NativeMemcached,
+  type StoreSpec,
+  withHidden,
+} from './native-config.js';
 import {
   agreedTimeouts,
   MAX_TIMEOUT_MS,
@@ -24,8 +32,8 @@ import {
   timeoutShape,
 } from './store.js';
 
-/** The memjs names that mean something here. Any other is an error that says so. */
-export interface MemjsOptions {
+/** The memjs names that mean something here. */
+interface OwnMemjsOptions {
   /** As `commandTimeout`, but in seconds. */
   timeout?: number | undefined;
   /** As `connectTimeout`, but in seconds. */
@@ -34,13 +42,16 @@ export interface MemjsOptions {
   expires?: number | undefined;
   /** 0 or more. Checked and otherwise unused: here an operation is bounded by its deadline, not by a count. */
   retries?: number | undefined;
-  /** TCP keepalive is always on: only `true` is taken. @default true */
-  keepAlive?: true | undefined;
+  /** TCP keepalive is always on; `false` is ignored. @default true */
+  keepAlive?: boolean | undefined;
   /** Silence before the first keepalive probe, in seconds. @default 30 */
   keepAliveDelay?: number | undefined;
   username?: string | undefined;
   password?: string | undefined;
 }
+
+/** memjs's options. Those that have no meaning here are ignored, and named in one line to the logger. */
+export interface MemjsOptions extends OwnMemjsOptions, IgnoredMemjsOptions {}
 
 /** What the store factory and the Medusa provider have in common. */
 export interface MemcachedOptions extends StoreOptions, TimeoutOptions {
@@ -83,9 +94,9 @@ const expires: Check<number> = (value, at) => {
   return fraction(Number.MAX_SAFE_INTEGER)(value, at);
 };
 
-const on: Check<true> = (value, at) => {
-  if (flag(value, at) === false) {
-    throw invalid(at, 'true', 'false', 'TCP keepalive is always on; set keepAliveDelay to make it rarer');
+const keepAlive: Check<boolean> = (value, at) => {
+  if (!flag(value, at)) {
+    at.ignored?.add(at.path);
   }
   return true;
 };
@@ -96,13 +107,13 @@ export const memcachedShape: Shape<MemcachedOptions> = {
   username: secret,
   password: secret,
   maxItemBytes: itemBytes,
-  options: object<MemjsOptions>(
+  options: object<OwnMemjsOptions>(
     {
       timeout: fraction(MAX_TIMEOUT_MS / 1000),
       conntimeout: fraction(MAX_TIMEOUT_MS / 1000),
       expires,
       retries: integer('retries', 0, Number.MAX_SAFE_INTEGER),
-      keepAlive: on,
+      keepAlive,
       keepAliveDelay: fraction(MAX_KEEPALIVE_S),
       username: secret,
       password: secret,
@@ -112,11 +123,12 @@ export const memcachedShape: Shape<MemcachedOptions> = {
 };
 
 export function memcachedSpec(
-  face: string,
+  at: Place,
   servers: NativeEndpoint[],
   prefix: string,
   options: Checked<MemcachedOptions>,
 ): StoreSpec {
+  const { face } = at;
   const inner = options.options ?? {};
   const username = agree(face, [
     ['username', options.username],
@@ -139,14 +151,15 @@ export function memcachedSpec(
     servers: servers.map(printed),
     native: {
       prefix,
-      backend: {
+      backend: withHidden<NativeMemcached>({
         type: 'memcached',
         servers,
         ...defined({ username, password, maxItemBytes: options.maxItemBytes }),
         timeouts: nativeTimeouts(timeouts, inMs(inner.keepAliveDelay)),
-      },
+      }),
       ...nativeCore(face, options),
     },
+    ...ignoredOf(at),
   };
 }
 

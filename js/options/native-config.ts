@@ -1,5 +1,7 @@
 /** What the core is opened with: the JSON form of src/config.rs. */
+import { inspect } from 'node:util';
 import type { L1Settings } from '../l1/settings.js';
+import type { Place } from './check.js';
 
 export interface NativeConfig {
   prefix: string;
@@ -10,7 +12,7 @@ export interface NativeConfig {
   l1?: { ttlMs?: number };
 }
 
-interface NativeRedis {
+export interface NativeRedis {
   type: 'redis';
   endpoint: NativeEndpoint;
   username?: string;
@@ -21,7 +23,7 @@ interface NativeRedis {
   timeouts?: NativeTimeouts;
 }
 
-interface NativeMemcached {
+export interface NativeMemcached {
   type: 'memcached';
   servers: NativeEndpoint[];
   username?: string;
@@ -56,8 +58,10 @@ export interface StoreSpec {
   readonly kind: 'redis' | 'memcached' | 'memory';
   /** Addresses for people, never credentials. Empty for process memory. */
   readonly servers: readonly string[];
-  /** Holds credentials: never to be logged. */
+  /** Its credentials are shown neither by JSON nor by `inspect`; `nativeText` is what has them. */
   readonly native: NativeConfig;
+  /** Options that were taken and have no meaning here. */
+  readonly ignored?: readonly string[];
   /** Values are kept in this process too. */
   readonly l1?: L1Settings;
 }
@@ -67,4 +71,33 @@ export function defined<T extends object>(value: T): { [Name in keyof T]: Exclud
   return Object.fromEntries(Object.entries(value).filter(([, v]) => v !== undefined)) as {
     [Name in keyof T]: Exclude<T[Name], undefined>;
   };
+}
+
+export function ignoredOf({ ignored }: Place): Pick<StoreSpec, 'ignored'> {
+  return ignored === undefined || ignored.size === 0 ? {} : { ignored: [...ignored] };
+}
+
+const HIDDEN = '<hidden>';
+
+/** The same, with credentials that are read as usual and that nothing which prints objects shows. */
+export function withHidden<T extends { username?: string; password?: string }>(backend: T): T {
+  const shown: Record<string, unknown> = { ...backend };
+  for (const name of ['username', 'password'] as const) {
+    const value = backend[name];
+    if (value !== undefined) {
+      shown[name] = HIDDEN;
+      // Printed as [Getter] where custom inspection is off, as in console.dir.
+      Object.defineProperty(backend, name, { get: () => value, enumerable: true, configurable: true });
+    }
+  }
+  const show = () => ({ ...shown });
+  Object.defineProperty(backend, 'toJSON', { value: show });
+  Object.defineProperty(backend, inspect.custom, { value: show });
+  return backend;
+}
+
+/** For the core, credentials and all. */
+export function nativeText(config: NativeConfig): string {
+  // A copy has the values, and nothing that hides them.
+  return JSON.stringify({ ...config, backend: { ...config.backend } });
 }

@@ -1,7 +1,9 @@
 /** Redis addresses as people write them. No message repeats a part of the URL except its scheme: it may hold a password. */
 import { type Check, describe, invalid, type Place, unsupported } from './check.js';
 import { port } from './endpoint.js';
+import { noTlsYet } from './foreign-names.js';
 import type { NativeEndpoint } from './native-config.js';
+import { milliseconds, prefix } from './store.js';
 
 /** What a URL says. */
 export interface RedisAddress {
@@ -9,6 +11,17 @@ export interface RedisAddress {
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   readonly db?: number | undefined;
+  /** What its query says, as ioredis reads it. */
+  readonly query: RedisQuery;
+}
+
+interface RedisQuery {
+  username?: string;
+  password?: string;
+  connectionName?: string;
+  keyPrefix?: string;
+  connectTimeout?: number;
+  commandTimeout?: number;
 }
 
 const EXPECTED = 'a URL such as redis://127.0.0.1:6379 or unix:///run/redis.sock';
@@ -20,7 +33,8 @@ const SOCKET = /^[^:]+:\/\/(?:([^@/]*)@)?(\/[^?#]*)(?:\?([^#]*))?$/;
 /** Redis itself has 16 databases unless configured; it numbers them with a signed 32-bit integer. */
 export const MAX_DB = 2 ** 31 - 1;
 
-export const redisUrl: Check<RedisAddress> = (value, at) => {
+export const redisUrl: Check<RedisAddress> = (given, at) => {
+  const value = isUrl(given) ? given.href : given;
   if (typeof value !== 'string' || value === '') {
     throw invalid(
       at,
@@ -33,17 +47,17 @@ export const redisUrl: Check<RedisAddress> = (value, at) => {
   if (scheme === undefined) {
     throw invalid(at, EXPECTED, 'one without a scheme', 'Put redis:// before the host');
   }
-  if (scheme === 'rediss') {
+  if (scheme === 'rediss' || scheme === 'valkeys') {
     throw unsupported(
       at,
-      'TLS (rediss://) is not supported yet and comes in a later release',
-      'Use redis:// over a private network meanwhile',
+      `TLS (${scheme}://) is not supported yet and comes in a later release`,
+      `Use ${scheme.slice(0, -1)}:// over a private network meanwhile`,
     );
   }
   if (SOCKET_SCHEMES.has(scheme)) {
     return socket(value, at);
   }
-  if (scheme !== 'redis') {
+  if (scheme !== 'redis' && scheme !== 'valkey') {
     throw invalid(at, EXPECTED, `the scheme ${scheme}://`);
   }
   const url = parse(value, at);
@@ -52,8 +66,19 @@ export const redisUrl: Check<RedisAddress> = (value, at) => {
     username: decode(url.username, at),
     password: decode(url.password, at),
     db: database(url.pathname.slice(1), url.searchParams, at),
+    query: query(url.searchParams, at),
   };
 };
+
+/** What `new URL()` makes; written out for applications that compile without its type. */
+export interface UrlObject {
+  readonly href: string;
+}
+
+/** Not `instanceof`: test runners give each file a realm of its own. */
+export function isUrl(value: unknown): value is UrlObject {
+  return Object.prototype.toString.call(value) === '[object URL]';
+}
 
 /** Errors of `new URL` carry the whole input, so nothing of them is kept. */
 function parse(value: string, at: Place): URL {
@@ -63,7 +88,8 @@ function parse(value: string, at: Place): URL {
   } catch {
     url = undefined;
   }
-  if (url === undefined || url.hash !== '') {
+  // An "@" there is one of credentials that hold a "?".
+  if (url === undefined || url.hash !== '' || url.search.includes('@')) {
     throw unparsed(at);
   }
   return url;
@@ -75,25 +101,58 @@ function host(url: URL): string {
 
 /** Not for `new URL`, which takes no credentials without a host. */
 function socket(value: string, at: Place): RedisAddress {
-  const [, credentials = '', written = '', query = ''] = SOCKET.exec(value) ?? [];
+  const [, credentials = '', written = '', search = ''] = SOCKET.exec(value) ?? [];
   const path = decode(written, at);
   if (path === undefined || path === '/') {
     throw invalid(at, 'an absolute path after unix://, as in unix:///run/redis.sock', 'another form');
   }
   const [username = '', ...password] = credentials.split(':');
+  const parameters = new URLSearchParams(search);
   return {
     endpoint: { path },
     username: decode(username, at),
     password: decode(password.join(':'), at),
-    db: database('', new URLSearchParams(query), at),
+    db: database('', parameters, at),
+    query: query(parameters, at),
   };
 }
 
-function database(inPath: string, query: URLSearchParams, at: Place): number | undefined {
-  const unknown = [...query.keys()].find((name) => name !== 'db');
-  if (unknown !== undefined) {
-    throw invalid(at, 'no query parameter but db', 'another one', 'Give it as an option, if it is one');
+/** Parameters that mean something here; all others are ignored. */
+function query(parameters: URLSearchParams, at: Place): RedisQuery {
+  const taken: RedisQuery = {};
+  for (const [name, value] of parameters) {
+    const where = { ...at, path: `${at.path}?${name}` };
+    if (name === 'db' || value === '') {
+      continue;
+    }
+    switch (name) {
+      case 'username':
+      case 'password':
+      case 'connectionName':
+        taken[name] = value;
+        break;
+      case 'keyPrefix':
+        taken[name] = prefix(value, where);
+        break;
+      case 'connectTimeout':
+      case 'commandTimeout':
+        taken[name] = milliseconds(Number(value), where);
+        break;
+      case 'tls':
+      case 'ssl':
+        if (!/^(?:false|0|no|off)$/i.test(value)) {
+          throw noTlsYet(where);
+        }
+        break;
+      default:
+        // A name of another form may be a part of credentials.
+        at.ignored?.add(/^[a-z][\w.-]{0,40}$/i.test(name) ? where.path : `a parameter of ${at.path}`);
+    }
   }
+  return taken;
+}
+
+function database(inPath: string, query: URLSearchParams, at: Place): number | undefined {
   const inQuery = query.get('db') ?? '';
   if (inPath !== '' && inQuery !== '' && inPath !== inQuery) {
     throw invalid(at, 'one database index', 'two that differ');

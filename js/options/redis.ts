@@ -7,14 +7,22 @@ import {
   integer,
   invalid,
   object,
+  type Place,
   type Shape,
   secret,
   text,
 } from './check.js';
-import { printed } from './endpoint.js';
-import { ioredisNotes, noTlsYet } from './foreign-names.js';
-import { defined, type StoreSpec } from './native-config.js';
-import { MAX_DB, type RedisAddress } from './redis-url.js';
+import { port, printed } from './endpoint.js';
+import { type IgnoredIoredisOptions, ioredisNotes, isOff, noTlsYet } from './foreign-names.js';
+import {
+  defined,
+  ignoredOf,
+  type NativeEndpoint,
+  type NativeRedis,
+  type StoreSpec,
+  withHidden,
+} from './native-config.js';
+import { MAX_DB, type RedisAddress, redisUrl } from './redis-url.js';
 import {
   agreedTimeouts,
   bytes,
@@ -28,14 +36,14 @@ import {
   timeoutShape,
 } from './store.js';
 
-/** The ioredis names that mean something here. Any other is an error that says so. */
-export interface RedisConnectionOptions {
+/** The ioredis names that mean something here. */
+interface OwnConnectionOptions {
   /** ACL user. A user name in the URL means the same. */
   username?: string | undefined;
   password?: string | undefined;
   /** Database index. @default 0 */
   db?: number | undefined;
-  /** TLS comes in a later release: any value but `undefined` and `false` is `CACHALOT_UNSUPPORTED`. */
+  /** TLS comes in a later release: any value but `undefined`, `null` and `false` is `CACHALOT_UNSUPPORTED`. */
   tls?: false | undefined;
   /** Shown by `CLIENT LIST`; printable ASCII without spaces. */
   connectionName?: string | undefined;
@@ -43,7 +51,17 @@ export interface RedisConnectionOptions {
   connectTimeout?: number | undefined;
   /** Milliseconds. @default 1000 */
   commandTimeout?: number | undefined;
+  /** As `prefix`. */
+  keyPrefix?: string | undefined;
+  /** The address, where there is no URL; beside one they say the same. */
+  host?: string | undefined;
+  port?: number | undefined;
+  /** Of a socket. */
+  path?: string | undefined;
 }
+
+/** ioredis's options. Those that have no meaning here are ignored, and named in one line to the logger. */
+export interface RedisConnectionOptions extends OwnConnectionOptions, IgnoredIoredisOptions {}
 
 /** What the store factory and the Medusa provider have in common. */
 export interface RedisOptions extends StoreOptions, TimeoutOptions {
@@ -52,6 +70,11 @@ export interface RedisOptions extends StoreOptions, TimeoutOptions {
   /** As `compression.threshold`: values of fewer bytes are stored as they are. @default 2048 */
   compressionThreshold?: number | undefined;
   redisOptions?: RedisConnectionOptions | undefined;
+  /** As in `redisOptions`. */
+  username?: string | undefined;
+  password?: string | undefined;
+  db?: number | undefined;
+  connectionName?: string | undefined;
   /**
    * Speak RESP3, which messages between processes need, and let the server tell of changes where values are kept in the
    * process (`l1`). `false` = RESP2, for proxies that know no other; reads and clears cost the same. @default true
@@ -60,7 +83,7 @@ export interface RedisOptions extends StoreOptions, TimeoutOptions {
 }
 
 const noTls: Check<false> = (value, at) => {
-  if (value !== false) {
+  if (!isOff(value)) {
     throw noTlsYet(at);
   }
   return false;
@@ -79,66 +102,147 @@ const connectionName: Check<string> = (value, at) => {
   return name;
 };
 
+/** Also as text, which it is in environment variables. */
+const portNumber: Check<number> = (value, at) =>
+  port(typeof value === 'number' ? String(value) : text()(value, at), 6379, at);
+
+const credentials = {
+  username: secret,
+  password: secret,
+  db: integer('a database', 0, MAX_DB),
+  connectionName,
+};
+
 export const redisShape: Shape<RedisOptions> = {
   ...storeShape,
   ...timeoutShape,
+  ...credentials,
   prefix,
   compressionThreshold: bytes,
-  redisOptions: object<RedisConnectionOptions>(
+  redisOptions: object<OwnConnectionOptions>(
     {
-      username: secret,
-      password: secret,
-      db: integer('a database', 0, MAX_DB),
+      ...credentials,
       tls: noTls,
-      connectionName,
       connectTimeout: milliseconds,
       commandTimeout: milliseconds,
+      keyPrefix: prefix,
+      host: text(),
+      port: portNumber,
+      path: text(),
     },
     ioredisNotes,
   ),
   tracking: flag,
 };
 
-/** @param urlName what the URL's option is called, for messages */
+type Credentials = Pick<RedisOptions, 'username' | 'password' | 'db' | 'connectionName'>;
+
+/** What a face calls the URL and the prefix, and the prefix where none is given. */
+interface Naming {
+  readonly url: string;
+  readonly prefix: string;
+  readonly fallback: string;
+}
+
 export function redisSpec(
-  face: string,
-  urlName: string,
-  address: RedisAddress,
+  at: Place,
+  names: Naming,
+  given: RedisAddress | undefined,
   options: Checked<RedisOptions>,
 ): StoreSpec {
+  const { face } = at;
   const inner = options.redisOptions ?? {};
-  const both = <T>(name: 'username' | 'password' | 'db', inUrl: T | undefined, beside: T | undefined) =>
-    agree(face, [
-      [`the ${name} in ${urlName}`, inUrl],
-      [`redisOptions.${name}`, beside],
+  const endpoint = endpointOf(at, names.url, given, inner);
+  const query = given?.query;
+  const [inUrl, inQuery]: [Credentials, Credentials] = [
+    { username: given?.username, password: given?.password, db: given?.db },
+    { username: query?.username, password: query?.password, connectionName: query?.connectionName },
+  ];
+  const said = <Name extends keyof Credentials>(name: Name) =>
+    agree<Credentials[Name]>(face, [
+      [`the ${name} in ${names.url}`, inUrl[name]],
+      [`${names.url}?${name}`, inQuery[name]],
+      [name, options[name]],
+      [`redisOptions.${name}`, inner[name]],
     ]);
-  const username = both('username', address.username, inner.username);
-  const password = both('password', address.password, inner.password);
+  const username = said('username');
+  const password = said('password');
   if (username !== undefined && password === undefined) {
     throw invalid({ face, path: 'redisOptions.password' }, 'a password beside the user name', 'nothing');
   }
   const timeouts = agreedTimeouts(face, options, [
     ['connectTimeout', 'redisOptions.connectTimeout', inner.connectTimeout],
     ['commandTimeout', 'redisOptions.commandTimeout', inner.commandTimeout],
+    ['connectTimeout', `${names.url}?connectTimeout`, query?.connectTimeout],
+    ['commandTimeout', `${names.url}?commandTimeout`, query?.commandTimeout],
+  ]);
+  const name = agree(face, [
+    [names.prefix, options.prefix],
+    ['redisOptions.keyPrefix', bare(inner.keyPrefix, options.prefix)],
+    [`${names.url}?keyPrefix`, bare(query?.keyPrefix, options.prefix)],
   ]);
   return {
     kind: 'redis',
-    servers: [printed(address.endpoint)],
+    servers: [printed(endpoint)],
     native: {
-      prefix: options.prefix ?? 'cachalot',
-      backend: {
+      prefix: name ?? names.fallback,
+      backend: withHidden<NativeRedis>({
         type: 'redis',
-        endpoint: address.endpoint,
+        endpoint,
         ...defined({
           username,
           password,
-          db: both('db', address.db, inner.db),
-          connectionName: inner.connectionName,
+          db: said('db'),
+          connectionName: said('connectionName'),
           tracking: options.tracking,
         }),
         timeouts: nativeTimeouts(timeouts),
-      },
+      }),
       ...nativeCore(face, options, { alias: ['compressionThreshold', options.compressionThreshold] }),
     },
+    ...ignoredOf(at),
   };
+}
+
+/** One `:` at its end is the separator: with it or without it is the same prefix. */
+function bare(prefix: string | undefined, other: string | undefined): string | undefined {
+  const same = prefix !== undefined && other !== undefined && strip(prefix) === strip(other);
+  return same ? other : prefix;
+}
+
+function strip(prefix: string): string {
+  return prefix.replace(/:$/, '');
+}
+
+/** The URL's, or that of ioredis's own names. */
+function endpointOf(
+  at: Place,
+  urlName: string,
+  given: RedisAddress | undefined,
+  inner: Checked<OwnConnectionOptions>,
+): NativeEndpoint {
+  const named: Record<'host' | 'port' | 'path', string | number | undefined> = {
+    host: inner.host,
+    port: inner.port,
+    path: inner.path,
+  };
+  if (given === undefined && Object.values(named).every((one) => one === undefined)) {
+    return redisUrl(undefined, { ...at, path: urlName }).endpoint;
+  }
+  const { endpoint } = given ?? {};
+  for (const name of ['host', 'port', 'path'] as const) {
+    if (endpoint !== undefined && named[name] !== undefined) {
+      const inUrl = (endpoint as Partial<typeof named>)[name] ?? 'another';
+      agree<string | number>(at.face, [
+        [`the ${name} in ${urlName}`, inUrl],
+        [`redisOptions.${name}`, named[name]],
+      ]);
+    }
+  }
+  return (
+    endpoint ??
+    (inner.path === undefined
+      ? { host: inner.host ?? '127.0.0.1', port: inner.port ?? 6379 }
+      : { path: inner.path })
+  );
 }

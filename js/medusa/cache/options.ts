@@ -1,13 +1,17 @@
 /** The options of the older Cache Module: the names that people have in their medusa-config, checked and made into a store. */
-import { ConfigError } from '../../errors.js';
-import { agree, type Check, integer, type Notes, object, seconds } from '../../options/check.js';
+import { agree, type Check, integer, object, type Place, seconds } from '../../options/check.js';
 import { DEFAULT_SERVERS } from '../../options/endpoint.js';
-import { memcachedClientNotes, memcachedNotes, redisNotes } from '../../options/foreign-names.js';
+import {
+  type IgnoredMemcachedClientOptions,
+  ioredisNotes,
+  memcachedClientNotes,
+  memcachedNotes,
+} from '../../options/foreign-names.js';
 import { type MemcachedOptions, memcachedShape, memcachedSpec } from '../../options/memcached.js';
 import { type MemoryOptions, memoryShape, memorySpec } from '../../options/memory.js';
 import type { NativeEndpoint, StoreSpec } from '../../options/native-config.js';
 import { type RedisOptions, redisShape, redisSpec } from '../../options/redis.js';
-import { type RedisAddress, redisUrl } from '../../options/redis-url.js';
+import { type RedisAddress, redisUrl, type UrlObject } from '../../options/redis-url.js';
 import { milliseconds, prefix } from '../../options/store.js';
 import { location } from './location.js';
 
@@ -19,12 +23,12 @@ export interface NamespaceOptions {
 }
 
 export interface RedisCacheOptions extends Omit<RedisOptions, 'prefix'>, NamespaceOptions {
-  /** `redis://[user:password@]host[:port][/db]`, or `unix:///path[?db=0]`; parts are percent-encoded. */
-  redisUrl: string;
+  /** `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded. */
+  redisUrl: string | UrlObject;
 }
 
-/** The names of the npm package `memcached` that mean something here. Any other is an error that says so. */
-export interface MemcachedClientOptions {
+/** The names of the npm package `memcached` that mean something here. */
+interface OwnClientOptions {
   /** As `connectTimeout`, in milliseconds. @default 2000 */
   timeout?: number | undefined;
   /** As `maxItemBytes`. @default 1048576 */
@@ -32,6 +36,9 @@ export interface MemcachedClientOptions {
   /** As `namespace` beside `location`. */
   namespace?: string | undefined;
 }
+
+/** That package's options. Those that have no meaning here are ignored, and named in one line to the logger. */
+export interface MemcachedClientOptions extends OwnClientOptions, IgnoredMemcachedClientOptions {}
 
 export interface MemcachedCacheOptions extends Omit<MemcachedOptions, 'options'>, NamespaceOptions {
   /**
@@ -57,12 +64,8 @@ export interface Settings {
 const DEFAULT_NAMESPACE = 'medusa';
 const DEFAULT_TTL = 30;
 
-/** Names that Cachalot's other faces use for the same thing. */
-function renamed(names: Readonly<Record<string, string>>, otherwise?: Notes): Notes {
-  return (name, at) =>
-    Object.hasOwn(names, name)
-      ? new ConfigError(`${at.face}: unknown option "${name}". It is called "${names[name]}" here.`)
-      : otherwise?.(name, at);
+function place(face: string): Place {
+  return { face, path: '', ignored: new Set() };
 }
 
 /** Medusa adds its `database` to the options of every module, also of one that has no use for it. */
@@ -74,27 +77,25 @@ function own(given: unknown): unknown {
   return rest;
 }
 
-const PREFIX = { prefix: 'namespace', keyPrefix: 'namespace', cachePrefix: 'namespace', defaultTtl: 'ttl' };
-
 const { prefix: _redisPrefix, ...redisOwn } = redisShape;
 
 const checkRedis = object<RedisCacheOptions, { redisUrl: RedisAddress }>(
   { ...redisOwn, redisUrl, namespace: prefix, ttl: seconds },
-  renamed(PREFIX, redisNotes),
+  ioredisNotes,
 );
 
 export function redisSettings(given: unknown): Settings {
-  const face = 'cachalot/medusa/cache/redis';
-  const { redisUrl: address, namespace, ttl, ...rest } = checkRedis(own(given), { face, path: '' });
-  const endpoint = address ?? redisUrl(undefined, { face, path: 'redisUrl' });
-  const store = redisSpec(face, 'redisUrl', endpoint, { ...rest, prefix: namespace ?? DEFAULT_NAMESPACE });
-  return { face, store, ttl: ttl ?? DEFAULT_TTL };
+  const at = place('cachalot/medusa/cache/redis');
+  const { redisUrl: address, namespace, ttl, ...rest } = checkRedis(own(given), at);
+  const names = { url: 'redisUrl', prefix: 'namespace', fallback: DEFAULT_NAMESPACE };
+  const store = redisSpec(at, names, address, { ...rest, prefix: namespace });
+  return { face: at.face, store, ttl: ttl ?? DEFAULT_TTL };
 }
 
 /** memcached's own bounds of `-I`: 1 KiB to 1 GiB. */
 const itemBytes = integer('bytes', 1024, 1024 * 1024 * 1024);
 
-const client: Check<MemcachedClientOptions> = object<MemcachedClientOptions>(
+const client: Check<MemcachedClientOptions> = object<OwnClientOptions>(
   { timeout: milliseconds, maxValue: itemBytes, namespace: prefix },
   memcachedClientNotes,
 );
@@ -103,12 +104,13 @@ const { options: _memjs, ...memcachedOwn } = memcachedShape;
 
 const checkMemcached = object<MemcachedCacheOptions, { location: NativeEndpoint[] }>(
   { ...memcachedOwn, location, options: client, namespace: prefix, ttl: seconds },
-  renamed({ ...PREFIX, serverUrls: 'location', servers: 'location' }, memcachedNotes),
+  memcachedNotes,
 );
 
 export function memcachedSettings(given: unknown): Settings {
-  const face = 'cachalot/medusa/cache/memcached';
-  const { location, options, namespace, ttl, ...rest } = checkMemcached(own(given), { face, path: '' });
+  const at = place('cachalot/medusa/cache/memcached');
+  const { face } = at;
+  const { location, options, namespace, ttl, ...rest } = checkMemcached(own(given), at);
   const name = agree(face, [
     ['namespace', namespace],
     ['options.namespace', options?.namespace],
@@ -121,7 +123,7 @@ export function memcachedSettings(given: unknown): Settings {
     ['maxItemBytes', rest.maxItemBytes],
     ['options.maxValue', options?.maxValue],
   ]);
-  const store = memcachedSpec(face, location ?? DEFAULT_SERVERS, name ?? DEFAULT_NAMESPACE, {
+  const store = memcachedSpec(at, location ?? DEFAULT_SERVERS, name ?? DEFAULT_NAMESPACE, {
     ...rest,
     connectTimeout,
     maxItemBytes,
@@ -131,10 +133,7 @@ export function memcachedSettings(given: unknown): Settings {
 
 const { prefix: _memoryPrefix, ...memoryOwn } = memoryShape;
 
-const checkMemory = object<MemoryCacheOptions>(
-  { ...memoryOwn, namespace: prefix, ttl: seconds },
-  renamed(PREFIX),
-);
+const checkMemory = object<MemoryCacheOptions>({ ...memoryOwn, namespace: prefix, ttl: seconds });
 
 export function memorySettings(given: unknown): Settings {
   const face = 'cachalot/medusa/cache/memory';

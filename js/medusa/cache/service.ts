@@ -35,7 +35,9 @@ export abstract class CacheModuleService implements MedusaCacheService {
     this.face = settings.face;
     this.kind = settings.store.kind;
     this.ttl = settings.ttl;
-    this.log = new OutageLog(new FaceLog(loggerOf(dependencies), settings.face));
+    const log = new FaceLog(loggerOf(dependencies), settings.face);
+    log.ignored(settings.store);
+    this.log = new OutageLog(log);
     this.store = openStore(settings.store, (event) => this.log.event(event));
     this.__hooks = { onApplicationShutdown: () => this.close() };
   }
