@@ -98,7 +98,7 @@ new CacheService(new MemoryCacheStore(), { defaultTTL: '5m' });
 new CacheService(redis({ url: 'redis://h' }), { defaultTTL: 300 });
 // @ts-expect-error no url
 new RedisCacheStore({});
-// @ts-expect-error an ioredis name without a meaning here
+// A name of ioredis without a meaning here is ignored.
 new RedisCacheStore({ url: 'redis://h', options: { maxRetriesPerRequest: 3 } });
 // @ts-expect-error a store is a description
 new CachalotStore({ store: 'redis://h' });

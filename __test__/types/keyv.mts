@@ -11,6 +11,7 @@ const every: Required<CachalotKeyvOptions> = {
   namespace: 'users',
   useKeyPrefix: false,
   throwOnErrors: true,
+  logger: { log() {} },
 };
 
 export const adapters: KeyvStoreAdapter[] = [new CachalotKeyv(every), new Named({ store: memory() })];
@@ -18,6 +19,8 @@ export const keyvs: Keyv[] = [
   new Keyv({ store: new CachalotKeyv({ store: memcached() }), namespace: 'users' }),
   createKeyv({ store, prefix: undefined, namespace: undefined, ttl: 60_000 }),
   createKeyv({ store, ttl: '60s' }),
+  createKeyv('redis://127.0.0.1:6379', { namespace: 'users', useUnlink: true, ttl: '60s' }),
+  new Keyv({ store: new CachalotKeyv('redis://127.0.0.1:6379', { namespace: 'users' }) }),
 ];
 
 export async function use(cache: CachalotKeyv): Promise<boolean> {

@@ -323,8 +323,8 @@ export class Cache<Allowed = JsonStorable> {
 
   /**
    * Resolves once the server has answered, which may be at once. For the start of a process, or of a test.
-   * @throws CachalotError (rejects) after `timeout`, with what the last attempt failed with; at once if waiting is of no
-   * use: the server refuses the credentials, or the cache was closed
+   * @throws CachalotError (rejects) after `timeout`, with what the last attempt failed with; at once after `close()`, or if
+   * the server is none that can be used
    */
   async ready(given: ReadyOptions = {}): Promise<void> {
     const { timeout = READY } = options<ReadyOptions>('ready', given, READY_NAMES);
