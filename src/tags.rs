@@ -17,6 +17,9 @@ impl Tag {
     /// The tag that every entry carries: clearing it clears everything. No name hashes to it.
     pub const ROOT: Tag = Tag(0);
 
+    /// The index that entries of many tags share, where each tag has one of its own. No name hashes to it.
+    pub const WIDE: Tag = Tag(1);
+
     /// The lowest bit tells an implicit tag from one that a caller gave.
     pub fn of(name: &str) -> Tag {
         Tag(xxh3_64(name.as_bytes()).max(2) & !1 | u64::from(name.starts_with(NAMESPACE)))
@@ -246,6 +249,7 @@ mod tests {
     fn no_name_is_the_root() {
         assert_eq!(Tag::selected("*"), Tag::ROOT);
         assert_ne!(Tag::of("*"), Tag::ROOT);
+        assert!(Tag::of("!ns:a").is_namespace() && !Tag::of("ns:a").is_namespace());
         assert_ne!(Tag::selected("a"), Tag::of("b"));
     }
 }

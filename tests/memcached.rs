@@ -14,11 +14,16 @@ mod leases;
 mod methods;
 #[path = "memcached/outage.rs"]
 mod outage;
+#[allow(dead_code, reason = "shared with the link's tests")]
+#[path = "support/proxy.rs"]
+mod proxy;
 #[path = "memcached/server.rs"]
 mod server;
 #[path = "memcached/store.rs"]
 mod store;
 #[path = "memcached/tags.rs"]
 mod tags;
+#[path = "memcached/wide.rs"]
+mod wide;
 #[path = "memcached/wire.rs"]
 mod wire;

@@ -62,13 +62,6 @@ pub enum Seen {
 }
 
 impl Seen {
-    pub fn wire(self) -> Option<(Bytes, Option<Lease>)> {
-        match self {
-            Seen::Wire(bytes, lease) => Some((bytes, lease)),
-            Seen::Live(_) | Seen::Nothing(_) => None,
-        }
-    }
-
     pub fn lease(&self) -> Option<Lease> {
         match self {
             Seen::Wire(_, lease) | Seen::Nothing(lease) => *lease,
@@ -158,13 +151,14 @@ pub struct Swap {
     pub times: Option<Times>,
 }
 
-/// A member of a tag's index that a sweep found superfluous, and the version that was judged.
+/// A member of an index that a sweep found superfluous, and the version that was judged.
 #[derive(Debug)]
 pub struct Dead {
     pub key: String,
-    /// The entry as it was read; `None`: no entry was there. What is there by now may be another: then nothing is done.
-    pub seen: Option<(Bytes, Option<Lease>)>,
-    /// The entry is valid but does not carry the tag any more: only the membership goes.
+    /// Which version was read, if that can be told; `None`: no entry was there. What is there by now may be another: then
+    /// nothing is done.
+    pub seen: Option<Option<Lease>>,
+    /// The entry is valid but not to be listed there any more: only the membership goes.
     pub retagged: bool,
 }
 
@@ -174,6 +168,15 @@ pub struct Page {
     /// User keys; repeats are possible.
     pub keys: Vec<String>,
     /// Where to go on; `None` = the end.
+    pub next: Option<u64>,
+}
+
+/// Which members of a page have no entry, and when the others expire.
+#[derive(Debug, Default)]
+pub struct Presence {
+    pub absent: Vec<String>,
+    pub ends: Vec<UnixMs>,
+    /// As in `Page`.
     pub next: Option<u64>,
 }
 
@@ -279,14 +282,34 @@ pub trait Backend: Send + Sync + 'static {
         std::future::ready(Err(no_channels()))
     }
 
-    /// One page of a tag's index, from `cursor` (0 = the beginning). `*`: every entry of the prefix, where the server
+    /// The indexes in which an entry that carries this tag may be listed.
+    fn indexes(tag: Tag) -> impl Iterator<Item = Tag> + Send {
+        std::iter::once(tag)
+    }
+
+    /// Whether an index is to list an entry that carries these tags (sorted).
+    fn lists(index: Tag, tags: &[Tag]) -> bool {
+        tags.binary_search(&index).is_ok()
+    }
+
+    /// One page of an index, from `cursor` (0 = the beginning). `*`: every entry of the prefix, where the server
     /// can list them at a bounded cost a page; else an empty page.
-    fn members(&self, tag: Tag, cursor: u64, now: UnixMs) -> impl Future<Output = Result<Page>> + Send;
+    fn members(&self, index: Tag, cursor: u64, now: UnixMs) -> impl Future<Output = Result<Page>> + Send;
 
-    /// Removes dead members from a tag's index and, if they are still the version that was judged, their entries.
-    fn bury(&self, tag: Tag, dead: Vec<Dead>) -> impl Future<Output = Result<()>> + Send;
+    /// What can be told of a page's members without reading their entries.
+    fn presence(
+        &self,
+        _index: Tag,
+        _cursor: u64,
+        _now: UnixMs,
+    ) -> impl Future<Output = Result<Presence>> + Send {
+        std::future::ready(Ok(Presence::default()))
+    }
 
-    /// Tags whose index has outgrown what this process last knew of it; each is told once.
+    /// Removes dead members from an index and, if they are still the version that was judged, their entries.
+    fn bury(&self, index: Tag, dead: Vec<Dead>) -> impl Future<Output = Result<()>> + Send;
+
+    /// Indexes that have outgrown what this process last knew of them; each is told once.
     fn crowded(&self, now: UnixMs) -> Vec<Tag>;
 
     /// Finishes what is under way, then lets go of connections and timers.

@@ -2,12 +2,13 @@
 
 use super::Clear;
 use crate::error::{Code, Error};
+use crate::events::{Event, Events};
 use crate::tags::{Invalidation, Tag};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-/// Past this many names the queue becomes one clear of `*`: an outage's worth of product updates fits, a flood does not
-/// grow. 10,000 names of some 40 bytes are about 0.5 MB.
+/// Past this many names the queue becomes one clear of everything: an outage's worth of product updates fits, a flood does
+/// not grow. 10,000 keys of some 40 bytes are about 1 MB, as many tags a quarter of it.
 pub const MAX_NAMES: usize = 10_000;
 
 /// Between two replays where the next would fail as the last did. Each goes through all that waits, and every read and
@@ -32,36 +33,77 @@ impl Failed {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct PendingClears {
+    names: Names,
+    /// The server, and where it is told that its clears became one of everything; `None`: nobody listens.
+    tell: Option<(String, Events)>,
+    /// Told since `settled`.
+    is_told: bool,
+}
+
+#[derive(Default)]
+struct Names {
     keys: HashSet<String>,
     all: HashSet<Tag>,
     auto: HashSet<Tag>,
 }
 
-impl PendingClears {
-    pub fn is_empty(&self) -> bool {
+impl Names {
+    fn is_empty(&self) -> bool {
         self.keys.is_empty() && self.all.is_empty() && self.auto.is_empty()
     }
 
-    pub fn add(&mut self, clear: Clear) {
-        if self.all.contains(&Tag::ROOT) {
-            return;
-        }
+    fn add(&mut self, clear: Clear) {
         self.keys.extend(clear.keys);
         match clear.raise {
             Invalidation::Hard => self.all.extend(clear.tags),
             Invalidation::Soft => self.auto.extend(clear.tags),
         }
-        let too_many = self.keys.len() + self.all.len() + self.auto.len() > MAX_NAMES;
-        if too_many || self.all.contains(&Tag::ROOT) {
-            *self = PendingClears { all: HashSet::from([Tag::ROOT]), ..Default::default() };
+    }
+}
+
+impl PendingClears {
+    pub fn new(server: String, events: Events) -> Self {
+        PendingClears { tell: Some((server, events)), ..Default::default() }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    pub fn add(&mut self, clear: Clear) {
+        let names = &mut self.names;
+        if names.all.contains(&Tag::ROOT) {
+            return;
         }
+        names.add(clear);
+        let (keys, tags) = (names.keys.len(), names.all.len() + names.auto.len());
+        let is_all = names.all.contains(&Tag::ROOT);
+        if !is_all && keys + tags <= MAX_NAMES {
+            return;
+        }
+        *names = Names { all: HashSet::from([Tag::ROOT]), ..Default::default() };
+        if is_all || std::mem::replace(&mut self.is_told, true) {
+            return;
+        }
+        if let Some((server, events)) = &self.tell {
+            let message = format!(
+                "{server} could not be reached for clears of {keys} keys and {tags} tags, more than the {MAX_NAMES} \
+                 that are kept: everything will be cleared once it can."
+            );
+            events(Event::Warning { code: Code::Connection.as_str(), message });
+        }
+    }
+
+    /// All that was taken is done: the next outage is told anew.
+    pub fn settled(&mut self) {
+        self.is_told = false;
     }
 
     /// What to replay; `add` it back if that fails.
     pub fn take(&mut self) -> Vec<Clear> {
-        let PendingClears { keys, all, auto } = std::mem::take(self);
+        let Names { keys, all, auto } = std::mem::take(&mut self.names);
         let mut out = Vec::new();
         if !keys.is_empty() || !all.is_empty() {
             let (keys, tags) = (keys.into_iter().collect(), all.into_iter().collect());
@@ -77,6 +119,8 @@ impl PendingClears {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use parking_lot::Mutex;
+    use std::sync::Arc;
 
     fn tags(raise: Invalidation, tags: &[&str]) -> Clear {
         Clear { keys: vec![], tags: tags.iter().map(|t| Tag::of(t)).collect(), raise }
@@ -116,15 +160,40 @@ mod tests {
         assert!(failed.again(1).is_none());
     }
 
+    fn wide(names: usize) -> Clear {
+        let tags = (0..names).map(|i| Tag::of(&format!("t{i}"))).collect();
+        Clear { keys: vec!["k".into()], tags, raise: Invalidation::Soft }
+    }
+
     #[test]
-    fn a_flood_becomes_one_clear_of_everything() {
-        let mut pending = PendingClears::default();
-        for i in 0..=MAX_NAMES {
-            pending.add(tags(Invalidation::Soft, &[&format!("t{i}")]));
+    fn a_flood_becomes_one_clear_of_everything_and_is_told_once_an_outage() {
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let heard = told.clone();
+        let mut pending =
+            PendingClears::new("cache:1".into(), Arc::new(move |event| heard.lock().push(event)));
+        pending.add(wide(MAX_NAMES - 1));
+        assert!(told.lock().is_empty());
+        for outage in 1..=2 {
+            // A replay that fails gives back what it took, while more is asked for.
+            for _ in 0..3 {
+                pending.add(wide(25_000));
+                let out = pending.take();
+                assert_eq!(out.len(), 1);
+                assert_eq!((out[0].raise, out[0].tags.as_slice()), (Invalidation::Hard, &[Tag::ROOT][..]));
+                pending.add(wide(25_000));
+                out.into_iter().for_each(|clear| pending.add(clear));
+            }
+            let told = told.lock();
+            assert_eq!(told.len(), outage);
+            let Event::Warning { code: "CACHALOT_CONNECTION", message } = &told[outage - 1] else {
+                panic!("{told:?}")
+            };
+            let numbers = ["cache:1", "clears of 1 keys and 25000 tags", "10000"];
+            assert!(numbers.iter().all(|number| message.contains(number)), "{message}");
+            pending.take();
+            pending.settled();
         }
-        pending.add(tags(Invalidation::Soft, &["late"]));
-        let out = pending.take();
-        assert_eq!(out.len(), 1);
-        assert_eq!((out[0].raise, out[0].tags.as_slice()), (Invalidation::Hard, &[Tag::ROOT][..]));
+        pending.add(Clear { tags: vec![Tag::ROOT], raise: Invalidation::Hard, ..wide(0) });
+        assert_eq!((pending.take().len(), told.lock().len()), (1, 2), "asked for as such, it is no news");
     }
 }

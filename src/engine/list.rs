@@ -11,9 +11,16 @@ use std::collections::{BTreeSet, HashSet};
 
 /// Entries read at a time for a list by tags.
 const LIST_CHUNK: usize = 64;
+/// And of many tags, each of whose records is read with them.
+const WIDE_CHUNK: usize = 16;
 
 /// Beyond it a number of JavaScript is not exact.
 const MAX_CURSOR: u64 = 1 << 53;
+
+/// Members of an index whose entries are read at a time.
+pub(super) fn read_at_once(index: Tag, most: usize) -> usize {
+    if index == Tag::WIDE { WIDE_CHUNK } else { most }
+}
 
 impl<B: Backend> Engine<B> {
     /// The live entries that carry any of the tags, each once.
@@ -30,27 +37,35 @@ impl<B: Backend> Engine<B> {
     async fn list(&self, wanted: &[Tag], now: UnixMs) -> Result<Vec<Value>> {
         let mut seen = HashSet::new();
         let mut values = Vec::new();
-        for tag in wanted.iter().copied().collect::<BTreeSet<_>>() {
+        // Each once: tags may share one.
+        for index in wanted.iter().copied().flat_map(B::indexes).collect::<BTreeSet<_>>() {
             let mut cursor = Some(0);
             let (mut live, mut dead) = (0, 0);
             while let Some(at) = cursor {
-                let page = self.backend.members(tag, at, now).await?;
+                let page = self.backend.members(index, at, now).await?;
                 cursor = page.next;
                 let fresh: Vec<String> =
                     page.keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
-                for keys in fresh.chunks(LIST_CHUNK) {
+                for keys in fresh.chunks(read_at_once(index, LIST_CHUNK)) {
                     for judged in self.look(keys, None, now, &mut []).await.1 {
-                        match judged {
-                            Judged::Live(entry) if entry.tags.holds(tag) => {
-                                live += 1;
-                                if !entry.stale
-                                    && let Outcome::Hit(value) = self.unpack(entry.kept)
-                                {
-                                    values.push(value);
-                                }
+                        let entry = match judged {
+                            Judged::Live(entry) => entry,
+                            Judged::Gone { .. } => {
+                                dead += 1;
+                                continue;
                             }
-                            Judged::Live(_) | Judged::Gone { .. } => dead += 1,
                             Judged::Failed(error) => return Err(error),
+                        };
+                        if index == Tag::ROOT || B::lists(index, entry.tags.all()) {
+                            live += 1;
+                        } else {
+                            dead += 1;
+                        }
+                        if !entry.stale
+                            && wanted.iter().any(|tag| entry.tags.holds(*tag))
+                            && let Outcome::Hit(value) = self.unpack(entry.kept)
+                        {
+                            values.push(value);
                         }
                     }
                 }
@@ -58,7 +73,7 @@ impl<B: Backend> Engine<B> {
             if dead > live
                 && let Some(reclaimer) = &self.reclaimer
             {
-                reclaimer.sweep(tag);
+                reclaimer.sweep(index);
             }
         }
         Ok(values)

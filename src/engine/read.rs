@@ -42,12 +42,16 @@ pub(super) enum Tags {
 }
 
 impl Tags {
-    pub fn holds(&self, tag: Tag) -> bool {
-        let tags = match self {
+    /// Sorted.
+    pub fn all(&self) -> &[Tag] {
+        match self {
             Tags::Wire(tags) => tags,
-            Tags::Memory(entry) => &entry.tags[..],
-        };
-        tag == Tag::ROOT || tags.binary_search(&tag).is_ok()
+            Tags::Memory(entry) => &entry.tags,
+        }
+    }
+
+    pub fn holds(&self, tag: Tag) -> bool {
+        tag == Tag::ROOT || self.all().binary_search(&tag).is_ok()
     }
 }
 
@@ -249,10 +253,7 @@ impl<B: Backend> Engine<B> {
 impl Judged {
     fn stamp(&self, slots: &Slots, stamp: &mut Stamp) {
         match self {
-            Judged::Live(Live { tags: Tags::Wire(tags), .. }) => stamp.tags(slots, tags.iter().copied()),
-            Judged::Live(Live { tags: Tags::Memory(entry), .. }) => {
-                stamp.tags(slots, entry.tags.iter().copied());
-            }
+            Judged::Live(live) => stamp.tags(slots, live.tags.all().iter().copied()),
             Judged::Gone { .. } | Judged::Failed(_) => {}
         }
     }

@@ -1,11 +1,15 @@
 //! Background reclaiming: removes what clears and expiry left behind, in small pages, and nothing that is valid.
 //!
-//! A tag is swept after it was cleared, when its index has outgrown its entries, and again when half of the entries that
-//! the last sweep left have expired, if they were many.
+//! A tag's index is swept after the tag was cleared, when it has outgrown its entries, and again when half of the entries that
+//! the last sweep left have expired, if they were many. The index that all entries of many tags share is swept likewise, by a
+//! task of its own and with rests between: its entries are large, and one sweep of it serves every clear that came before. What
+//! has merely expired leaves it without its entries being read.
 
 use super::Engine;
+use super::list::read_at_once;
 use super::read::Judged;
 use crate::backend::{Backend, Dead};
+use crate::clock::UnixMs;
 use crate::tags::Tag;
 use crate::ttl::NEVER;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -17,11 +21,15 @@ use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-/// Tags that wait for a sweep. More are dropped: expiry ends what they leave, and the next clear asks again.
+/// Indexes that wait for a sweep. More are dropped: expiry ends what they leave, and the next clear asks again.
 const WAITING: usize = 1024;
-/// Entries judged at a time, and the pause after them: reclaiming takes at most a small part of the server's time.
+/// Entries judged at a time.
 const PAGE: usize = 100;
-const PAUSE: Duration = Duration::from_millis(2);
+/// The pause after them is so many times as long as they took, so that reclaiming takes a small part of the server's time.
+const PAUSES: u32 = 4;
+const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
+/// And the next sweep of the shared index begins so many times as long after one as that took.
+const RESTS: u32 = 4;
 /// From a clear to its sweep. Most of what is still read is replaced within this time, which leaves less to remove.
 const REST: Duration = Duration::from_secs(1);
 /// An index of this size is looked at again later; a smaller one costs nothing worth the look.
@@ -30,29 +38,45 @@ const LOOK_AGAIN_FROM: usize = 500;
 const LOOK_AGAIN_MS: (u64, u64) = (1_000, 600_000);
 
 pub(super) struct Reclaimer {
-    tags: mpsc::Sender<(Tag, Duration)>,
+    own: Task,
+    wide: Task,
+}
+
+struct Task {
+    asked: mpsc::Sender<(Tag, Duration)>,
     task: AbortHandle,
 }
 
 impl Reclaimer {
     pub fn start<B: Backend>(engine: Weak<Engine<B>>, runtime: &Handle) -> Self {
-        let (tags, asked) = mpsc::channel(WAITING);
-        let task = runtime.spawn(work(engine, asked)).abort_handle();
-        Reclaimer { tags, task }
+        let task = |engine, is_wide| {
+            let (asked, receiver) = mpsc::channel(WAITING);
+            Task { asked, task: runtime.spawn(work(engine, receiver, is_wide)).abort_handle() }
+        };
+        Reclaimer { own: task(engine.clone(), false), wide: task(engine, true) }
     }
 
     /// Soon: what is still read will have been set anew by then.
-    pub fn sweep(&self, tag: Tag) {
-        // Full: see WAITING.
-        let _ = self.tags.try_send((tag, REST));
+    pub fn sweep(&self, index: Tag) {
+        let task = if index == Tag::WIDE { &self.wide } else { &self.own };
+        task.ask(index, REST);
     }
 
-    pub fn sweep_now(&self, tag: Tag) {
-        let _ = self.tags.try_send((tag, Duration::ZERO));
+    /// An index has outgrown its entries.
+    pub fn sweep_now(&self, index: Tag) {
+        self.own.ask(index, Duration::ZERO);
     }
 
     pub fn stop(&self) {
-        self.task.abort();
+        self.own.task.abort();
+        self.wide.task.abort();
+    }
+}
+
+impl Task {
+    fn ask(&self, index: Tag, rest: Duration) {
+        // Full: see WAITING.
+        let _ = self.asked.try_send((index, rest));
     }
 }
 
@@ -62,37 +86,50 @@ impl Drop for Reclaimer {
     }
 }
 
-async fn work<B: Backend>(engine: Weak<Engine<B>>, mut asked: mpsc::Receiver<(Tag, Duration)>) {
+/// `is_wide`: the task of the shared index. To the other it is one to be pruned.
+async fn work<B: Backend>(
+    engine: Weak<Engine<B>>,
+    mut asked: mpsc::Receiver<(Tag, Duration)>,
+    is_wide: bool,
+) {
     let mut later = Later::default();
     loop {
-        let mut tags = HashSet::new();
+        let mut due = HashSet::new();
         tokio::select! {
             first = asked.recv() => {
                 let Some(first) = first else { return };
                 let mut next = Some(first);
                 // One sweep serves all who asked meanwhile.
-                while let Some((tag, rest)) = next {
+                while let Some((index, rest)) = next {
                     if rest.is_zero() {
-                        tags.insert(tag);
+                        due.insert(index);
                     } else {
-                        later.add(Instant::now() + rest, tag);
+                        later.add(Instant::now() + rest, index);
                     }
                     next = asked.try_recv().ok();
                 }
             }
-            () = sleep_until(later.due()) => tags.extend(later.take()),
+            () = sleep_until(later.due()) => due.extend(later.take()),
         }
-        for tag in tags {
-            let Some(engine) = engine.upgrade() else { return };
-            later.forget(tag);
-            if let Some(again) = engine.sweep(tag).await {
-                later.add(Instant::now() + again, tag);
+        for index in due {
+            let Some(strong) = engine.upgrade() else { return };
+            later.forget(index);
+            let began = Instant::now();
+            let again = match index == Tag::WIDE && !is_wide {
+                true => strong.prune(index).await,
+                false => strong.sweep(index).await,
+            };
+            drop(strong);
+            if is_wide {
+                tokio::time::sleep(began.elapsed() * RESTS).await;
+            } else if let Some(again) = again {
+                later.add(Instant::now() + again, index);
             }
         }
     }
 }
 
-/// Tags that are swept at their time, each once.
+/// Indexes that are swept at their time, each once.
 #[derive(Default)]
 struct Later {
     by_time: BTreeSet<(Instant, Tag)>,
@@ -129,6 +166,10 @@ impl Later {
     }
 }
 
+async fn pause(since: Instant) {
+    tokio::time::sleep((since.elapsed() * PAUSES).max(SHORTEST_PAUSE)).await;
+}
+
 async fn sleep_until(due: Option<Instant>) {
     match due {
         Some(at) => tokio::time::sleep_until(at).await,
@@ -137,38 +178,66 @@ async fn sleep_until(due: Option<Instant>) {
 }
 
 impl<B: Backend> Engine<B> {
-    /// Sweeps one tag; says when to look again. An outage ends it: the next clear or set asks again.
-    async fn sweep(&self, tag: Tag) -> Option<Duration> {
+    /// Sweeps one index; says when to look again. An outage ends it: the next clear or set asks again.
+    async fn sweep(&self, index: Tag) -> Option<Duration> {
         let mut cursor = Some(0);
         let mut expiries = Vec::new();
         while let Some(at) = cursor {
-            let page = self.backend.members(tag, at, self.caller_clock.load(Relaxed)).await.ok()?;
+            let began = Instant::now();
+            let page = self.backend.members(index, at, self.caller_clock.load(Relaxed)).await.ok()?;
             cursor = page.next;
-            for keys in page.keys.chunks(PAGE) {
+            pause(began).await;
+            let mut dead = Vec::new();
+            for keys in page.keys.chunks(read_at_once(index, PAGE)) {
+                let began = Instant::now();
                 let (_, judged) = self.look(keys, None, self.caller_clock.load(Relaxed), &mut []).await;
-                let mut dead = Vec::new();
                 for (key, judged) in keys.iter().zip(judged) {
                     let (seen, retagged) = match judged {
                         Judged::Failed(_) => return None,
-                        Judged::Gone { lease, seen } => (seen.map(|bytes| (bytes, lease)), false),
-                        Judged::Live(live) if live.tags.holds(tag) => {
+                        Judged::Gone { lease, seen } => (seen.map(|_| lease), false),
+                        Judged::Live(live) if B::lists(index, live.tags.all()) => {
                             expiries.push(live.expires_at);
                             continue;
                         }
-                        Judged::Live(live) => (live.seen.wire(), true),
+                        Judged::Live(live) => (Some(live.seen.lease()), true),
                     };
                     dead.push(Dead { key: key.clone(), seen, retagged });
                 }
-                if !dead.is_empty() {
-                    let count = dead.iter().filter(|dead| dead.seen.is_some() && !dead.retagged).count();
-                    self.backend.bury(tag, dead).await.ok()?;
-                    self.stats.reclaimed.add(count as u64);
-                }
-                tokio::time::sleep(PAUSE).await;
+                pause(began).await;
             }
-            // A page may be without keys: of `*`, where others' keys are looked through.
-            tokio::time::sleep(PAUSE).await;
+            if !dead.is_empty() {
+                let began = Instant::now();
+                let count = dead.iter().filter(|dead| dead.seen.is_some() && !dead.retagged).count();
+                self.backend.bury(index, dead).await.ok()?;
+                self.stats.reclaimed.add(count as u64);
+                pause(began).await;
+            }
         }
+        self.again(expiries)
+    }
+
+    /// Drops members without an entry from an index; says when to look again.
+    async fn prune(&self, index: Tag) -> Option<Duration> {
+        let mut cursor = Some(0);
+        let mut expiries = Vec::new();
+        while let Some(at) = cursor {
+            let began = Instant::now();
+            let page = self.backend.presence(index, at, self.caller_clock.load(Relaxed)).await.ok()?;
+            cursor = page.next;
+            expiries.extend(page.ends);
+            pause(began).await;
+            if !page.absent.is_empty() {
+                let began = Instant::now();
+                let dead = page.absent.into_iter().map(|key| Dead { key, seen: None, retagged: false });
+                self.backend.bury(index, dead.collect()).await.ok()?;
+                pause(began).await;
+            }
+        }
+        self.again(expiries)
+    }
+
+    /// When half of many members will have expired.
+    fn again(&self, mut expiries: Vec<UnixMs>) -> Option<Duration> {
         expiries.retain(|at| *at != NEVER);
         if expiries.len() < LOOK_AGAIN_FROM {
             return None;

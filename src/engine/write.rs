@@ -7,9 +7,10 @@ use crate::clock::UnixMs;
 use crate::codec::envelope::{self, Codec, Header};
 use crate::codec::text::Value;
 use crate::error::{Code, Error, Result};
-use crate::tags::{Epoch, Invalidation};
+use crate::tags::{Epoch, Invalidation, Tag};
 use bytes::Bytes;
 use futures_util::future::join;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
 impl<B: Backend> Engine<B> {
@@ -44,7 +45,7 @@ impl<B: Backend> Engine<B> {
         let out =
             out.into_iter().map(|done| done.or_else(|| wrote.next()).unwrap_or(Outcome::Done)).collect();
         if let Some(reclaimer) = &self.reclaimer {
-            self.backend.crowded(now).into_iter().for_each(|tag| reclaimer.sweep_now(tag));
+            self.backend.crowded(now).into_iter().for_each(|index| reclaimer.sweep_now(index));
         }
         out
     }
@@ -73,13 +74,16 @@ impl<B: Backend> Engine<B> {
         if clear.keys.is_empty() && clear.tags.is_empty() {
             return Ok(());
         }
-        let tags = clear.tags.clone();
+        let indexes = self.reclaimer.as_ref().map(|reclaimer| {
+            let all: BTreeSet<Tag> = clear.tags.iter().copied().flat_map(B::indexes).collect();
+            (reclaimer, all)
+        });
         let done = self.backend.clear(clear, now).await;
         match &done {
             Ok(()) => {
                 self.stats.clears.add(1);
-                if let Some(reclaimer) = &self.reclaimer {
-                    tags.iter().for_each(|tag| reclaimer.sweep(*tag));
+                if let Some((reclaimer, all)) = indexes {
+                    all.into_iter().for_each(|index| reclaimer.sweep(index));
                 }
             }
             Err(error) => self.stats.failed(error),

@@ -9,6 +9,7 @@ use cachalot::events::{Event, Events};
 use cachalot::tags::{Invalidation, Tag};
 use cachalot::{clock, events, ttl::Ttl};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 fn open(servers: &[Server]) -> AnyEngine {
     open_heard(servers, events::silent())
@@ -85,12 +86,12 @@ async fn sets_after_one_miss_replace_each_other_and_a_clear_goes_by_the_last_one
     assert!(matches!(&out[1], Outcome::List(values) if values.is_empty()), "{:?}", out[1]);
 }
 
-/// Records in all shards of a tag, repeats counted.
-fn members(server: &Server, tag: &str) -> usize {
+/// Records in all shards of an index, repeats counted.
+fn members(server: &Server, index: Tag) -> usize {
     let mut raw = server.raw();
     let mut count = 0;
     for shard in 0..16 {
-        let value = raw.value(&shard_key(tag, shard)).unwrap_or_default();
+        let value = raw.value(&shard_key(index, shard)).unwrap_or_default();
         let mut at = 0;
         while at < value.len() {
             at += 10 + usize::from(u16::from_le_bytes([value[at], value[at + 1]]));
@@ -110,9 +111,9 @@ async fn twenty_thousand_expired_entries_leave_an_index_of_what_lives() {
     }
     let ops = (0..300).map(|i| set(&format!("long{i}"), "v", &["t"], 60_000)).collect();
     run(&engine, ops).await;
-    until("the index has shrunk", async || members(&servers[0], "t") <= 2 * 300 + 1_000).await;
+    until("the index has shrunk", async || members(&servers[0], Tag::of("t")) <= 2 * 300 + 1_000).await;
     assert_eq!(run(&engine, vec![get("long7")]).await.iter().map(text).collect::<Vec<_>>(), [Some("v")]);
-    assert!(members(&servers[0], "t") >= 300);
+    assert!(members(&servers[0], Tag::of("t")) >= 300);
 }
 
 #[tokio::test]
@@ -125,7 +126,7 @@ async fn what_a_clear_made_invalid_is_reclaimed() {
     until("entries and members are gone", async || {
         let mut raw = servers[0].raw();
         let mut gone = |i| raw.value(&format!("p:k{i}")).is_none_or(|left| left.is_empty());
-        members(&servers[0], "t") == 0 && (0..500).all(&mut gone)
+        members(&servers[0], Tag::of("t")) == 0 && (0..500).all(&mut gone)
     })
     .await;
     // What is left for the sets that may be on their way lives shortly.
@@ -184,4 +185,81 @@ async fn an_entry_of_version_1_is_a_counted_miss_that_the_next_set_replaces() {
     );
     run(&engine, vec![set("k", "new", &["t"], 60_000)]).await;
     assert_eq!(text(&run(&engine, vec![get("k")]).await[0]), Some("new"));
+}
+
+/// `tags` of one kind.
+fn many(kind: &str, from: usize, tags: usize) -> Vec<String> {
+    (from..from + tags).map(|i| format!("{kind}{i}")).collect()
+}
+
+fn set_wide(key: &str, tags: &[String], ttl: u64) -> Op {
+    set(key, key, &tags.iter().map(String::as_str).collect::<Vec<_>>(), ttl)
+}
+
+#[tokio::test]
+async fn twenty_thousand_expired_entries_of_many_tags_leave_an_index_of_what_lives() {
+    let servers = [Server::start(&[])];
+    let engine = open(&servers);
+    let tags = many("t", 0, 20);
+    for page in 0..200 {
+        let ops = (0..100).map(|i| set_wide(&format!("short{page}:{i}"), &tags, 2_000)).collect();
+        run(&engine, ops).await;
+    }
+    run(&engine, (0..300).map(|i| set_wide(&format!("long{i}"), &tags, 60_000)).collect()).await;
+    until("the index has shrunk", async || members(&servers[0], Tag::WIDE) <= 2 * 300 + 1_000).await;
+    assert!(members(&servers[0], Tag::WIDE) >= 300);
+    let list = run(&engine, vec![Op::GetTags { tags: vec![Tag::of("t7")] }]).await.remove(0);
+    assert!(matches!(&list, Outcome::List(values) if values.len() == 300), "{list:?}");
+    let own = servers[0].raw().keys().into_iter().filter(|key| key.starts_with("p!i:"));
+    assert_eq!(own.filter(|key| !key.ends_with(&Tag::WIDE.to_string())).count(), 0);
+}
+
+#[tokio::test]
+async fn a_clear_of_hundreds_of_tags_sweeps_the_index_that_they_share_once() {
+    let servers = [Server::start(&[])];
+    let engine = open(&servers);
+    let kept = many("kept", 0, 20);
+    run(&engine, (0..300).map(|i| set_wide(&format!("kept{i}"), &kept, 600_000)).collect()).await;
+    let gone = (0..100).map(|i| set_wide(&format!("gone{i}"), &many("gone", i * 5, 20), 600_000));
+    run(&engine, gone.collect()).await;
+    let before = servers[0].raw().stat("get_hits");
+    let tags = many("gone", 0, 515).iter().map(|tag| Tag::of(tag)).collect();
+    run(&engine, vec![Op::Clear { key: None, tags, raise: Invalidation::Hard }]).await;
+    until("those are gone", async || engine.stats().reclaimed == 100).await;
+    // Longer than from a clear to its sweep.
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    let read = servers[0].raw().stat("get_hits") - before;
+    // Each entry, and in each part the records of its tags; and those that the clear raised.
+    let once = 400 + 100 * 20 + 300 / 16 * 20 + 515;
+    assert!(read < 2 * once, "{read} reads, one sweep takes {once}");
+    assert_eq!((engine.stats().reclaimed, members(&servers[0], Tag::WIDE)), (100, 300));
+    let list =
+        run(&engine, vec![Op::GetTags { tags: vec![Tag::of("kept3"), Tag::of("gone3")] }]).await.remove(0);
+    assert!(matches!(&list, Outcome::List(values) if values.len() == 300), "{list:?}");
+}
+
+/// One of the tags asked for is enough, whichever index lists the entry.
+#[tokio::test]
+async fn a_list_by_tags_finds_entries_of_few_and_of_many_tags_each_once() {
+    let servers = [Server::start(&[]), Server::start(&[])];
+    let engine = open(&servers);
+    run(&engine, vec![set("few", "few", &["a", "b"], 60_000)]).await;
+    run(&engine, vec![set_wide("wide", &[many("w", 0, 450), vec!["b".into()]].concat(), 60_000)]).await;
+    // It was one of a's, whose index still lists it.
+    run(&engine, vec![set("moved", "moved", &["a"], 60_000)]).await;
+    run(&engine, vec![set("moved", "moved", &["c"], 60_000)]).await;
+    for (tags, found) in [
+        (&["a"][..], &["few"][..]),
+        (&["b"], &["few", "wide"]),
+        (&["a", "b", "w0", "w449"], &["few", "wide"]),
+        (&["a", "c"], &["few", "moved"]),
+        (&["w450"], &[]),
+    ] {
+        let op = Op::GetTags { tags: tags.iter().map(|tag| Tag::of(tag)).collect() };
+        let Outcome::List(values) = run(&engine, vec![op]).await.remove(0) else { panic!("{tags:?}") };
+        let mut keys: Vec<_> =
+            values.into_iter().map(|value| text(&Outcome::Hit(value)).map(String::from)).collect();
+        keys.sort();
+        assert_eq!(keys.iter().flatten().collect::<Vec<_>>(), found, "{tags:?}");
+    }
 }

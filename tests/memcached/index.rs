@@ -10,7 +10,7 @@ use cachalot::ttl::Ttl;
 /// Bytes of all shards of `t`.
 fn bytes(server: &Server) -> Vec<usize> {
     let mut raw = server.raw();
-    (0..16).map(|shard| raw.value(&shard_key("t", shard)).map_or(0, |value| value.len())).collect()
+    (0..16).map(|shard| raw.value(&shard_key(Tag::of("t"), shard)).map_or(0, |value| value.len())).collect()
 }
 
 async fn set_many(store: &Store, names: impl IntoIterator<Item = String>, ttl: Ttl) {
@@ -90,7 +90,7 @@ async fn a_lost_shard_is_made_anew() {
     let (store, other) = (open(vec![server.endpoint()]), open(vec![server.endpoint()]));
     set_many(&store, (0..100).map(|i| format!("a{i}")), MINUTE).await;
     for shard in 0..16 {
-        server.raw().delete(&shard_key("t", shard));
+        server.raw().delete(&shard_key(Tag::of("t"), shard));
     }
     assert!(store.members("t").await.is_empty());
     // Two at once find the shards gone: both sets' members are there after it.
@@ -104,7 +104,7 @@ async fn noise_in_a_shard_hides_members_and_is_pruned() {
     let server = Server::start(&[]);
     let store = open(vec![server.endpoint()]);
     for shard in 0..16 {
-        server.raw().set(&shard_key("t", shard), &"noise".repeat(1_000));
+        server.raw().set(&shard_key(Tag::of("t"), shard), &"noise".repeat(1_000));
     }
     assert!(store.members("t").await.is_empty());
     assert_eq!(bytes(&server).iter().sum::<usize>(), 0);

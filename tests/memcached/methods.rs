@@ -108,7 +108,7 @@ async fn records_and_shards_outlive_their_entries_and_a_clear_keeps_a_records_li
     store.write(long).await.unwrap();
     until("the record lives longer", async || life(&mut raw) > 7_000).await;
     until("the shard lives longer", async || {
-        (0..16).any(|shard| raw.life(&shard_key("t", shard)).is_some_and(|life| life > 7_000))
+        (0..16).any(|shard| raw.life(&shard_key(Tag::of("t"), shard)).is_some_and(|life| life > 7_000))
     })
     .await;
     store.set("short", &["t"], "v", None).await.unwrap();
@@ -229,10 +229,10 @@ async fn members_come_back_once_and_bury_removes_the_dead_but_no_newer_version()
 
     let mut dead = Vec::new();
     for key in ["k00", "k01", "k02"] {
-        let Ok(Found::Wire(bytes, lease, _)) = store.read(key, false).await.found.remove(0) else {
+        let Ok(Found::Wire(_, lease, _)) = store.read(key, false).await.found.remove(0) else {
             panic!("{key}")
         };
-        dead.push(Dead { key: key.into(), seen: Some((bytes, lease)), retagged: key == "k02" });
+        dead.push(Dead { key: key.into(), seen: Some(lease), retagged: key == "k02" });
     }
     // Set after it was judged, so it stays; of the absent ones, one has been set meanwhile.
     store.set("k01", &["t"], "newer", None).await.unwrap();

@@ -133,6 +133,26 @@ impl Raw {
         assert_eq!(self.line("\r\n"), "HD");
     }
 
+    /// All there are.
+    pub fn keys(&mut self) -> Vec<String> {
+        self.0.get_mut().write_all(b"lru_crawler metadump all\r\n").unwrap();
+        let mut lines = (&mut self.0).lines().map(Result::unwrap).take_while(|line| line != "END");
+        let keys = lines.by_ref().map(|line| {
+            let key = line.split(' ').next().unwrap().strip_prefix("key=").unwrap();
+            key.replace("%21", "!").replace("%3A", ":")
+        });
+        keys.collect()
+    }
+
+    /// A number that the server counts.
+    pub fn stat(&mut self, name: &str) -> u64 {
+        self.0.get_mut().write_all(b"stats\r\n").unwrap();
+        let lines: Vec<String> =
+            (&mut self.0).lines().map(Result::unwrap).take_while(|line| line != "END").collect();
+        let number = lines.iter().find_map(|line| line.strip_prefix(&format!("STAT {name} ")));
+        number.unwrap().parse().unwrap()
+    }
+
     pub fn flush(&mut self) {
         assert_eq!(self.line("flush_all\r\n"), "OK");
     }

@@ -44,8 +44,8 @@ pub fn record_key(tag: &str) -> String {
     Keyspace::new("p").unwrap().record(Tag::selected(tag))
 }
 
-pub fn shard_key(tag: &str, shard: u32) -> String {
-    Keyspace::new("p").unwrap().index_shard(Tag::of(tag), shard)
+pub fn shard_key(index: Tag, shard: u32) -> String {
+    Keyspace::new("p").unwrap().index_shard(index, shard)
 }
 
 /// A tag's record as it lies on the server.

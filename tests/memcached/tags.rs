@@ -1,7 +1,7 @@
 //! The promise: a read never returns what a finished clear removed, whatever is lost and in whatever order it happens.
 
 use crate::server::{Raw, Server};
-use crate::store::{Store, open, record, record_key, until};
+use crate::store::{Store, config, open, record, record_key, until, with};
 use cachalot::backend::{Guard, Written};
 use cachalot::tags::Invalidation;
 use rand::rngs::StdRng;
@@ -24,20 +24,34 @@ fn tags(key: usize) -> [String; 2] {
     [format!("own{key}"), "shared".into()]
 }
 
-async fn set(store: &Store, key: usize, value: u64, guard: Guard) {
-    let tags = tags(key);
-    let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
-    store.set(&format!("k{key}"), &tags, &value.to_string(), Some(guard)).await.unwrap();
+/// Of `wide` tags more than these, which overlap with the next key's.
+fn more_tags(key: usize, wide: usize) -> Vec<String> {
+    (0..wide).map(|i| format!("t{}", key * wide / 5 + i)).collect()
 }
 
-async fn clear(store: &Store, key: usize, how: u32) {
+fn as_strs(names: &[String]) -> Vec<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
+async fn set(store: &Store, key: usize, value: u64, guard: Guard, wide: usize) {
+    let names = [tags(key).to_vec(), more_tags(key, wide)].concat();
+    store.set(&format!("k{key}"), &as_strs(&names), &value.to_string(), Some(guard)).await.unwrap();
+}
+
+async fn clear(store: &Store, key: usize, how: u32, wide: usize) {
     let own = tags(key)[0].clone();
-    match how % 5 {
+    match how % if wide > 0 { 7 } else { 5 } {
         0 => store.clear_key(&format!("k{key}")).await.unwrap(),
         1 => store.clear_tags(&[&own], Invalidation::Hard).await.unwrap(),
         2 => store.clear_tags(&[&own, "unused"], Invalidation::Soft).await.unwrap(),
         3 => store.clear_tags(&["*"], Invalidation::Hard).await.unwrap(),
-        _ => store.clear_tags(&["shared"], Invalidation::Soft).await.unwrap(),
+        4 => store.clear_tags(&["shared"], Invalidation::Soft).await.unwrap(),
+        more => {
+            let names = more_tags(key, wide);
+            let some = as_strs(&names[(how as usize % wide)..]);
+            let raise = if more == 5 { Invalidation::Hard } else { Invalidation::Soft };
+            store.clear_tags(&some, raise).await.unwrap();
+        }
     }
 }
 
@@ -78,11 +92,11 @@ async fn random_orders_of_misses_sets_clears_and_evictions_never_show_old_data()
                 },
                 16..=25 if !waiting.is_empty() => {
                     let (key, value, guard) = waiting.swap_remove(rng.random_range(0..waiting.len()));
-                    set(store, key, value, guard).await;
+                    set(store, key, value, guard, 0).await;
                 }
                 26..=29 => {
                     truth[key] += 1;
-                    clear(store, key, rng.random()).await;
+                    clear(store, key, rng.random(), 0).await;
                 }
                 30 => {
                     let lost = &keys[rng.random_range(0..keys.len())];
@@ -98,10 +112,26 @@ async fn random_orders_of_misses_sets_clears_and_evictions_never_show_old_data()
 
 /// The same at once, from two processes' worth of stores, over connections that interleave as they like: for 2.5 s, and
 /// on a busy machine until so many hits and clears have raced.
-async fn race(servers: usize, evict: bool, new_tags: bool, least: (u64, u64)) {
+struct Race {
+    servers: usize,
+    /// All bookkeeping is lost now and then, or the records of tags alone.
+    evict: bool,
+    new_tags: bool,
+    /// Tags of each key beside its two.
+    wide: usize,
+    least: (u64, u64),
+}
+
+async fn race(race: Race) {
+    let Race { servers, evict, new_tags, wide, least } = race;
     let servers: Vec<_> = (0..servers).map(|_| Server::start(&[])).collect();
     let endpoints: Vec<_> = servers.iter().map(Server::endpoint).collect();
-    let stores: Vec<_> = (0..3).map(|_| Arc::new(open(endpoints.clone()))).collect();
+    let mut config = config(endpoints);
+    // It is not about time.
+    config.timeouts.command_ms = if wide > 0 { 20_000 } else { config.timeouts.command_ms };
+    let stores: Vec<_> = (0..3).map(|_| Arc::new(with(config.clone()))).collect();
+    // A set of many tags takes longer, and is to be a hit now and then.
+    let slowness = Duration::from_micros(if wide > 0 { 10 } else { 1 });
     let truth = Arc::new(Truth(Default::default()));
     let running = Arc::new(AtomicBool::new(true));
     let (hits, clears) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
@@ -128,7 +158,7 @@ async fn race(servers: usize, evict: bool, new_tags: bool, least: (u64, u64)) {
                     if rng.random_bool(0.3) {
                         tokio::time::sleep(Duration::from_micros(rng.random_range(0..1500))).await;
                     }
-                    set(&store, key, read, guard).await;
+                    set(&store, key, read, guard, wide).await;
                 }
             }));
         }
@@ -138,11 +168,11 @@ async fn race(servers: usize, evict: bool, new_tags: bool, least: (u64, u64)) {
             let mut rng = StdRng::seed_from_u64(1000 + at as u64);
             let key = at % KEYS;
             while running.load(SeqCst) {
-                tokio::time::sleep(Duration::from_micros(rng.random_range(200..4000))).await;
+                tokio::time::sleep(slowness * rng.random_range(200..4000)).await;
                 let next = (truth.0[key].load(SeqCst) & 0xffff_ffff) + 1;
                 let cleared = truth.0[key].load(SeqCst) >> 32;
                 truth.0[key].store(cleared << 32 | next, SeqCst);
-                clear(&store, key, rng.random()).await;
+                clear(&store, key, rng.random(), wide).await;
                 truth.0[key].store(next << 32 | next, SeqCst);
                 clears.fetch_add(1, SeqCst);
             }
@@ -156,12 +186,15 @@ async fn race(servers: usize, evict: bool, new_tags: bool, least: (u64, u64)) {
     while began.elapsed() < Duration::from_millis(if enough() { 2_500 } else { 20_000 })
         && tasks.iter().all(|task| !task.is_finished())
     {
-        tokio::time::sleep(Duration::from_millis(2)).await;
+        tokio::time::sleep(slowness * if wide > 0 { 20_000 } else { 2_000 }).await;
         if evict || new_tags {
             let some = if evict { &keys[..] } else { &keys[..KEYS] };
-            let lost = &some[rng.random_range(0..some.len())];
+            let lost = some[rng.random_range(0..some.len())].clone();
+            let one_of_many = (wide > 0).then(|| record_key(&format!("t{}", rng.random_range(0..wide))));
             for raw in &mut raws {
-                raw.delete(lost);
+                for key in one_of_many.iter().chain([&lost]) {
+                    raw.delete(key);
+                }
             }
         }
     }
@@ -183,17 +216,27 @@ async fn race(servers: usize, evict: bool, new_tags: bool, least: (u64, u64)) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn racing_readers_and_clears_show_no_old_data() {
-    race(1, false, false, (200, 200)).await;
+    race(Race { servers: 1, evict: false, new_tags: false, wide: 0, least: (200, 200) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn racing_with_records_that_come_and_go_shows_no_old_data() {
-    race(1, false, true, (100, 200)).await;
+    race(Race { servers: 1, evict: false, new_tags: true, wide: 0, least: (100, 200) }).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn racing_on_three_servers_with_all_bookkeeping_evicted_now_and_then_shows_no_old_data() {
-    race(3, true, true, (50, 100)).await;
+    race(Race { servers: 3, evict: true, new_tags: true, wide: 0, least: (50, 100) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn racing_with_hundreds_of_tags_that_overlap_shows_no_old_data() {
+    race(Race { servers: 1, evict: false, new_tags: false, wide: 500, least: (30, 30) }).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn racing_with_hundreds_of_tags_on_three_servers_that_forget_shows_no_old_data() {
+    race(Race { servers: 3, evict: true, new_tags: true, wide: 500, least: (20, 30) }).await;
 }
 
 #[tokio::test]
@@ -206,7 +249,7 @@ async fn a_cleared_entry_stays_cleared_whichever_bookkeeping_is_lost() {
         raw.flush();
         for key in 0..KEYS {
             let guard = store.miss(&format!("k{key}")).await;
-            set(&store, key, 1, guard).await;
+            set(&store, key, 1, guard, 0).await;
         }
         store.clear_tags(&["own0"], Invalidation::Hard).await.unwrap();
         store.clear_tags(&["own1"], Invalidation::Soft).await.unwrap();

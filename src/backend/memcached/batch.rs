@@ -1,4 +1,5 @@
-//! Commands for several servers, sent together: one request a server, all enqueued in the same moment.
+//! Commands for several servers, sent together: for each server as few requests as their size allows, all enqueued in the
+//! same moment, so that they travel in one round trip.
 
 use super::protocol::Reply;
 use super::store::{Place, Store};
@@ -51,15 +52,20 @@ impl Version {
     }
 }
 
+/// A request that has grown to so many bytes is followed by another: some 1,500 records' commands. Only a single large
+/// value makes one longer.
+const REQUEST: usize = 64 * 1024;
+
 /// Where a command's reply will be.
 #[derive(Clone, Copy, Debug)]
 pub struct Slot {
     server: usize,
+    request: usize,
     at: usize,
 }
 
 #[derive(Default)]
-struct Part {
+struct Request {
     bytes: Vec<u8>,
     replies: usize,
     /// Commands that name a version go over its connection or not at all, and with them the whole request.
@@ -70,16 +76,17 @@ struct Part {
 
 pub struct Batch<'a> {
     store: &'a Store,
-    parts: Vec<Part>,
+    /// Each server's, none of them empty.
+    parts: Vec<Vec<Request>>,
 }
 
 impl<'a> Batch<'a> {
     pub fn new(store: &'a Store) -> Self {
-        Batch { store, parts: store.nodes().iter().map(|_| Part::default()).collect() }
+        Batch { store, parts: store.nodes().iter().map(|_| Vec::new()).collect() }
     }
 
     pub fn is_empty(&self) -> bool {
-        self.parts.iter().all(|part| part.replies == 0)
+        self.parts.iter().all(Vec::is_empty)
     }
 
     pub fn get(&mut self, place: &Place, want: Want) -> Slot {
@@ -126,10 +133,7 @@ impl<'a> Batch<'a> {
         options.client_flags = put.map(|put| put.flags);
         options.ttl = put.map(|put| put.life);
         options.compare_cas = version.map(|version| version.cas);
-        if let Some(version) = version {
-            self.bind(place, version);
-        }
-        self.push(place, build_set(&place.key, value, &options))
+        self.push_bound(place, build_set(&place.key, value, &options), version)
     }
 
     pub fn delete(&mut self, place: &Place) -> Slot {
@@ -140,49 +144,61 @@ impl<'a> Batch<'a> {
     pub fn delete_version(&mut self, place: &Place, version: Version) -> Slot {
         let mut options = DeleteOptions::default();
         options.compare_cas = Some(version.cas);
-        self.bind(place, version);
-        self.push(place, build_delete(&place.key, &options))
+        self.push_bound(place, build_delete(&place.key, &options), Some(version))
     }
 
     pub fn increment(&mut self, place: &Place) -> Slot {
         self.push(place, build_arithmetic(&place.key, &ArithmeticOptions::default()))
     }
 
-    fn bind(&mut self, place: &Place, version: Version) {
-        let part = &mut self.parts[place.server];
-        part.torn |= part.over.is_some_and(|link| link != version.link);
-        part.over = Some(version.link);
+    fn push(&mut self, place: &Place, command: Result<MetaCommand, WireError>) -> Slot {
+        self.push_bound(place, command, None)
     }
 
-    fn push(&mut self, place: &Place, command: Result<MetaCommand, WireError>) -> Slot {
+    fn push_bound(
+        &mut self,
+        place: &Place,
+        command: Result<MetaCommand, WireError>,
+        version: Option<Version>,
+    ) -> Slot {
         let part = &mut self.parts[place.server];
-        let start = part.bytes.len();
-        match command.and_then(|command| command.encode_into(&mut part.bytes)) {
+        if part.last().is_none_or(|last| last.bytes.len() >= REQUEST) {
+            part.push(Request::default());
+        }
+        let at = part.len() - 1;
+        let request = &mut part[at];
+        if let Some(version) = version {
+            request.torn |= request.over.is_some_and(|link| link != version.link);
+            request.over = Some(version.link);
+        }
+        let start = request.bytes.len();
+        match command.and_then(|command| command.encode_into(&mut request.bytes)) {
             Ok(()) => {
-                part.replies += 1;
-                Slot { server: place.server, at: part.replies - 1 }
+                request.replies += 1;
+                Slot { server: place.server, request: at, at: request.replies - 1 }
             }
             Err(_) => {
                 // Only a key that memcached cannot hold is refused, and `Keyspace::memcached` gives none.
-                part.bytes.truncate(start);
-                Slot { server: place.server, at: usize::MAX }
+                request.bytes.truncate(start);
+                Slot { server: place.server, request: at, at: usize::MAX }
             }
         }
     }
 
     /// Sends at once, whatever waits for these servers.
     pub fn send_now(self) -> impl Future<Output = Replies> + Send + 'static {
+        let store = self.store;
         let sends: Vec<_> =
-            self.parts.into_iter().enumerate().map(|(at, part)| dispatch(self.store, at, part)).collect();
+            self.parts.into_iter().enumerate().map(|(at, part)| dispatch(store, at, part)).collect();
         async move { Replies { parts: join_all(sends).await } }
     }
 
     /// Sends, but first replays the clears that an outage kept from a server.
     pub async fn send(self) -> Replies {
         let store = self.store;
-        let open = |at: &usize| !store.nodes()[*at].waiting.any();
-        let concerned: Vec<usize> = (0..self.parts.len()).filter(|at| self.parts[*at].replies > 0).collect();
-        if concerned.iter().all(open) {
+        let open = |at: usize| !store.nodes()[at].waiting.any();
+        let concerned = |part: &Vec<Request>| !part.is_empty();
+        if self.parts.iter().enumerate().all(|(at, part)| !concerned(part) || open(at)) {
             return self.send_now().await;
         }
         let sends: Vec<_> = self
@@ -190,12 +206,14 @@ impl<'a> Batch<'a> {
             .into_iter()
             .enumerate()
             .map(|(at, part)| {
-                if part.replies == 0 || open(&at) {
+                if !concerned(&part) || open(at) {
                     return Either::Left(dispatch(store, at, part));
                 }
                 Either::Right(async move {
-                    store.replay(at).await?;
-                    dispatch(store, at, part).await
+                    match store.replay(at).await {
+                        Ok(()) => dispatch(store, at, part).await,
+                        Err(error) => part.iter().map(|_| Err(error.clone())).collect(),
+                    }
                 })
             })
             .collect();
@@ -203,22 +221,31 @@ impl<'a> Batch<'a> {
     }
 }
 
+/// Of one request.
 type Answers = Result<Vec<Option<Reply>>>;
 
-fn dispatch(store: &Store, at: usize, part: Part) -> impl Future<Output = Answers> + Send + 'static {
+/// Enqueues a server's requests now.
+fn dispatch(
+    store: &Store,
+    at: usize,
+    part: Vec<Request>,
+) -> impl Future<Output = Vec<Answers>> + Send + 'static {
     let link = &store.nodes()[at].link;
-    let sent = match (part.replies, part.torn, part.over) {
-        (0, _, _) => None,
-        (_, true, _) => Some(Err(replaced())),
-        (_, _, Some(over)) => Some(Ok(Either::Left(link.send_over(over, part.bytes, part.replies)))),
-        (_, _, None) => Some(Ok(Either::Right(link.send(part.bytes, part.replies)))),
-    };
-    async move {
+    let sent: Vec<_> = part
+        .into_iter()
+        .map(|Request { bytes, replies, over, torn }| match (replies, torn, over) {
+            (0, _, _) => Err(Ok(Vec::new())),
+            (_, true, _) => Err(Err(replaced())),
+            (_, _, Some(over)) => Ok(Either::Left(link.send_over(over, bytes, replies))),
+            (_, _, None) => Ok(Either::Right(link.send(bytes, replies))),
+        })
+        .collect();
+    join_all(sent.into_iter().map(|sent| async move {
         match sent {
-            None => Ok(Vec::new()),
-            Some(sent) => Ok(sent?.await?.into_iter().map(Some).collect()),
+            Err(known) => known,
+            Ok(sent) => Ok(sent.await?.into_iter().map(Some).collect()),
         }
-    }
+    }))
 }
 
 fn replaced() -> Error {
@@ -228,21 +255,24 @@ fn replaced() -> Error {
 }
 
 pub struct Replies {
-    parts: Vec<Answers>,
+    parts: Vec<Vec<Answers>>,
 }
 
 impl Replies {
     pub fn take(&mut self, slot: Slot) -> Result<Reply> {
-        match &mut self.parts[slot.server] {
-            Ok(replies) => replies.get_mut(slot.at).and_then(Option::take).ok_or_else(|| {
-                Error::new(
-                    Code::Internal,
-                    "memcached: a command could not be encoded or was answered twice; please report it.",
-                )
-            }),
-            Err(error) => Err(error.clone()),
+        match self.parts[slot.server].get_mut(slot.request) {
+            Some(Err(error)) => Err(error.clone()),
+            Some(Ok(replies)) => replies.get_mut(slot.at).and_then(Option::take).ok_or_else(lost),
+            None => Err(lost()),
         }
     }
+}
+
+fn lost() -> Error {
+    Error::new(
+        Code::Internal,
+        "memcached: a command could not be encoded or was answered twice; please report it.",
+    )
 }
 
 /// For the `T` flag: a second more than asked for, since the server counts in whole seconds of its own and may end an

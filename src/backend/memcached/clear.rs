@@ -6,7 +6,8 @@
 //! delete, which ends the line of every lease on it.
 //!
 //! What an outage keeps from a server waits for that server alone, and is replayed before anything else is read from
-//! or written to it.
+//! or written to it. What was acknowledged of a large clear stays done, so that replays of it come to an end however
+//! short their time is.
 
 use super::batch::{Put, Version, Want, seconds};
 use super::protocol::{Outcome, Reply};
@@ -15,13 +16,17 @@ use super::store::{Counter, Place, Store};
 use crate::backend::Clear;
 use crate::backend::pending::{Failed, PendingClears};
 use crate::error::{Code, Error, Result};
+use crate::events::Events;
 use crate::tags::{Epoch, Invalidation, Record, Tag};
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+/// Tags whose records are raised at a time, in two round trips: it bounds what a large clear takes of memory, and what of it
+/// is done again when its time is over.
+const RAISED_AT_ONCE: usize = 8_192;
+
 /// Clears that wait for one server.
-#[derive(Default)]
 pub struct Waiting {
     clears: Mutex<PendingClears>,
     /// True from the moment a clear waits until it was replayed, also while it is being replayed.
@@ -31,6 +36,15 @@ pub struct Waiting {
 }
 
 impl Waiting {
+    /// `server` as the events name it.
+    pub fn new(server: String, events: Events) -> Self {
+        Waiting {
+            clears: Mutex::new(PendingClears::new(server, events)),
+            any: AtomicBool::new(false),
+            turn: tokio::sync::Mutex::default(),
+        }
+    }
+
     pub fn any(&self) -> bool {
         self.any.load(Ordering::Acquire)
     }
@@ -41,26 +55,28 @@ impl Waiting {
         self.any.store(!clears.is_empty(), Ordering::Release);
     }
 
-    /// What waits; given back if it is dropped before it is `done`, so that a cancelled replay loses nothing.
+    /// What waits; what is left of it is given back when it is dropped, so that a cancelled replay loses nothing.
     fn take(&self) -> Option<Taken<'_>> {
         let mut clears = self.clears.lock();
         if clears.is_empty() {
+            clears.settled();
             self.any.store(false, Ordering::Release);
             return None;
         }
-        Some(Taken { from: self, clears: clears.take() })
+        Some(Taken { from: self, left: clears.take().into_iter().map(Left::of).collect() })
     }
 }
 
 struct Taken<'a> {
     from: &'a Waiting,
-    clears: Vec<Clear>,
+    left: Vec<Left>,
 }
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        for clear in self.clears.drain(..) {
-            self.from.add(clear);
+        for Left { keys, tags, raise } in self.left.drain(..).filter(|left| !left.is_empty()) {
+            let (keys, tags) = (keys.into_iter().collect(), tags.into_iter().collect());
+            self.from.add(Clear { keys, tags, raise });
         }
     }
 }
@@ -127,6 +143,9 @@ impl Store {
 
     async fn attempt(&self, left: &mut Left) -> Result<()> {
         let mut blocked: HashMap<usize, Error> = HashMap::new();
+        if !self.nodes().iter().any(|node| node.waiting.any()) {
+            return self.run(left, &blocked).await;
+        }
         let concerned: BTreeSet<usize> = left
             .keys
             .iter()
@@ -167,13 +186,12 @@ impl Store {
             return Err(error);
         }
         while let Some(mut taken) = waiting.take() {
-            for clear in &taken.clears {
-                if let Err(error) = self.run(&mut Left::of(clear.clone()), &HashMap::new()).await {
+            for left in &mut taken.left {
+                if let Err(error) = self.run(left, &HashMap::new()).await {
                     failed.note(link.incarnation(), &error);
                     return Err(error);
                 }
             }
-            taken.clears.clear();
         }
         Ok(())
     }
@@ -250,14 +268,24 @@ impl Store {
 
     async fn raise(&self, left: &mut Left, epoch: Epoch, blocked: &HashMap<usize, Error>) -> Result<()> {
         let mut failure = None;
-        let mut raising: Vec<Raising> = Vec::new();
-        for tag in &left.tags {
-            let place = self.record(*tag);
-            match blocked.get(&place.server) {
-                Some(error) => failure = Some(error.clone()),
-                None => raising.push(Raising { tag: *tag, place, delete: false }),
+        let tags: Vec<Tag> = left.tags.iter().copied().collect();
+        for some in tags.chunks(RAISED_AT_ONCE) {
+            let mut raising: Vec<Raising> = Vec::with_capacity(some.len());
+            for tag in some {
+                let place = self.record(*tag);
+                match blocked.get(&place.server) {
+                    Some(error) => failure = Some(error.clone()),
+                    None => raising.push(Raising { tag: *tag, place, delete: false }),
+                }
             }
+            failure = self.raise_some(left, raising, epoch).await.err().or(failure);
         }
+        failure.map_or(Ok(()), Err)
+    }
+
+    async fn raise_some(&self, left: &mut Left, raising: Vec<Raising>, epoch: Epoch) -> Result<()> {
+        let mut failure = None;
+        let mut raising = raising;
         // Bounded by the operation's deadline: each turn that fails, another clear or a set has succeeded.
         while !raising.is_empty() {
             let mut batch = self.batch();

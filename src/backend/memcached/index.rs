@@ -1,7 +1,11 @@
-//! The index of a tag: which keys carried it, for `get` by tags and for reclaiming. It decides nothing about validity,
-//! so it may lose members, and members may be dead.
+//! The indexes: which keys carried a tag, for `get` by tags and for reclaiming. They decide nothing about validity, so they
+//! may lose members, and members may be dead.
 //!
-//! A tag's index is 16 shards, by the key's hash. A shard is one item, to which records are appended (`shard` has the
+//! A tag has one of its own, for entries of few tags; those of many are members of one index that all tags share
+//! (`Tag::WIDE`), so that hundreds of tags cost a set no more than a few. A tag of a namespace needs none: it is cleared, and
+//! nobody lists by it.
+//!
+//! An index is 16 shards, by the key's hash. A shard is one item, to which records are appended (`shard` has the
 //! bytes). Appending needs no read, so a set costs no round trip for it; what is superfluous is dropped by compaction,
 //! a read and a compare-and-swap.
 
@@ -11,7 +15,7 @@ use super::protocol::{Outcome, Reply};
 use super::records::{outliving, remaining, too_short};
 use super::shard::{Member, RECORD, encode, members, newest, put_record};
 use super::store::{Place, Store};
-use crate::backend::{Dead, Page};
+use crate::backend::{Dead, Presence};
 use crate::clock::UnixMs;
 use crate::error::Result;
 use crate::tags::Tag;
@@ -20,8 +24,17 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering::Relaxed;
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Shards of a tag: they bound what an append makes the server copy, and what one page costs.
+/// Shards of an index: they bound what an append makes the server copy, and what one page costs.
 pub const SHARDS: u32 = 16;
+
+/// Tags of a caller past which an entry is a member of the index that all share.
+const WIDE_FROM: usize = 16;
+
+/// Shards are read together up to so many bytes: some thousand members.
+const PAGE: u64 = 64 * 1024;
+
+/// Members, when each expires, and where to go on.
+pub type Listed = (Vec<(String, UnixMs)>, Option<u64>);
 
 /// Tries of a compaction against appends; the next sweep will come by again.
 const MAX_TRIES: usize = 3;
@@ -35,6 +48,18 @@ fn limit(max_item: usize) -> usize {
 
 fn shard_of(key: &str) -> u32 {
     (xxh3_64(key.as_bytes()) % u64::from(SHARDS)) as u32
+}
+
+/// The indexes that list an entry with these tags.
+pub fn listing(tags: &[Tag]) -> impl Iterator<Item = Tag> {
+    let own = tags.iter().copied().filter(|tag| !tag.is_namespace());
+    let is_wide = own.clone().nth(WIDE_FROM).is_some();
+    own.take(if is_wide { 0 } else { WIDE_FROM }).chain(is_wide.then_some(Tag::WIDE))
+}
+
+/// Nothing is there, or a stub.
+fn is_absent(reply: &Reply) -> bool {
+    reply.outcome == Outcome::Miss || (reply.done() && reply.size == Some(0))
 }
 
 /// What a batch of sets appends, one record run a shard.
@@ -52,7 +77,7 @@ struct Run {
 
 /// A run on its way, and where its answers will be.
 struct Sent {
-    tag: Tag,
+    index: Tag,
     shard: u32,
     place: Place,
     run: Run,
@@ -75,8 +100,8 @@ pub struct Grown {
 
 impl Joining {
     pub fn add(&mut self, tags: &[Tag], key: &str, ttl: Ttl, now: UnixMs) {
-        for tag in tags {
-            let run = self.shards.entry((*tag, shard_of(key))).or_insert(Run {
+        for index in listing(tags) {
+            let run = self.shards.entry((index, shard_of(key))).or_insert(Run {
                 records: Vec::new(),
                 count: 0,
                 ttl,
@@ -90,11 +115,11 @@ impl Joining {
     }
 
     pub fn append(self, store: &Store, batch: &mut Batch<'_>) -> Joined {
-        let sent = self.shards.into_iter().map(|((tag, shard), run)| {
-            let place = store.shard(tag, shard);
+        let sent = self.shards.into_iter().map(|((index, shard), run)| {
+            let place = store.shard(index, shard);
             let append = batch.append(&place, &run.records);
             let look = batch.get(&place, Want::SIZE_TTL);
-            Sent { tag, shard, place, run, append, look }
+            Sent { index, shard, place, run, append, look }
         });
         Joined { sent: sent.collect() }
     }
@@ -123,7 +148,7 @@ impl Joined {
                 record: sent.run.records.len() / sent.run.count,
                 expires_at: sent.run.expires_at,
             };
-            out.looks.push((sent.tag, sent.shard, growth));
+            out.looks.push((sent.index, sent.shard, growth));
         }
         out
     }
@@ -132,29 +157,29 @@ impl Joined {
 /// One of the few compactions under way at once.
 struct Compacting<'a> {
     store: &'a Store,
-    tag: Tag,
+    index: Tag,
     shard: u32,
 }
 
 impl Drop for Compacting<'_> {
     fn drop(&mut self) {
-        self.store.notes.lock().compacted(self.tag, self.shard);
+        self.store.notes.lock().compacted(self.index, self.shard);
     }
 }
 
 impl Store {
-    fn shard(&self, tag: Tag, shard: u32) -> Place {
-        self.place(&self.space.index_shard(tag, shard))
+    fn shard(&self, index: Tag, shard: u32) -> Place {
+        self.place(&self.space.index_shard(index, shard))
     }
 
     /// Creates shards that an append did not find, and keeps the others long and small enough.
     pub async fn grow(&self, grown: Grown) {
-        for (tag, shard, growth) in grown.looks {
-            if self.notes.lock().grew(tag, shard, &growth, limit(self.max_item)) {
+        for (index, shard, growth) in grown.looks {
+            if self.notes.lock().grew(index, shard, &growth, limit(self.max_item)) {
                 self.behind(move |store| async move {
                     // Given back however this ends, also by the deadline.
-                    let slot = Compacting { store: &store, tag, shard };
-                    let _ = store.compact(tag, shard).await;
+                    let slot = Compacting { store: &store, index, shard };
+                    let _ = store.compact(index, shard).await;
                     drop(slot);
                 });
             }
@@ -183,7 +208,7 @@ impl Store {
                 let slot = batch.append(&sent.place, &sent.run.records);
                 if let Ok(reply) = batch.send().await.take(slot)
                     && !reply.done()
-                    && self.compact(sent.tag, sent.shard).await.is_ok()
+                    && self.compact(sent.index, sent.shard).await.is_ok()
                 {
                     let mut batch = self.batch();
                     batch.append(&sent.place, &sent.run.records);
@@ -213,8 +238,8 @@ impl Store {
     }
 
     /// Drops repeats and the expired from a shard, and the oldest where it still is too large.
-    async fn compact(&self, tag: Tag, shard: u32) -> Result<()> {
-        let place = self.shard(tag, shard);
+    async fn compact(&self, index: Tag, shard: u32) -> Result<()> {
+        let place = self.shard(index, shard);
         for _ in 0..MAX_TRIES {
             let was = self.read_shard(&place).await?;
             let value = was.value.clone().unwrap_or_default();
@@ -223,45 +248,91 @@ impl Store {
                 members(&value).into_iter().filter(|member| member.expires_at > now).collect();
             let kept = newest(&alive, limit(self.max_item) / 2);
             if self.swap_shard(&place, &was, kept).await? {
-                self.notes.lock().looked(tag, shard, kept);
+                self.notes.lock().looked(index, shard, kept);
                 break;
             }
         }
         Ok(())
     }
 
-    /// One shard a page.
-    pub async fn members(&self, tag: Tag, cursor: u64, now: UnixMs) -> Result<Page> {
-        let Some(shard) = u32::try_from(cursor).ok().filter(|shard| *shard < SHARDS && tag != Tag::ROOT)
+    /// As many shards a page as are small together.
+    pub async fn page(&self, index: Tag, cursor: u64, now: UnixMs) -> Result<Listed> {
+        let Some(first) = u32::try_from(cursor).ok().filter(|shard| *shard < SHARDS && index != Tag::ROOT)
         else {
-            return Ok(Page::default());
+            return Ok(Listed::default());
         };
-        let next = (shard + 1 < SHARDS).then_some(cursor + 1);
-        let place = self.shard(tag, shard);
-        let was = match self.read_shard(&place).await {
-            Ok(reply) => reply,
-            // The members on a dead server are missing like its entries, unless all are dead.
-            Err(error) if self.nodes().iter().all(|node| node.link.incarnation() == 0) => return Err(error),
-            Err(_) => return Ok(Page { keys: Vec::new(), next }),
-        };
-        let value = was.value.clone().unwrap_or_default();
-        let alive: Vec<_> = members(&value).into_iter().filter(|member| member.expires_at > now).collect();
-        let kept: usize = alive.iter().map(Member::bytes).sum();
-        // Half as much again and a few records are not worth a write.
-        if value.len() - kept > kept / 2 + 16 * (RECORD + 32) {
-            self.swap_shard(&place, &was, &alive).await?;
+        let mut batch = self.batch();
+        let sizes: Vec<_> = (first..SHARDS)
+            .map(|shard| {
+                let place = self.shard(index, shard);
+                let slot = batch.get(&place, Want::SIZE);
+                (shard, place, slot)
+            })
+            .collect();
+        let mut replies = batch.send().await;
+        let mut batch = self.batch();
+        let mut read = Vec::new();
+        let (mut bytes, mut next) = (0, None);
+        for (shard, place, slot) in sizes {
+            let size = match replies.take(slot) {
+                Ok(reply) => reply.size.unwrap_or(0),
+                // The members on a dead server are missing like its entries, unless all are dead.
+                Err(error) if self.nodes().iter().all(|node| node.link.incarnation() == 0) => {
+                    return Err(error);
+                }
+                Err(_) => continue,
+            };
+            if bytes > 0 && bytes + size > PAGE {
+                next = Some(u64::from(shard));
+                break;
+            }
+            bytes += size;
+            let slot = (size > 0).then(|| batch.get(&place, Want::VALUE_TTL));
+            read.push((shard, place, slot));
         }
-        self.notes.lock().looked(tag, shard, &alive);
-        Ok(Page { keys: alive.iter().map(|member| member.key.to_owned()).collect(), next })
+        let mut replies = batch.send().await;
+        let mut listed = Vec::new();
+        for (shard, place, slot) in read {
+            let was = slot.map(|slot| replies.take(slot));
+            let Ok(was) = was.transpose() else { continue };
+            let value = was.as_ref().and_then(|reply| reply.value.clone()).unwrap_or_default();
+            let mut alive = members(&value);
+            alive.retain(|member| member.expires_at > now);
+            let kept: usize = alive.iter().map(Member::bytes).sum();
+            // Half as much again and a few records are not worth a write.
+            if let Some(was) = &was
+                && value.len() - kept > kept / 2 + 16 * (RECORD + 32)
+            {
+                self.swap_shard(&place, was, &alive).await?;
+            }
+            self.notes.lock().looked(index, shard, &alive);
+            listed.extend(alive.iter().map(|member| (member.key.to_owned(), member.expires_at)));
+        }
+        Ok((listed, next))
     }
 
-    pub async fn bury(&self, tag: Tag, dead: Vec<Dead>) -> Result<()> {
+    pub async fn presence(&self, index: Tag, cursor: u64, now: UnixMs) -> Result<Presence> {
+        let (members, next) = self.page(index, cursor, now).await?;
+        let mut batch = self.batch();
+        let looks: Vec<_> = members.iter().map(|(key, _)| batch.get(&self.entry(key), Want::SIZE)).collect();
+        let mut replies = batch.send().await;
+        let mut out = Presence { next, ..Presence::default() };
+        for ((key, end), slot) in members.into_iter().zip(looks) {
+            match replies.take(slot) {
+                Ok(reply) if is_absent(&reply) => out.absent.push(key),
+                _ => out.ends.push(end),
+            }
+        }
+        Ok(out)
+    }
+
+    pub async fn bury(&self, index: Tag, dead: Vec<Dead>) -> Result<()> {
         let mut shards: BTreeMap<u32, Vec<Dead>> = BTreeMap::new();
         for dead in dead {
             shards.entry(shard_of(&dead.key)).or_default().push(dead);
         }
         for (shard, dead) in shards {
-            let place = self.shard(tag, shard);
+            let place = self.shard(index, shard);
             for _ in 0..MAX_TRIES {
                 // The shard is read first: a set that comes after the entries were looked at appends after that, and
                 // the swap fails.
@@ -272,7 +343,7 @@ impl Store {
                     members(&value).into_iter().filter(|member| !gone.contains(member.key)).collect();
                 let bytes: usize = kept.iter().map(Member::bytes).sum();
                 if bytes == value.len() || self.swap_shard(&place, &was, &kept).await? {
-                    self.notes.lock().looked(tag, shard, &kept);
+                    self.notes.lock().looked(index, shard, &kept);
                     break;
                 }
             }
@@ -288,8 +359,7 @@ impl Store {
         let mut steps = Vec::new();
         for dead in dead {
             let place = self.entry(&dead.key);
-            let seen = dead.seen.as_ref().map(|(_, lease)| *lease);
-            let (slot, expected) = match seen {
+            let (slot, expected) = match dead.seen {
                 None => (batch.get(&place, Want::SIZE), None),
                 // Judged over a connection that is gone, or by a server without numbers: another sweep will see it.
                 Some(None) => continue,
@@ -307,8 +377,8 @@ impl Store {
         let mut gone = HashSet::new();
         for (dead, slot, expected) in steps {
             let Ok(reply) = replies.take(slot) else { continue };
-            let superfluous = match (&dead.seen, dead.retagged) {
-                (None, _) => reply.outcome == Outcome::Miss || (reply.done() && reply.size == Some(0)),
+            let superfluous = match (dead.seen, dead.retagged) {
+                (None, _) => is_absent(&reply),
                 (Some(_), true) => reply.outcome == Outcome::Miss || (reply.done() && reply.cas == expected),
                 (Some(_), false) => matches!(reply.outcome, Outcome::Done | Outcome::NotFound),
             };

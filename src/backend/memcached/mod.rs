@@ -27,7 +27,7 @@ mod shard;
 mod store;
 mod write;
 
-use super::{Backend, Clear, Dead, Found, Lease, Page, ReadReply, Seen, Swap, Write, Written};
+use super::{Backend, Clear, Dead, Found, Lease, Page, Presence, ReadReply, Seen, Swap, Write, Written};
 use crate::clock::UnixMs;
 use crate::codec::envelope;
 use crate::config::MemcachedConfig;
@@ -241,12 +241,28 @@ impl Backend for MemcachedBackend {
         ))
     }
 
-    async fn members(&self, tag: Tag, cursor: u64, now: UnixMs) -> Result<Page> {
-        self.store.within(self.store.members(tag, cursor, now)).await.and_then(|result| result)
+    fn indexes(tag: Tag) -> impl Iterator<Item = Tag> + Send {
+        // Nobody lists by these.
+        let has_one = tag != Tag::ROOT && !tag.is_namespace();
+        [tag, Tag::WIDE].into_iter().filter(move |_| has_one)
     }
 
-    async fn bury(&self, tag: Tag, dead: Vec<Dead>) -> Result<()> {
-        self.store.within(self.store.bury(tag, dead)).await.and_then(|result| result)
+    fn lists(index: Tag, tags: &[Tag]) -> bool {
+        index::listing(tags).any(|listing| listing == index)
+    }
+
+    async fn members(&self, index: Tag, cursor: u64, now: UnixMs) -> Result<Page> {
+        let page = self.store.within(self.store.page(index, cursor, now));
+        let (members, next) = page.await.and_then(|result| result)?;
+        Ok(Page { keys: members.into_iter().map(|(key, _)| key).collect(), next })
+    }
+
+    async fn presence(&self, index: Tag, cursor: u64, now: UnixMs) -> Result<Presence> {
+        self.store.within(self.store.presence(index, cursor, now)).await.and_then(|result| result)
+    }
+
+    async fn bury(&self, index: Tag, dead: Vec<Dead>) -> Result<()> {
+        self.store.within(self.store.bury(index, dead)).await.and_then(|result| result)
     }
 
     fn crowded(&self, now: UnixMs) -> Vec<Tag> {

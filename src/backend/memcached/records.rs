@@ -3,8 +3,10 @@
 //! Add it marked pending, then read the epoch, then swap the record for that epoch, by compare-and-swap. Between the
 //! add and the swap a clear finds the pending record and deletes it, so a record can never come into being with an
 //! epoch older than a clear that has ended. A record that another process left pending is helped the same way.
+//!
+//! All records that a set needs go through these steps together: two round trips for thousands of them.
 
-use super::batch::{Put, Version, Want, seconds};
+use super::batch::{Put, Replies, Slot, Version, Want, seconds};
 use super::clear::refused;
 use super::protocol::{Outcome, Reply};
 use super::store::{Counter, Place, Store};
@@ -26,6 +28,8 @@ const MAX_TURNS: usize = 16;
 #[derive(Clone, Copy, Debug)]
 pub enum Held {
     Missing,
+    /// Another process was faster: it is to be looked at again.
+    Unknown,
     Pending(Version, Ttl),
     Value(Record, Version, Ttl),
     /// Bytes that are no record.
@@ -129,35 +133,43 @@ impl Store {
     ) -> Result<()> {
         // Where none is, add one that is pending.
         let mut batch = self.batch();
-        let mut added = Vec::new();
+        let (mut added, mut looked) = (Vec::new(), Vec::new());
         for &at in open {
             let Needed { place, held, entry } = &needed[at];
             match held {
                 Held::Pending(..) => continue,
+                Held::Unknown => {
+                    looked.push((at, batch.get(place, Want::VALUE_TTL)));
+                    continue;
+                }
                 Held::Value(_, version, _) | Held::Foreign(version) => {
                     batch.delete_version(place, *version);
                 }
                 Held::Missing => {}
             }
             let put = Put { flags: 0, life: seconds(outliving(*entry)) };
-            added.push((at, batch.add(place, PENDING, put), batch.get(place, Want::VALUE_TTL)));
+            added.push((at, batch.add(place, PENDING, put)));
         }
-        // The epoch must be read after the add. A server does a connection's commands in order, so on the epoch's own
-        // server the same batch will do.
-        let apart = added.iter().any(|(at, ..)| needed[*at].place.server != self.epoch.server);
-        let read = (!apart).then(|| batch.get(&self.epoch, Want::VALUE));
+        // The epoch must be read after a record was added or found pending. A server does a connection's commands in order,
+        // so on the epoch's own server the same batch will do.
+        let mut places = added.iter().chain(&looked).map(|(at, _)| needed[*at].place.server);
+        let read = places.all(|server| server == self.epoch.server);
+        let read = read.then(|| batch.get(&self.epoch, Want::VALUE));
         let mut replies = batch.send().await;
-        for (at, add, slot) in added {
+        for (at, slot) in added {
             match replies.take(slot) {
-                Ok(reply) => needed[at].held = held(&reply),
+                Ok(reply) => match reply.outcome {
+                    Outcome::Failed(_) | Outcome::Rejected(_) => results[at] = Err(refused(&reply)),
+                    _ => {
+                        let added = Version::of(&reply).filter(|_| reply.done());
+                        let life = outliving(needed[at].entry);
+                        needed[at].held = added.map_or(Held::Unknown, |version| Held::Pending(version, life));
+                    }
+                },
                 Err(error) => results[at] = Err(error),
             }
-            if let Ok(reply @ Reply { outcome: Outcome::Failed(_) | Outcome::Rejected(_), .. }) =
-                replies.take(add)
-            {
-                results[at] = Err(refused(&reply));
-            }
         }
+        take_looks(needed, looked, &mut replies, results);
         *epoch = match read.map(|slot| self.epoch_from(&mut replies, slot)).transpose()? {
             Some(Counter::At(epoch)) => epoch,
             // Making one anew is fine: whatever was stamped before is of another generation.
@@ -170,31 +182,51 @@ impl Store {
     /// Swaps what is pending for a record at this epoch, and looks where another was faster.
     async fn swap(&self, needed: &mut [Needed], open: &[usize], epoch: Epoch, results: &mut [Result<()>]) {
         let mut batch = self.batch();
-        let mut swaps = Vec::new();
+        let (mut swaps, mut looked) = (Vec::new(), Vec::new());
         let record = Record::at(epoch);
         let text = record.to_string();
         for &at in open {
-            let Needed { place, held: Held::Pending(version, left), entry } = &needed[at] else { continue };
-            let life = left.max(outliving(*entry));
-            let swap = batch.replace(place, *version, text.as_bytes(), Put { flags: 0, life: seconds(life) });
-            swaps.push((at, swap, life, batch.get(place, Want::VALUE_TTL)));
+            let Needed { place, held, entry } = &needed[at];
+            match held {
+                Held::Pending(version, left) => {
+                    let life = left.max(outliving(*entry));
+                    let put = Put { flags: 0, life: seconds(life) };
+                    swaps.push((at, batch.replace(place, *version, text.as_bytes(), put), life));
+                }
+                Held::Unknown => looked.push((at, batch.get(place, Want::VALUE_TTL))),
+                _ => {}
+            }
         }
         if batch.is_empty() {
             return;
         }
         let mut replies = batch.send().await;
-        for (at, swap, life, look) in swaps {
-            let answer = replies.take(swap).and_then(|swap| Ok((swap, replies.take(look)?)));
-            match answer {
-                Ok((swap, look)) => {
-                    needed[at].held = match Version::of(&swap) {
-                        // Ours, even if a clear has taken it away again since: then the entry is rightly invalid.
-                        Some(version) if swap.done() => Held::Value(record, version, life),
-                        _ => held(&look),
-                    };
-                }
+        for (at, slot, life) in swaps {
+            match replies.take(slot) {
+                Ok(reply) => match (&reply.outcome, Version::of(&reply)) {
+                    // Ours, even if a clear has taken it away again since: then the entry is rightly invalid.
+                    (Outcome::Done, Some(version)) => needed[at].held = Held::Value(record, version, life),
+                    (Outcome::NotFound, _) => needed[at].held = Held::Missing,
+                    (Outcome::Failed(_) | Outcome::Rejected(_), _) => results[at] = Err(refused(&reply)),
+                    _ => needed[at].held = Held::Unknown,
+                },
                 Err(error) => results[at] = Err(error),
             }
+        }
+        take_looks(needed, looked, &mut replies, results);
+    }
+}
+
+fn take_looks(
+    needed: &mut [Needed],
+    looked: Vec<(usize, Slot)>,
+    replies: &mut Replies,
+    results: &mut [Result<()>],
+) {
+    for (at, slot) in looked {
+        match replies.take(slot) {
+            Ok(reply) => needed[at].held = held(&reply),
+            Err(error) => results[at] = Err(error),
         }
     }
 }

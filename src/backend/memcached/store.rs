@@ -110,9 +110,10 @@ impl Store {
                 let max_value = config.max_item_bytes.max(MAX_VALUE);
                 let greeter =
                     Greeter::new(name.clone(), credentials.clone(), max_value, probe.clone(), l1.clone());
+                let waiting = Waiting::new(format!("memcached {name}"), events.clone());
                 let events = replaying(me.clone(), events.clone());
                 let link = Link::open(Arc::new(greeter), endpoint.clone(), config.timeouts, events, runtime);
-                Node { name: name.clone(), link, waiting: Waiting::default() }
+                Node { name: name.clone(), link, waiting }
             };
             let nodes = config.servers.iter().zip(&names).map(node).collect();
             Store {

@@ -13,8 +13,8 @@ use crate::clock::UnixMs;
 use crate::codec::envelope;
 use crate::error::{Code, Error, Result};
 use crate::tags::{Epoch, Tag};
+use foldhash::HashMap;
 use futures_util::FutureExt;
-use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What an item costs the server beside key and value: its header, a CAS number, client flags, some padding.
@@ -72,7 +72,7 @@ impl Store {
         self.caller_clock.store(now, Relaxed);
         let current = self.seen();
         let mut needed: Vec<Needed> = Vec::new();
-        let mut names: HashMap<Tag, usize> = HashMap::new();
+        let mut names: HashMap<Tag, usize> = HashMap::default();
         let mut joining = Joining::default();
         let mut entries: Vec<Entry> = Vec::with_capacity(writes.len());
         for write in writes {
@@ -125,7 +125,7 @@ impl Store {
                 "memcached: expected an envelope to store, got a live value; please report it.",
             ))),
             _ if length + place.key.len() + ITEM_HEADER > self.max_item => {
-                State::Drop(self.too_large(length, &place))
+                State::Drop(self.too_large(length, &place, write.tags.len()))
             }
             (Some(guard), _, _) if guard.epoch == Epoch::NONE => State::Over(Ok(Written::Stale)),
             (Some(_), None, _) => State::Over(Ok(Written::Stale)),
@@ -319,7 +319,7 @@ impl Store {
             // A delete or an eviction has ended the line.
             Outcome::NotFound => State::Over(Ok(Written::Stale)),
             Outcome::Failed(text) if text.contains("too large") => {
-                State::Drop(self.too_large(entry.bytes.len(), &entry.place))
+                State::Drop(self.too_large(entry.bytes.len(), &entry.place, entry.names.len()))
             }
             other => State::Drop(Error::new(
                 Code::Server,
@@ -331,11 +331,11 @@ impl Store {
         }
     }
 
-    fn too_large(&self, length: usize, place: &Place) -> Error {
+    fn too_large(&self, length: usize, place: &Place, tags: usize) -> Error {
         Error::new(
             Code::TooLarge,
             format!(
-                "memcached {}: an entry of {} bytes with its key and header is more than the server takes ({} configured). Store less, or raise the server's item limit (-I, for example -I 4m) and maxItemBytes with it.",
+                "memcached {}: an entry of {} bytes with its key, header and {tags} tags is more than the server takes ({} configured). Store less, or raise the server's item limit (-I, for example -I 4m) and maxItemBytes with it.",
                 self.nodes()[place.server].name,
                 length + place.key.len() + ITEM_HEADER,
                 self.max_item
