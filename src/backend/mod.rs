@@ -292,9 +292,15 @@ pub trait Backend: Send + Sync + 'static {
         tags.binary_search(&index).is_ok()
     }
 
-    /// One page of an index, from `cursor` (0 = the beginning). `*`: every entry of the prefix, where the server
-    /// can list them at a bounded cost a page; else an empty page.
-    fn members(&self, index: Tag, cursor: u64, now: UnixMs) -> impl Future<Output = Result<Page>> + Send;
+    /// One page of an index, from `cursor` (0 = the beginning). The root's: every entry of the prefix, where the server can list
+    /// them at a bounded cost a page; else an empty page. A store may leave out members that carry none of the `wanted` tags.
+    fn members(
+        &self,
+        index: Tag,
+        wanted: &[Tag],
+        cursor: u64,
+        now: UnixMs,
+    ) -> impl Future<Output = Result<Page>> + Send;
 
     /// What can be told of a page's members without reading their entries.
     fn presence(

@@ -7,9 +7,10 @@ use crate::tags::{Invalidation, Tag};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-/// Past this many names the queue becomes one clear of everything: an outage's worth of product updates fits, a flood does
-/// not grow. 10,000 keys of some 40 bytes are about 1 MB, as many tags a quarter of it.
-pub const MAX_NAMES: usize = 10_000;
+/// Past this many keys, or tags, the queue becomes one clear of everything: an outage's worth of a shop's updates and an import
+/// fit, a flood does not grow. 10,000 keys of some 40 bytes are about 1 MB, and so are as many tags as this.
+pub const MAX_KEYS: usize = 10_000;
+pub const MAX_TAGS: usize = 32_768;
 
 /// Between two replays where the next would fail as the last did. Each goes through all that waits, and every read and
 /// clear asks for one: without this an outage's, or a flood's, operations would cost their number times the number of
@@ -80,7 +81,7 @@ impl PendingClears {
         names.add(clear);
         let (keys, tags) = (names.keys.len(), names.all.len() + names.auto.len());
         let is_all = names.all.contains(&Tag::ROOT);
-        if !is_all && keys + tags <= MAX_NAMES {
+        if !is_all && keys <= MAX_KEYS && tags <= MAX_TAGS {
             return;
         }
         *names = Names { all: HashSet::from([Tag::ROOT]), ..Default::default() };
@@ -89,8 +90,8 @@ impl PendingClears {
         }
         if let Some((server, events)) = &self.tell {
             let message = format!(
-                "{server} could not be reached for clears of {keys} keys and {tags} tags, more than the {MAX_NAMES} \
-                 that are kept: everything will be cleared once it can."
+                "{server} could not be reached for clears of {keys} keys and {tags} tags, more than are kept \
+                 ({MAX_KEYS} and {MAX_TAGS}): everything will be cleared once it can."
             );
             events(Event::Warning { code: Code::Connection.as_str(), message });
         }
@@ -171,16 +172,16 @@ mod tests {
         let heard = told.clone();
         let mut pending =
             PendingClears::new("cache:1".into(), Arc::new(move |event| heard.lock().push(event)));
-        pending.add(wide(MAX_NAMES - 1));
+        pending.add(wide(MAX_TAGS));
         assert!(told.lock().is_empty());
         for outage in 1..=2 {
             // A replay that fails gives back what it took, while more is asked for.
             for _ in 0..3 {
-                pending.add(wide(25_000));
+                pending.add(wide(MAX_TAGS + 1));
                 let out = pending.take();
                 assert_eq!(out.len(), 1);
                 assert_eq!((out[0].raise, out[0].tags.as_slice()), (Invalidation::Hard, &[Tag::ROOT][..]));
-                pending.add(wide(25_000));
+                pending.add(wide(MAX_TAGS + 1));
                 out.into_iter().for_each(|clear| pending.add(clear));
             }
             let told = told.lock();
@@ -188,7 +189,7 @@ mod tests {
             let Event::Warning { code: "CACHALOT_CONNECTION", message } = &told[outage - 1] else {
                 panic!("{told:?}")
             };
-            let numbers = ["cache:1", "clears of 1 keys and 25000 tags", "10000"];
+            let numbers = ["cache:1", "clears of 1 keys and 32769 tags", "10000 and 32768"];
             assert!(numbers.iter().all(|number| message.contains(number)), "{message}");
             pending.take();
             pending.settled();

@@ -42,7 +42,7 @@ impl<B: Backend> Engine<B> {
             let mut cursor = Some(0);
             let (mut live, mut dead) = (0, 0);
             while let Some(at) = cursor {
-                let page = self.backend.members(index, at, now).await?;
+                let page = self.backend.members(index, wanted, at, now).await?;
                 cursor = page.next;
                 let fresh: Vec<String> =
                     page.keys.into_iter().filter(|key| seen.insert(key.clone())).collect();

@@ -184,7 +184,7 @@ impl<B: Backend> Engine<B> {
         let mut expiries = Vec::new();
         while let Some(at) = cursor {
             let began = Instant::now();
-            let page = self.backend.members(index, at, self.caller_clock.load(Relaxed)).await.ok()?;
+            let page = self.backend.members(index, &[], at, self.caller_clock.load(Relaxed)).await.ok()?;
             cursor = page.next;
             pause(began).await;
             let mut dead = Vec::new();

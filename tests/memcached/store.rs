@@ -159,7 +159,7 @@ impl Store {
         let mut keys = Vec::new();
         let mut cursor = Some(0);
         while let Some(at) = cursor {
-            let page = self.0.members(tag, at, clock::now()).await.unwrap();
+            let page = self.0.members(tag, &[], at, clock::now()).await.unwrap();
             keys.extend(page.keys);
             cursor = page.next;
         }

@@ -9,9 +9,10 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 async fn members(store: &Store, tag: &str) -> Vec<String> {
+    let index = if tag == "*" { Tag::ROOT } else { Tag::WIDE };
     let (mut keys, mut cursor) = (HashSet::new(), 0);
     loop {
-        let page = store.backend.members(Tag::selected(tag), cursor, 0).await.unwrap();
+        let page = store.backend.members(index, &[Tag::selected(tag)], cursor, 0).await.unwrap();
         keys.extend(page.keys);
         match page.next {
             Some(next) => cursor = next,
@@ -35,6 +36,9 @@ async fn every_key_of_a_tag_is_listed() {
         assert_eq!(members(&store, "third").await.len(), 500);
         assert_eq!(members(&store, "third").await[1], "k0003");
         assert!(members(&store, "unknown").await.is_empty());
+        let any =
+            store.backend.members(Tag::WIDE, &["unknown", "third", "t"].map(Tag::of), 0, 0).await.unwrap();
+        assert!(any.keys.len() > 500);
     }
 }
 
@@ -48,7 +52,7 @@ async fn what_stays_is_listed_although_others_go_meanwhile() {
     }
     let (mut seen, mut cursor, mut gone) = (HashSet::new(), 0, 0);
     loop {
-        let page = store.backend.members(Tag::of("t"), cursor, 0).await.unwrap();
+        let page = store.backend.members(Tag::WIDE, &[Tag::of("t")], cursor, 0).await.unwrap();
         seen.extend(page.keys);
         for _ in 0..200 {
             // Even numbers go, odd ones stay.

@@ -251,7 +251,7 @@ impl Backend for MemcachedBackend {
         index::listing(tags).any(|listing| listing == index)
     }
 
-    async fn members(&self, index: Tag, cursor: u64, now: UnixMs) -> Result<Page> {
+    async fn members(&self, index: Tag, _wanted: &[Tag], cursor: u64, now: UnixMs) -> Result<Page> {
         let page = self.store.within(self.store.page(index, cursor, now));
         let (members, next) = page.await.and_then(|result| result)?;
         Ok(Page { keys: members.into_iter().map(|(key, _)| key).collect(), next })

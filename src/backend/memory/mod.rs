@@ -137,7 +137,7 @@ impl Backend for MemoryBackend {
         Ok(Page { keys: self.store.lock().keys(prefix, now), next: None })
     }
 
-    async fn members(&self, tag: Tag, _cursor: u64, now: UnixMs) -> Result<Page> {
+    async fn members(&self, tag: Tag, _wanted: &[Tag], _cursor: u64, now: UnixMs) -> Result<Page> {
         Ok(Page { keys: self.store.lock().members(tag, now), next: None })
     }
 

@@ -10,6 +10,7 @@ use crate::backend::Clear;
 use crate::backend::line::Turn;
 use crate::backend::pending::{Failed, PendingClears};
 use crate::error::{Code, Error, Result};
+use crate::events::Events;
 use crate::l1::Slots;
 use crate::tags::{Invalidation, Tag};
 use futures_util::future::join_all;
@@ -38,6 +39,11 @@ pub(super) struct Owed {
 }
 
 impl Owed {
+    /// `server` is what a warning calls it.
+    pub fn new(server: String, events: Events) -> Self {
+        Owed { clears: Mutex::new(PendingClears::new(server, events)), ..Owed::default() }
+    }
+
     pub fn any(&self) -> bool {
         self.any.load(SeqCst)
     }
@@ -60,6 +66,9 @@ impl Drop for Taken<'_> {
         let mut clears = self.owed.clears.lock();
         for clear in self.clears.drain(..) {
             clears.add(clear);
+        }
+        if clears.is_empty() {
+            clears.settled();
         }
         self.owed.any.store(!clears.is_empty(), SeqCst);
     }

@@ -15,43 +15,50 @@ use redis::Value;
 pub(super) const PAGE: &[u8] = b"1000";
 /// Keys looked at for a page of the whole prefix; on a shared server most may be others'.
 const SCAN: &[u8] = b"512";
-/// Entries whose tags one call of the script looks at: some 300 µs of the server's time.
-const LOOKED_AT: usize = 100;
+/// Entries whose tags one call of the script looks through for one tag: some 200 microseconds of the server's time where they have
+/// hundreds of tags. For several tags, as many fewer.
+const LOOKED_THROUGH: usize = 64;
+/// Calls that are sent at once: whoever else the server has waits for no more.
+const CALLS_AT_ONCE: usize = 2;
 
 impl Core {
-    /// Keys of entries that carry the tag, of one page of the index. The cursor is the server's own: what stays a member
+    /// Keys of entries that carry any of the tags, of one page of the index. The cursor is the server's own: what stays a member
     /// from the first page to the last is given, whatever is added or removed meanwhile.
-    pub async fn members(&self, tag: Tag, cursor: u64) -> Result<Page> {
-        if tag == Tag::ROOT {
-            return self.keys("", cursor).await;
-        }
+    pub async fn members(&self, wanted: &[Tag], cursor: u64) -> Result<Page> {
         let deadline = self.deadline();
         let Page { keys, next } = self.indexed(cursor, deadline).await?;
-        let mut pipeline = Pipeline::default();
-        let put = |pipeline: &mut Pipeline, part: &[String], how| {
-            pipeline.call(&self.server.scripts.tagged, how, part.len(), 2);
-            for key in part {
-                pipeline.arg_of(&[self.names.entry.as_bytes(), key.as_bytes()]);
-            }
-            pipeline.arg(&tag.0.to_le_bytes());
-            pipeline.number(FIXED as u64);
-        };
-        for (at, part) in keys.chunks(LOOKED_AT).enumerate() {
-            // The first call tells the server the script's text.
-            put(&mut pipeline, part, if at == 0 { Call::Text } else { Call::Sha });
-        }
-        let replies = match keys.is_empty() {
-            true => Vec::new(),
-            false => deadline.bound(self.send(pipeline)).await?,
-        };
         let mut found = Vec::new();
-        for (part, reply) in keys.chunks(LOOKED_AT).zip(replies) {
-            for place in reply::array(reply)? {
-                let at = usize::try_from(reply::integer(&place)? - 1).unwrap_or(usize::MAX);
-                found.extend(part.get(at).cloned());
+        let parts: Vec<&[String]> = keys.chunks((LOOKED_THROUGH / wanted.len().max(1)).max(1)).collect();
+        for round in parts.chunks(CALLS_AT_ONCE) {
+            let mut how = Call::Sha;
+            let mut replies = deadline.bound(self.send(self.tagged(round, wanted, how))).await?;
+            if replies.iter().any(reply::forgot_script) {
+                how = Call::Text;
+                replies = deadline.bound(self.send(self.tagged(round, wanted, how))).await?;
+            }
+            for (part, reply) in round.iter().zip(replies) {
+                for place in reply::array(reply)? {
+                    let at = usize::try_from(reply::integer(&place)? - 1).unwrap_or(usize::MAX);
+                    found.extend(part.get(at).cloned());
+                }
             }
         }
         Ok(Page { keys: found, next })
+    }
+
+    fn tagged(&self, parts: &[&[String]], wanted: &[Tag], how: Call) -> Pipeline {
+        let mut pipeline = Pipeline::default();
+        for part in parts {
+            pipeline.call(&self.server.scripts.tagged, how, part.len(), 1 + wanted.len());
+            for key in *part {
+                pipeline.arg_of(&[self.names.entry.as_bytes(), key.as_bytes()]);
+            }
+            pipeline.number(FIXED as u64);
+            for tag in wanted {
+                pipeline.arg(&tag.0.to_le_bytes());
+            }
+        }
+        pipeline
     }
 
     /// One page of the index.

@@ -130,6 +130,7 @@ impl RedisBackend {
                 events(event);
             }
         };
+        let told = events.clone();
         let server = Arc::new(RedisServer::new(space.clone(), config.clone(), events, l1));
         let link =
             Link::open(server.clone(), config.endpoint.clone(), config.timeouts, Arc::new(listener), runtime);
@@ -138,7 +139,7 @@ impl RedisBackend {
             server,
             names: Names::of(&space),
             space,
-            owed: clears::Owed::default(),
+            owed: clears::Owed::new(config.endpoint.to_string(), told),
             line: Line::default(),
             asked: Asked::default(),
             lives: writes::Lives::default(),
@@ -256,8 +257,20 @@ impl Backend for RedisBackend {
         self.core.unsubscribe(channel).await
     }
 
-    async fn members(&self, tag: Tag, cursor: u64, _now: UnixMs) -> Result<Page> {
-        self.core.members(tag, cursor).await
+    fn indexes(tag: Tag) -> impl Iterator<Item = Tag> + Send {
+        std::iter::once(if tag == Tag::ROOT { Tag::ROOT } else { Tag::WIDE })
+    }
+
+    /// One for all.
+    fn lists(_index: Tag, _tags: &[Tag]) -> bool {
+        true
+    }
+
+    async fn members(&self, index: Tag, wanted: &[Tag], cursor: u64, _now: UnixMs) -> Result<Page> {
+        match index {
+            Tag::ROOT => self.core.keys("", cursor).await,
+            _ => self.core.members(wanted, cursor).await,
+        }
     }
 
     /// Its own sweeps do it.
