@@ -184,7 +184,7 @@ impl<P: Protocol> Connection<P> {
     }
 
     fn enqueue(&mut self, request: Request<P::Reply>) {
-        let Request { bytes, over, pending } = request;
+        let Request { bytes, over, mut pending } = request;
         if over.is_some_and(|incarnation| incarnation != self.incarnation) {
             return pending.fail(gone());
         }
@@ -193,7 +193,9 @@ impl<P: Protocol> Connection<P> {
         }
         self.outgoing.push(bytes);
         if pending.expects_none() {
-            pending.answer(self.incarnation);
+            // Of no replies nothing can be wrong.
+            let _ = pending.observe(self.incarnation);
+            pending.answer();
         } else {
             self.lane.lock().in_flight.push_back(pending);
         }

@@ -167,7 +167,7 @@ impl<P: Protocol> Reading<P> {
             let reply = match side.protocol.next(&mut side.input) {
                 Ok(Some(reply)) => reply,
                 Ok(None) => return Ok(delivered),
-                Err(why) => return Err(self.lost(why.message)),
+                Err(why) => return Err(self.unfit(side, &why)),
             };
             let mut lane = self.lane.lock();
             lane.heard();
@@ -180,9 +180,13 @@ impl<P: Protocol> Reading<P> {
                 side.has_answered = true;
                 let answered = lane.in_flight.pop_front();
                 drop(lane);
-                if let Some(answered) = answered {
-                    answered.answer(self.incarnation);
+                let Some(mut answered) = answered else { continue };
+                if let Err(why) = answered.observe(self.incarnation) {
+                    let why = self.unfit(side, &why);
+                    answered.fail(why.clone());
+                    return Err(why);
                 }
+                answered.answer();
             }
         }
     }
@@ -193,6 +197,12 @@ impl<P: Protocol> Reading<P> {
             task.wake();
         }
         Came::Task
+    }
+
+    /// A server whose answers end the connection has not proved that it works by them.
+    fn unfit(&self, side: &mut Side<P>, why: &Error) -> Error {
+        side.has_answered = false;
+        self.lost(why.message.trim_end_matches('.'))
     }
 
     pub(super) fn lost(&self, why: impl std::fmt::Display) -> Error {

@@ -118,8 +118,8 @@ pub(super) struct Pending<R> {
 }
 
 /// Looks at, or replaces, a request's replies in the order of the connection, whose number it is told: before any later reply
-/// is parsed, and before the caller hears of them.
-pub type Observe<R> = Box<dyn FnOnce(u64, &mut Vec<R>) + Send>;
+/// is parsed, and before the caller hears of them. An error ends the connection, and the request with it.
+pub type Observe<R> = Box<dyn FnOnce(u64, &mut Vec<R>) -> Result<()> + Send>;
 
 impl<R> std::fmt::Debug for Pending<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -156,12 +156,16 @@ impl<R> Pending<R> {
         self.missing == 0
     }
 
-    /// `incarnation`: the number of the connection that brought the replies.
-    pub(super) fn answer(mut self, incarnation: u64) {
-        let mut replies = std::mem::take(&mut self.replies);
-        if let Some(observe) = self.observe.take() {
-            observe(incarnation, &mut replies);
+    /// Has the replies observed, once they are all there. `incarnation`: the number of the connection that brought them.
+    pub(super) fn observe(&mut self, incarnation: u64) -> Result<()> {
+        match self.observe.take() {
+            Some(observe) => observe(incarnation, &mut self.replies),
+            None => Ok(()),
         }
+    }
+
+    pub(super) fn answer(mut self) {
+        let replies = std::mem::take(&mut self.replies);
         self.end(Ok(replies));
     }
 
@@ -291,7 +295,7 @@ mod tests {
             if fails {
                 pending.fail(gone())
             } else {
-                pending.answer(1)
+                pending.answer()
             }
             assert_eq!(listener.seen.load(Ordering::SeqCst), 0);
         }

@@ -8,6 +8,9 @@ mod channels;
 mod failure;
 mod greeting;
 mod index;
+mod lost_clears;
+#[path = "../support/proxy.rs"]
+mod proxy;
 mod races;
 mod server;
 mod store;

@@ -316,6 +316,11 @@ impl ClearTable {
 }
 
 impl Delta {
+    /// Whether it is whole, and names no other generation.
+    pub fn is_of(&self, generation: u64) -> bool {
+        !self.is_cut && self.generations.iter().all(|(named, _)| *named == generation)
+    }
+
     /// The last advance of this generation, if the delta is whole and of no other.
     fn newest(&self, generation: u64) -> Option<u64> {
         match self.generations.as_slice() {

@@ -11,7 +11,6 @@ use crate::backend::line::Turn;
 use crate::backend::pending::{Failed, PendingClears};
 use crate::error::{Code, Error, Result};
 use crate::events::Events;
-use crate::l1::Slots;
 use crate::tags::{Invalidation, Tag};
 use futures_util::future::join_all;
 use parking_lot::Mutex;
@@ -21,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
 
 /// Keys, and tags, in one call of the script: half a millisecond to a millisecond of the server's time each.
-const NAMES_A_CALL: usize = 500;
+pub(super) const NAMES_A_CALL: usize = 500;
 /// Calls that are sent at once: they are all of the server's time that others must wait for, two milliseconds or so.
 const PARTS_A_ROUND: usize = 2;
 const NAMES_A_ROUND: usize = NAMES_A_CALL * PARTS_A_ROUND;
@@ -202,14 +201,11 @@ impl Core {
         self.server.put_clear(&mut pipeline, how, part.keys, part.tags, part.root, part.kind);
         let mut members = members_of(part.tags, part.kind);
         members.extend(part.root.then_some(Member { tag: Tag::ROOT, kind: part.kind }));
-        let slots: Vec<u16> = match self.server.state.slots() {
-            Some(_) => part.keys.iter().map(|key| Slots::of_key(key.as_bytes())).collect(),
-            None => Vec::new(),
-        };
+        let keys = part.keys.to_vec();
         let state = self.server.state.clone();
         self.send_observed(pipeline, move |replies| {
             if let Some(advance) = replies.last().and_then(|reply| advance(reply, members)) {
-                state.observe_advance(&advance, slots.into_iter());
+                state.observe_advance(&advance, keys);
             }
         })
     }

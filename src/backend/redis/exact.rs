@@ -10,7 +10,6 @@ use crate::backend::{Seen, Swap};
 use crate::codec::envelope::{FIXED, retime};
 use crate::error::{Code, Error, Result};
 use crate::key::bucket;
-use crate::l1::Slots;
 use crate::tags::{Epoch, Invalidation, Tag};
 use redis::Value;
 
@@ -81,11 +80,11 @@ impl Core {
                 self.put_swap(&mut pipeline, call, if nth == 0 { how } else { Call::Sha });
             }
             let state = self.server.state.clone();
-            let slots: Vec<u16> = calls.iter().map(|call| Slots::of_key(call.key.as_bytes())).collect();
+            let keys: Vec<String> = calls.iter().map(|call| call.key.to_owned()).collect();
             let sent = self.send_observed(pipeline, move |replies| {
-                for (reply, slot) in replies.iter().zip(slots) {
+                for (reply, key) in replies.iter().zip(keys) {
                     if let Some(advance) = swap_advance(reply) {
-                        state.observe_advance(&advance, std::iter::once(slot));
+                        state.observe_advance(&advance, vec![key]);
                     }
                 }
             });

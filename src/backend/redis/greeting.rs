@@ -4,6 +4,7 @@
 use super::Names;
 use super::clear_log;
 use super::command::{Call, Pipeline};
+use super::history::{Identity, UNDER_WAY};
 use super::protocol::{Reply, Resp};
 use super::reply;
 use super::scripts::Scripts;
@@ -23,10 +24,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 /// KEEPTTL, RESP3, ACL and tracking all came with it.
 const OLDEST_MAJOR: u32 = 6;
 
-/// For so long data may be under way between its read and its set (a ticket's lease, and some), in milliseconds: the log
-/// keeps a clear so much longer than entries live.
-const UNDER_WAY_MS: u64 = 310_000;
-
 pub struct RedisServer {
     pub(super) state: Arc<State>,
     pub(super) scripts: Scripts,
@@ -43,6 +40,8 @@ struct Hello {
     resp3: bool,
     /// As the server spells it; `None` = it did not say.
     version: Option<String>,
+    /// `standalone`, `cluster` or `sentinel`.
+    mode: Option<String>,
     replica: bool,
 }
 
@@ -110,7 +109,8 @@ impl RedisServer {
         pipeline.arg(if kind == Invalidation::Hard { b"h" } else { b"s" });
         pipeline.arg(if root { b"1" } else { b"" });
         pipeline.number(u64::from(self.config.clear_log_max));
-        pipeline.number(UNDER_WAY_MS);
+        // The log keeps a clear so much longer than entries live.
+        pipeline.number(UNDER_WAY.as_millis() as u64);
         pipeline.number(names.entry.len() as u64 + 1);
         let tags: Vec<u8> = tags.iter().flat_map(|tag| tag.0.to_be_bytes()).collect();
         pipeline.arg(&tags);
@@ -118,23 +118,8 @@ impl RedisServer {
         pipeline.arg(&buckets);
     }
 
-    /// A server that came back from an old snapshot, or a replica that lagged behind, has forgotten clears which it had
-    /// acknowledged. Which ones nobody knows, so everything is cleared before anything is read. Answers the epoch then.
-    async fn catch_up(&self, greeting: &mut Greeting<Resp>, epoch: Epoch) -> Result<Epoch> {
-        let newest = self.state.newest();
-        if newest.generation != epoch.generation || newest.n <= epoch.n {
-            return Ok(epoch);
-        }
-        let mut pipeline = Pipeline::default();
-        self.put_clear(&mut pipeline, Call::Text, &[], &[], true, Invalidation::Hard);
-        let fields = reply::array(ask(greeting, pipeline).await?.swap_remove(0))?;
-        self.warn(
-            Code::Server,
-            "The server came back with an older state than it had (a snapshot, or a replica that lagged behind). \
-             The whole cache was cleared, since clears may be among what it forgot."
-                .into(),
-        );
-        Ok(reply::epoch(fields.first(), fields.get(2)).unwrap_or(epoch))
+    pub(super) fn log_name(&self) -> &str {
+        &self.names.log
     }
 
     /// A server's own words, for an error. Some repeat the arguments of a command they do not know, AUTH's too.
@@ -179,7 +164,7 @@ impl RedisServer {
             found.and_then(|(_, value)| reply::text(value)).map(str::to_owned)
         };
         let replica = field("role").is_some_and(|role| role == "replica" || role == "slave");
-        Ok(Hello { resp3: true, version: field("version"), replica })
+        Ok(Hello { resp3: true, version: field("version"), mode: field("mode"), replica })
     }
 
     async fn hello_resp2(&self, greeting: &mut Greeting<Resp>) -> Result<Hello> {
@@ -207,12 +192,13 @@ impl RedisServer {
         }
         // Proxies refuse INFO or ROLE: then what follows must show whether the server is fit.
         let info = replies.first().and_then(reply::text).unwrap_or_default();
-        let version = info.lines().find_map(|line| line.strip_prefix("redis_version:")).map(str::to_owned);
+        let field = |name| info.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+        let (version, mode) = (field("redis_version:"), field("redis_mode:"));
         let role = match replies.get(1) {
             Some(Value::Array(items)) => items.first().and_then(reply::text),
             _ => None,
         };
-        Ok(Hello { resp3: false, version, replica: role == Some("slave") })
+        Ok(Hello { resp3: false, version, mode, replica: role == Some("slave") })
     }
 
     fn check(&self, hello: &Hello) -> Result<()> {
@@ -226,6 +212,23 @@ impl RedisServer {
                     ),
                 ));
             }
+        }
+        match hello.mode.as_deref() {
+            Some("cluster") => {
+                return Err(Error::new(
+                    Code::Unsupported,
+                    "A server without cluster mode is needed; this is a node of a cluster, which holds a part of the keys only. \
+                     Give a server with `cluster-enabled no`.",
+                ));
+            }
+            Some("sentinel") => {
+                return Err(Error::new(
+                    Code::Unsupported,
+                    "A server that stores data is needed; this is a sentinel, which only knows where one is. Give the primary's \
+                     address (SENTINEL GET-MASTER-ADDR-BY-NAME tells it), or that of a proxy which follows failovers.",
+                ));
+            }
+            _ => {}
         }
         if hello.replica {
             return Err(Error::connection(
@@ -245,6 +248,8 @@ impl RedisServer {
         if let Some(name) = &self.config.connection_name {
             pipeline.push(&[b"CLIENT", b"SETNAME", name.as_bytes()]);
         }
+        // A replica of Valkey's then names the primary in place of an answer. Older servers do not know it.
+        pipeline.push(&[b"CLIENT", b"CAPA", b"redirect"]);
         if wants_told {
             // Of entries, and of the epoch, which moves with every clear.
             let (entries, epoch) = (self.names.entry.as_bytes(), self.names.epoch.as_bytes());
@@ -255,6 +260,7 @@ impl RedisServer {
         for script in self.scripts.all() {
             pipeline.push(&[b"SCRIPT", b"LOAD", script.text.as_bytes()]);
         }
+        pipeline.push(&[b"INFO", b"replication"]);
         self.put_begin(&mut pipeline);
         clear_log::put_delta(&mut pipeline, &self.names.log, None);
 
@@ -276,6 +282,7 @@ impl RedisServer {
             // Only a label; proxies refuse it.
             next();
         }
+        next();
         let is_told = wants_told && matches!(next(), Value::Okay);
         for _ in self.scripts.all() {
             // Where loading is refused, calls by name are, too, and are made by text.
@@ -285,18 +292,17 @@ impl RedisServer {
                 return Err(reply::failure(&error));
             }
         }
-        match next() {
-            Value::Array(epoch) => {
-                if let Some(epoch) = reply::epoch(epoch.first(), epoch.get(1)) {
-                    let caught_up = self.catch_up(greeting, epoch).await?;
-                    let log = clear_log::delta(next()).ok().filter(|_| caught_up == epoch);
-                    self.state.begin(caught_up, log.as_ref());
-                }
-            }
+        // Refused, by a proxy or to this user: whose history it is stays unknown.
+        let identity = reply::text(&next()).and_then(Identity::of);
+        let epoch = match next() {
+            Value::Array(epoch) => reply::epoch(epoch.first(), epoch.get(1)),
             Value::ServerError(error) if reply::is_outage(&error) => return Err(reply::failure(&error)),
             // Out of memory, or a user who may only read: what follows says so itself.
-            _ => {}
-        }
+            _ => None,
+        };
+        let log = clear_log::delta(next()).ok().filter(|_| epoch.is_some());
+        let (epoch, log) = self.make_up(greeting, identity, epoch.unwrap_or(Epoch::NONE), log).await?;
+        self.state.begin(identity, epoch, log.as_ref());
         if is_told {
             self.state.set_told();
         } else if self.config.tracking
@@ -315,7 +321,7 @@ impl RedisServer {
     }
 }
 
-async fn ask(greeting: &mut Greeting<Resp>, pipeline: Pipeline) -> Result<Vec<Value>> {
+pub(super) async fn ask(greeting: &mut Greeting<Resp>, pipeline: Pipeline) -> Result<Vec<Value>> {
     let replies = greeting.ask(&pipeline.bytes, pipeline.replies).await?;
     if replies.len() != pipeline.replies {
         return Err(Error::connection(format!(

@@ -18,9 +18,11 @@ mod command;
 mod deadline;
 mod exact;
 mod greeting;
+mod history;
 mod index;
 mod protocol;
 mod reads;
+mod replay;
 mod reply;
 mod scripts;
 mod state;
@@ -45,6 +47,7 @@ use crate::ttl::Times;
 use command::Pipeline;
 use deadline::Deadline;
 use futures_util::FutureExt;
+use futures_util::future::Either;
 use greeting::RedisServer;
 use protocol::Reply;
 use redis::Value;
@@ -167,7 +170,20 @@ impl Core {
 
     /// Enqueued when called, not when polled.
     fn send(&self, pipeline: Pipeline) -> impl Future<Output = Result<Vec<Value>>> + Send + 'static {
-        let replies = self.link.send(pipeline.bytes, pipeline.replies);
+        self.send_over(None, pipeline)
+    }
+
+    /// As `send`, but over the connection of that number or none.
+    fn send_over(
+        &self,
+        over: Option<u64>,
+        pipeline: Pipeline,
+    ) -> impl Future<Output = Result<Vec<Value>>> + Send + 'static {
+        let Pipeline { bytes, replies } = pipeline;
+        let replies = match over {
+            Some(incarnation) => Either::Left(self.link.send_over(incarnation, bytes, replies)),
+            None => Either::Right(self.link.send(bytes, replies)),
+        };
         replies.map(|replies| Ok(replies?.into_iter().map(Reply::into_value).collect()))
     }
 
@@ -181,6 +197,7 @@ impl Core {
             let values: Vec<Value> = std::mem::take(replies).into_iter().map(Reply::into_value).collect();
             observe(&values);
             replies.extend(values.into_iter().map(Reply::Other));
+            Ok(())
         });
         let replies = self.link.send_observed(None, pipeline.bytes, pipeline.replies, observe);
         replies.map(|replies| Ok(replies?.into_iter().map(Reply::into_value).collect()))

@@ -3,6 +3,7 @@
 //! the command's reply.
 
 use super::reads::Reading;
+use super::reply;
 use super::state::State;
 use super::strings::{self, Found};
 use crate::error::{Error, Result};
@@ -83,10 +84,23 @@ impl Protocol for Resp {
                     }
                     _ => {}
                 },
-                Some(Value::Attribute { data, .. }) => return Ok(Some(Reply::Other(*data))),
-                other => return Ok(other.map(Reply::Other)),
+                Some(Value::Attribute { data, .. }) => return fit(*data),
+                Some(reply) => return fit(reply),
+                None => return Ok(None),
             }
         }
+    }
+
+    fn serves(&mut self, incarnation: u64) {
+        self.state.greets(incarnation);
+    }
+}
+
+/// A server that became a replica ends its connection: what it still answers may be outdated.
+fn fit(reply: Value) -> Result<Option<Reply>> {
+    match reply::unfit(&reply) {
+        Some(error) => Err(reply::failure(error)),
+        None => Ok(Some(Reply::Other(reply))),
     }
 }
 

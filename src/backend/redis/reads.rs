@@ -10,7 +10,7 @@ use super::protocol::Reply;
 use super::reply;
 use super::state::State;
 use crate::backend::line::Turn;
-use crate::backend::{Found, ReadReply};
+use crate::backend::{Found, Lease, ReadReply};
 use crate::codec::envelope;
 use crate::error::{Error, Result};
 use crate::tags::{Clearance, Epoch};
@@ -33,6 +33,8 @@ pub struct Reading {
     next: Next,
     /// The connection that brought the entries.
     incarnation: u64,
+    /// Of its history.
+    lease: Option<Lease>,
 }
 
 #[derive(Debug, Default)]
@@ -49,21 +51,26 @@ enum Next {
 
 impl Reading {
     /// `strings`: the epoch's text, then the entries.
-    fn of(state: &State, incarnation: u64, strings: Vec<Option<Bytes>>) -> Self {
+    fn of(state: &State, incarnation: u64, strings: Vec<Option<Bytes>>) -> Result<Self> {
         let mut strings = strings.into_iter();
         let epoch = strings.next().flatten().map_or(Epoch::NONE, |text| reply::epoch_text(&text));
         let entries: Vec<_> = strings.collect();
         let clearances = vec![Clearance::Hard; entries.len()];
-        let mut reading =
-            Reading { epoch, entries, clearances, is_judged: false, next: Next::Nothing, incarnation };
-        match state.observe_epoch(epoch) {
+        let observed = state.observe_epoch(epoch);
+        let lease = state.history.lock().lease();
+        let next = Next::Nothing;
+        let mut reading = Reading { epoch, entries, clearances, is_judged: false, next, incarnation, lease };
+        match observed {
             Observed::Complete => reading.judge(state, true),
             Observed::Behind { after } => reading.next = Next::Delta { after },
             Observed::Unusable if epoch == Epoch::NONE => reading.next = Next::Begin,
-            // All are misses, and nothing may be stored by them.
-            Observed::Unusable => reading.epoch = Epoch::NONE,
+            Observed::Unusable => {
+                return Err(Error::connection(
+                    "The server's state is older than it was on this connection; is another server behind it now?",
+                ));
+            }
         }
-        reading
+        Ok(reading)
     }
 
     /// `may_look_up`: what is not known is asked for; else it is a miss.
@@ -101,8 +108,9 @@ impl Core {
         let reading = self.judged(pipeline, keys.len(), turn, deadline).await?;
         asked.answered();
         let found = reading.entries.into_iter().zip(reading.clearances);
+        let lease = reading.lease;
         let found = found.map(|(entry, clearance)| {
-            Ok(entry.map_or(Found::Absent(None), |bytes| Found::Wire(bytes, None, clearance)))
+            Ok(entry.map_or(Found::Absent(lease), |bytes| Found::Wire(bytes, lease, clearance)))
         });
         Ok(ReadReply { epoch: reading.epoch, found: found.collect() })
     }
@@ -122,9 +130,10 @@ impl Core {
             pipeline.replies,
             Box::new(move |incarnation, replies| {
                 if let Some(strings) = strings(replies, entries + 1) {
-                    let reading = Reading::of(&state, incarnation, strings);
+                    let reading = Reading::of(&state, incarnation, strings)?;
                     *replies = vec![Reply::Read(Box::new(Ok(reading)))];
                 }
+                Ok(())
             }),
         );
         drop(turn);
@@ -145,13 +154,13 @@ impl Core {
     async fn after_delta(&self, reading: Reading, after: u64, deadline: Deadline) -> Result<Reading> {
         let mut pipeline = Pipeline::default();
         clear_log::put_delta(&mut pipeline, &self.names.log, Some(after));
-        self.observed(reading, pipeline, deadline, |state, reading, replies| {
+        self.observed(reading, pipeline, deadline, move |state, reading, replies| {
             let delta = match reply::only(replies) {
                 // Where ranges are unknown, tags are looked up.
                 reply if reply::is_unknown_command(&reply) => Delta::default(),
                 reply => clear_log::delta(reply)?,
             };
-            if state.observe_delta(reading.epoch, &delta) {
+            if state.observe_delta(reading.epoch, after, &delta) {
                 reading.judge(state, true);
             } else {
                 reading.epoch = Epoch::NONE;
@@ -164,6 +173,7 @@ impl Core {
     async fn looked_up(&self, reading: Reading, members: Vec<Member>, deadline: Deadline) -> Result<Reading> {
         let mut pipeline = Pipeline::default();
         let at_once = self.server.has_zmscore();
+        let asked_at = self.server.state.clears.lock().known_to();
         let parts: Vec<Vec<Member>> = members.chunks(LOOKED_UP).map(<[Member]>::to_vec).collect();
         for part in &parts {
             clear_log::put_look_up(&mut pipeline, &self.names.log, reading.epoch.generation, part, at_once);
@@ -174,7 +184,7 @@ impl Core {
             for part in &parts {
                 let count = if at_once { 1 } else { part.len() + 2 };
                 let found = clear_log::look_up(part, replies.by_ref().take(count).collect())?;
-                is_known &= state.clears.lock().observe_look_up(reading.epoch, &found);
+                is_known &= state.observe_look_up(reading.epoch, asked_at.n, &found);
             }
             if is_known {
                 reading.judge(state, false);
@@ -205,6 +215,7 @@ impl Core {
                 let values = std::mem::take(replies).into_iter().map(Reply::into_value).collect();
                 let observed = observe(&state, &mut reading, values).map(|()| reading);
                 replies.push(Reply::Read(Box::new(observed)));
+                Ok(())
             }),
         );
         self::reading(deadline.bound(replies).await?, entries)

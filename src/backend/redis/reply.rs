@@ -6,7 +6,7 @@ use bytes::Bytes;
 use redis::{ServerError, Value};
 
 /// Errors by which a server says that it cannot serve now, or is not the one to ask: the same to a caller as no server.
-const OUTAGES: [&str; 10] = [
+const OUTAGES: [&str; 11] = [
     "LOADING",
     "READONLY",
     "CLUSTERDOWN",
@@ -17,13 +17,18 @@ const OUTAGES: [&str; 10] = [
     "TRYAGAIN",
     "NOAUTH",
     "UNKILLABLE",
+    "REDIRECT",
 ];
 
-/// Codes that a script's error may hide behind `ERR Error running script … -CODE` (Redis 6).
+/// Of these, the ones that stay so for as long as the connection leads to this server. A replica goes on answering reads.
+const NOT_THE_ONE: [&str; 4] = ["READONLY", "MASTERDOWN", "LOADING", "REDIRECT"];
+
+/// Codes that a script's error may hide behind `ERR Error running script … -CODE`, and one in a script's answer behind
+/// `@user_script: 1: -CODE` (Redis 6).
 fn code_of(error: &ServerError) -> &str {
     let details = error.details().unwrap_or_default();
-    if error.code() == "ERR"
-        && details.starts_with("Error running script")
+    let is_of_script = error.code() == "ERR" && details.starts_with("Error running script");
+    if (is_of_script || error.code().starts_with("@user_script"))
         && let Some((_, inner)) = details.rsplit_once(" -")
     {
         return inner.split(' ').next().unwrap_or("ERR");
@@ -33,6 +38,15 @@ fn code_of(error: &ServerError) -> &str {
 
 pub(super) fn is_outage(error: &ServerError) -> bool {
     OUTAGES.contains(&code_of(error))
+}
+
+/// The error, alone or in a script's answer, by which a server says that it is not the one to be connected to.
+pub(super) fn unfit(value: &Value) -> Option<&ServerError> {
+    match value {
+        Value::ServerError(error) => NOT_THE_ONE.contains(&code_of(error)).then_some(error),
+        Value::Array(items) => items.iter().find_map(unfit),
+        _ => None,
+    }
 }
 
 pub(super) fn forgot_script(value: &Value) -> bool {
@@ -59,7 +73,7 @@ pub(super) fn failure(error: &ServerError) -> Error {
     )
 }
 
-fn unexpected(expected: &str, value: &Value) -> Error {
+pub(super) fn unexpected(expected: &str, value: &Value) -> Error {
     // The kind alone: a reply may hold a user's data.
     let got = match value {
         Value::Nil => "nil",
@@ -108,7 +122,7 @@ pub(super) fn only(replies: Vec<Value>) -> Value {
 pub(super) fn text(value: &Value) -> Option<&str> {
     match value {
         Value::BulkString(bytes) => std::str::from_utf8(bytes).ok(),
-        Value::SimpleString(text) => Some(text),
+        Value::SimpleString(text) | Value::VerbatimString { text, .. } => Some(text),
         Value::Okay => Some("OK"),
         _ => None,
     }

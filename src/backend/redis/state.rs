@@ -2,7 +2,8 @@
 //! (`clear_table`), the newest epoch, and, where values are kept in JavaScript, which of those are outdated.
 
 use super::channels::Channels;
-use super::clear_table::{Advance, ClearTable, Delta, Member, Observed};
+use super::clear_table::{Advance, ClearTable, Delta, LookUp, Member, Observed};
+use super::history::{History, Identity};
 use crate::clock::UnixMs;
 use crate::events::Events;
 use crate::key::Keyspace;
@@ -11,12 +12,15 @@ use crate::tags::{Epoch, Invalidation, Tag};
 use parking_lot::Mutex;
 use redis::Value;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::Instant;
 
 pub struct State {
     pub(super) clears: Mutex<ClearTable>,
-    /// The newest epoch ever seen, over any connection.
-    newest: Mutex<Epoch>,
+    /// Locked after `clears`, where both are.
+    pub(super) history: Mutex<History>,
+    /// The connection that is being greeted.
+    greeted: AtomicU64,
     pub(super) channels: Channels,
     local: Option<Local>,
 }
@@ -45,7 +49,8 @@ impl State {
     pub fn new(space: &Keyspace, events: Events, l1: Option<Arc<Slots>>) -> Self {
         State {
             clears: Mutex::default(),
-            newest: Mutex::new(Epoch::NONE),
+            history: Mutex::default(),
+            greeted: AtomicU64::new(0),
             channels: Channels::new(space.channel_prefix(), events),
             local: l1.map(|slots| Local {
                 slots,
@@ -73,24 +78,25 @@ impl State {
         }
     }
 
-    /// The newest epoch ever seen, also while there is no connection.
+    /// The newest epoch of the server's history, also while there is no connection.
     pub fn newest(&self) -> Epoch {
-        *self.newest.lock()
+        self.history.lock().newest()
     }
 
-    fn saw(&self, epoch: Epoch) {
-        if epoch == Epoch::NONE {
-            return;
-        }
-        let mut newest = self.newest.lock();
-        if newest.generation != epoch.generation || newest.n < epoch.n {
-            *newest = epoch;
-        }
+    /// A connection of that number is about to be greeted.
+    pub fn greets(&self, incarnation: u64) {
+        self.greeted.store(incarnation, SeqCst);
     }
 
     /// The connection is gone: nothing that was true while it lived is true any more.
     pub fn lost(&self) {
-        self.clears.lock().forget();
+        let known_to = {
+            let mut clears = self.clears.lock();
+            let known_to = clears.known_to();
+            clears.forget();
+            known_to
+        };
+        self.history.lock().lost(known_to);
         if let Some(local) = &self.local {
             local.is_told.store(false, SeqCst);
             *local.heard.lock() = Heard::default();
@@ -98,13 +104,22 @@ impl State {
         }
     }
 
-    /// The epoch of a new connection, and the whole log, if it is there.
-    pub fn begin(&self, epoch: Epoch, log: Option<&Delta>) {
-        self.saw(epoch);
+    /// The history and the epoch of a new connection, and the whole log, if it is there.
+    pub fn begin(&self, identity: Option<Identity>, epoch: Epoch, log: Option<&Delta>) {
+        {
+            let mut history = self.history.lock();
+            history.serve(identity, self.greeted.load(SeqCst), epoch, Instant::now());
+            if let Some(log) = log.filter(|log| log.is_of(epoch.generation)) {
+                history.note(log.members.iter().copied());
+                history.note_first_floor(log.floor);
+            }
+        }
         if let Some(log) = log {
             self.clears.lock().start(epoch, log);
         }
-        if let Some(local) = &self.local {
+        if let Some(local) = &self.local
+            && epoch != Epoch::NONE
+        {
             local.caught_up(epoch);
         }
     }
@@ -112,7 +127,7 @@ impl State {
     /// A reply tells the epoch, `NONE` = there is none.
     pub fn observe_epoch(&self, epoch: Epoch) -> Observed {
         let observed = self.clears.lock().observe_epoch(epoch);
-        self.saw(epoch);
+        self.history.lock().heard(epoch);
         if let Some(local) = &self.local {
             match observed {
                 Observed::Complete => local.caught_up(epoch),
@@ -123,14 +138,20 @@ impl State {
         observed
     }
 
-    /// What was cleared, as asked for after a reply of this epoch. False: the entries of that reply cannot be judged.
-    pub fn observe_delta(&self, epoch: Epoch, delta: &Delta) -> bool {
+    /// What was cleared after this number, as asked for after a reply of this epoch. False: the entries of that reply cannot be
+    /// judged.
+    pub fn observe_delta(&self, epoch: Epoch, after: u64, delta: &Delta) -> bool {
         let (is_usable, known_to) = {
             let mut clears = self.clears.lock();
             (clears.observe_delta(epoch, delta), clears.known_to())
         };
         if is_usable {
-            self.saw(known_to);
+            let mut history = self.history.lock();
+            history.heard(known_to);
+            if delta.is_of(known_to.generation) && epoch.generation == known_to.generation {
+                history.note(delta.members.iter().copied());
+                history.note_floor(delta.floor, after);
+            }
         }
         if let Some(local) = &self.local {
             if is_usable {
@@ -142,13 +163,29 @@ impl State {
         is_usable
     }
 
-    /// The reply to a clear of this process.
-    pub fn observe_advance(&self, advance: &Advance, keys: impl Iterator<Item = u16>) {
-        self.clears.lock().observe_advance(advance);
-        self.saw(advance.epoch);
-        if let Some(local) = &self.local {
-            local.advance(advance, keys);
+    /// When members were last cleared, as asked for after a reply of this epoch, while every clear up to `asked_at` was known.
+    pub fn observe_look_up(&self, epoch: Epoch, asked_at: u64, found: &LookUp) -> bool {
+        let is_known = self.clears.lock().observe_look_up(epoch, found);
+        if is_known {
+            self.history.lock().note_look_up(found, asked_at);
         }
+        is_known
+    }
+
+    /// The reply to a clear of this process, which cleared these keys too.
+    pub fn observe_advance(&self, advance: &Advance, keys: Vec<String>) {
+        self.clears.lock().observe_advance(advance);
+        if let Some(local) = &self.local {
+            local.advance(advance, keys.iter().map(|key| Slots::of_key(key.as_bytes())));
+        }
+        let Advance { epoch, before, members } = advance;
+        let mut history = self.history.lock();
+        history.heard(*epoch);
+        if *before == 0 {
+            history.note_everything(epoch.n);
+        }
+        history.note(members.iter().map(|member| (*member, epoch.n)));
+        history.note_keys(keys, epoch.n);
     }
 
     /// Keys that were changed, as client tracking tells; `None` = the server's databases were flushed.
@@ -302,7 +339,7 @@ mod tests {
         assert!(!slots.is_heard(crate::clock::now()) && !serves(&state, &slots));
         assert_eq!(state.observe_epoch(epoch(6)), Observed::Behind { after: 5 });
         assert!(!serves(&state, &slots));
-        let learn = || assert!(state.observe_delta(epoch(6), &delta("t", 6)));
+        let learn = || assert!(state.observe_delta(epoch(6), 5, &delta("t", 6)));
         assert_eq!(outdated(&slots, learn), [true, false, false]);
         assert!(serves(&state, &slots));
         // What is known is not told again.
@@ -314,10 +351,10 @@ mod tests {
     #[test]
     fn what_is_not_known_by_name_outdates_everything() {
         let everything: [fn(&State); 5] = [
-            |state| _ = state.observe_delta(epoch(6), &Delta { floor: Some(6), ..delta("t", 6) }),
-            |state| _ = state.observe_delta(epoch(6), &Delta { is_cut: true, ..delta("t", 6) }),
-            |state| _ = state.observe_delta(epoch(6), &Delta::default()),
-            |state| _ = state.observe_delta(epoch(6), &delta("*", 6)),
+            |state| _ = state.observe_delta(epoch(6), 5, &Delta { floor: Some(6), ..delta("t", 6) }),
+            |state| _ = state.observe_delta(epoch(6), 5, &Delta { is_cut: true, ..delta("t", 6) }),
+            |state| _ = state.observe_delta(epoch(6), 5, &Delta::default()),
+            |state| _ = state.observe_delta(epoch(6), 5, &delta("*", 6)),
             State::lost,
         ];
         for what in everything {
@@ -342,15 +379,14 @@ mod tests {
             before,
             members: members_of(&[Tag::of("t")], Invalidation::Hard),
         };
-        let key = Slots::of_key(b"c");
-        let reply = |before, n| state.observe_advance(&advance(before, n), std::iter::once(key));
+        let reply = |before, n| state.observe_advance(&advance(before, n), vec!["c".to_owned()]);
         assert_eq!(outdated(&slots, || reply(5, 6)), [true, false, true]);
         assert!(serves(&state, &slots));
         assert_eq!(outdated(&slots, || reply(8, 9)), [true, false, true]);
         assert!(!serves(&state, &slots));
         assert_eq!(state.observe_epoch(epoch(9)), Observed::Behind { after: 6 });
         let delta = Delta { members: vec![(soft("u"), 8), (soft("t"), 9)], ..delta("t", 9) };
-        assert_eq!(outdated(&slots, || _ = state.observe_delta(epoch(9), &delta)), [true, true, false]);
+        assert_eq!(outdated(&slots, || _ = state.observe_delta(epoch(9), 6, &delta)), [true, true, false]);
         assert!(serves(&state, &slots));
     }
 

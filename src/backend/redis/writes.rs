@@ -107,9 +107,11 @@ impl Core {
             Ok(turn) => turn,
             Err(error) => return writes.iter().map(|_| Err(error.clone())).collect(),
         };
-        let mut slots: Vec<Slot> = {
+        let (mut slots, incarnation): (Vec<Slot>, u64) = {
             let clears = self.server.state.clears.lock();
+            let history = self.server.state.history.lock();
             let present = clears.known_to();
+            let now = Instant::now();
             let slot = |write: Write| {
                 let epoch = write.guard.map_or(present, |guard| guard.epoch);
                 let mut slot = Slot { write, epoch, outcome: None };
@@ -118,7 +120,8 @@ impl Core {
                     let cleared =
                         clears.has_cleared(guard.epoch, slot.write.auto, slot.write.tags.iter().copied());
                     // An entry with times that an automatic invalidation overtook is stored: it is a stale one.
-                    let is_dead = cleared == Clearance::Hard
+                    let is_dead = !history.accepts(guard.lease, now)
+                        || cleared == Clearance::Hard
                         || cleared == Clearance::Soft && slot.write.times.is_none();
                     if is_dead {
                         slot.outcome.get_or_insert(Ok(Written::Stale));
@@ -126,12 +129,15 @@ impl Core {
                 }
                 slot
             };
-            writes.into_iter().map(slot).collect()
+            (writes.into_iter().map(slot).collect(), history.incarnation())
         };
-        self.send_sets(&mut slots, Call::Sha, &[], turn, deadline).await;
+        // Another connection may lead to a history in which what was read before the set is outdated.
+        let is_guarded = |slot: &Slot| slot.outcome.is_none() && slot.write.guard.is_some();
+        let over = slots.iter().any(is_guarded).then_some(incarnation);
+        self.send_sets(&mut slots, Call::Sha, &[], over, turn, deadline).await;
         if slots.iter().any(|slot| slot.outcome.is_none()) {
             let cleared = give_way(&mut slots, &under_way);
-            self.send_sets(&mut slots, Call::Text, &cleared, None, deadline).boxed().await;
+            self.send_sets(&mut slots, Call::Text, &cleared, over, None, deadline).boxed().await;
         }
         let forgotten = || Err(Error::new(Code::Server, "Redis forgot a script it was given."));
         slots.into_iter().map(|slot| slot.outcome.unwrap_or_else(forgotten)).collect()
@@ -143,6 +149,7 @@ impl Core {
         slots: &mut [Slot],
         how: Call,
         cleared: &[usize],
+        over: Option<u64>,
         turn: Option<Turn<'_>>,
         deadline: Deadline,
     ) {
@@ -159,7 +166,7 @@ impl Core {
         for at in cleared {
             pipeline.push(&[b"UNLINK", self.space.entry(&slots[*at].write.key).as_bytes()]);
         }
-        let replies = self.send(pipeline);
+        let replies = self.send_over(over, pipeline);
         drop(turn);
         let answers = match deadline.bound(replies).await {
             Ok(mut replies) => {
