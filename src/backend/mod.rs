@@ -31,7 +31,8 @@ pub struct Lease {
     pub cas: u64,
     /// Which stub a value descends from; a delete ends the line.
     pub line: u32,
-    /// The connection over which it was got: another one may lead to a restarted server, whose numbers begin again.
+    /// The connection over which it was got: another one may lead to a restarted server, whose numbers begin again. On Redis the
+    /// server's history, which is all of a lease there.
     pub link: u64,
 }
 
@@ -40,6 +41,14 @@ pub struct Lease {
 pub struct Guard {
     pub epoch: Epoch,
     pub lease: Option<Lease>,
+}
+
+impl Guard {
+    /// Where the two can be compared: numbers of two generations, connections or histories cannot.
+    pub fn is_later_than(&self, other: Guard) -> bool {
+        let link = |guard: &Guard| guard.lease.map(|lease| lease.link);
+        link(self) == link(&other) && self.epoch.is_later_than(other.epoch)
+    }
 }
 
 /// An entry as a read found it.

@@ -158,3 +158,38 @@ async fn a_server_that_is_still_loading_is_an_outage() {
     assert_eq!(error.code, Code::Connection);
     assert!(error.message.contains("LOADING"), "{error}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_of_a_cluster_and_a_sentinel_are_refused_with_what_to_give_instead() {
+    let server = Server::start();
+    const UNKNOWN: (&str, &str) = ("HELLO", "-ERR unknown command 'HELLO'\r\n");
+    let node =
+        scripted(&[("HELLO", "%2\r\n$7\r\nversion\r\n$5\r\n7.0.0\r\n$4\r\nmode\r\n$7\r\ncluster\r\n")]).await;
+    let old_node =
+        scripted(&[UNKNOWN, ("INFO", "$41\r\nredis_version:7.0.0\r\nredis_mode:cluster\r\n\r\n")]).await;
+    let sentinel = scripted(&[("HELLO", "%1\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n")]).await;
+    let old_sentinel = scripted(&[UNKNOWN, ("INFO", "$21\r\nredis_mode:sentinel\r\n\r\n")]).await;
+    let (of_node, of_sentinel) =
+        (["a cluster", "cluster-enabled no"], ["a sentinel", "GET-MASTER-ADDR-BY-NAME"]);
+    // Without `tracking` HELLO is not asked.
+    for (port, words, tracking) in [
+        (node, of_node, true),
+        (old_node, of_node, true),
+        (old_node, of_node, false),
+        (sentinel, of_sentinel, true),
+        (old_sentinel, of_sentinel, true),
+        (old_sentinel, of_sentinel, false),
+    ] {
+        let endpoint = Endpoint::Tcp { host: "127.0.0.1".into(), port };
+        let store = Store::with(RedisConfig { endpoint, tracking, ..config(&server) });
+        let error = store.look("k").await.unwrap_err();
+        assert_eq!(error.code, Code::Unsupported, "{error}");
+        assert!(words.iter().all(|word| error.message.contains(word)), "{error}");
+    }
+    let real = Server::with(&["--cluster-enabled", "yes"]);
+    for store in Store::both(&real) {
+        let error = store.look("k").await.unwrap_err();
+        assert_eq!(error.code, Code::Unsupported, "{error}");
+        assert!(error.message.contains("cluster-enabled no"), "{error}");
+    }
+}

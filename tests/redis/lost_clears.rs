@@ -21,7 +21,7 @@ pub fn through(proxy: &Proxy, server: &Server) -> RedisConfig {
 }
 
 /// A server that does not wait for more replicas before it feeds one.
-fn primary() -> Server {
+pub fn primary() -> Server {
     Server::with(&["--repl-diskless-sync-delay", "0"])
 }
 
@@ -39,7 +39,7 @@ pub fn demote(primary: &Server) {
     ask::<()>(&mut primary.raw(), &["REPLICAOF", "127.0.0.1", "1"]);
 }
 
-async fn synced(primary: &Server) {
+pub async fn synced(primary: &Server) {
     let deadline = Instant::now() + Duration::from_secs(10);
     while ask::<i64>(&mut primary.raw(), &["WAIT", "1", "500"]) < 1 {
         assert!(Instant::now() < deadline);
@@ -56,7 +56,7 @@ struct Pair {
 
 impl Pair {
     async fn start() -> Self {
-        let (primary, replica) = (primary(), Server::start());
+        let (primary, replica) = (primary(), primary());
         let proxy = Proxy::start(at(&primary)).await;
         let store = Store::with(through(&proxy, &primary));
         replicate(&replica, &primary);

@@ -5,10 +5,12 @@
 mod basics;
 mod bookkeeping;
 mod channels;
+mod demotion;
 mod failure;
 mod greeting;
 mod index;
 mod lost_clears;
+#[allow(dead_code, reason = "other tests use the rest")]
 #[path = "../support/proxy.rs"]
 mod proxy;
 mod races;

@@ -85,6 +85,7 @@ impl Core {
     /// Whatever is owed is cleared; at once if nothing is, and nobody waits for that. The turn is to be kept until the
     /// first command is sent.
     pub async fn settled(&self, deadline: Deadline) -> Result<Option<Turn<'_>>> {
+        self.watch.used();
         if !self.owed.any() && self.line.is_empty() {
             return Ok(None);
         }

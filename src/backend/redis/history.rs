@@ -279,3 +279,6 @@ impl History {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

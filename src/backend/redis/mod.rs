@@ -2,9 +2,11 @@
 //! in a log on the server, and is compared with entries here (docs/tags.md).
 //!
 //! - `command`, `reply`, `protocol`, `strings`, `scripts`, `clear_log`: the server's language, without I/O.
-//! - `clear_table`: what a connection knows of the log, pure. `state`: that, and what is told of changes, in the order of replies.
-//! - `greeting`: what is said first on a new connection. `channels`: messages between processes.
-//! - `reads`, `writes`, `clears`, `exact`, `index`: what a batch becomes. `sweep`, `upkeep`: what runs behind.
+//! - `clear_table`: what a connection knows of the log, pure. `history`: what a process remembers to clear again, pure. `state`:
+//!   both, and what is told of changes, in the order of replies. `local`: of those, what concerns values kept in JavaScript.
+//! - `greeting`: what is said first on a new connection. `replay`: what a failover may have lost, made again there. `channels`:
+//!   messages between processes.
+//! - `reads`, `writes`, `clears`, `exact`, `index`: what a batch becomes. `sweep`, `upkeep`, `watch`: what runs behind.
 
 // Also in tests: a change that no longer fits it is seen at once.
 #[cfg(any(feature = "bench", test))]
@@ -20,6 +22,7 @@ mod exact;
 mod greeting;
 mod history;
 mod index;
+mod local;
 mod protocol;
 mod reads;
 mod replay;
@@ -29,6 +32,7 @@ mod state;
 mod strings;
 mod sweep;
 mod upkeep;
+mod watch;
 mod writes;
 
 use super::asked::Asked;
@@ -60,7 +64,7 @@ use tokio::task::JoinHandle;
 /// A store on one Redis or Valkey server.
 pub struct RedisBackend {
     core: Arc<Core>,
-    behind: [JoinHandle<()>; 2],
+    behind: [JoinHandle<()>; 3],
 }
 
 struct Core {
@@ -74,6 +78,7 @@ struct Core {
     asked: Asked,
     lives: writes::Lives,
     sweeper: sweep::Sweeper,
+    watch: watch::Watch,
     stats: Arc<Stats>,
     /// Tells upkeep that a connection is there, or that clears are owed.
     wake: Arc<Notify>,
@@ -147,13 +152,15 @@ impl RedisBackend {
             asked: Asked::default(),
             lives: writes::Lives::default(),
             sweeper: sweep::Sweeper::default(),
+            watch: watch::Watch::default(),
             stats,
             wake: wake.clone(),
             command_ms: config.timeouts.command_ms,
         });
         let upkeep = runtime.spawn(upkeep::run(Arc::downgrade(&core), wake));
         let sweep = runtime.spawn(upkeep::sweep(Arc::downgrade(&core)));
-        Ok(RedisBackend { core, behind: [upkeep, sweep] })
+        let watch = runtime.spawn(watch::run(Arc::downgrade(&core)));
+        Ok(RedisBackend { core, behind: [upkeep, sweep, watch] })
     }
 }
 

@@ -169,6 +169,7 @@ mod tests {
             "LOADING Redis is loading the dataset in memory",
             "READONLY You can't write against a read only replica.",
             "ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -READONLY You can't write",
+            "@user_script: 8: -READONLY You can't write against a read only replica.",
         ] {
             assert_eq!(failure(&error(line)).code, Code::Connection, "{line}");
         }
@@ -176,8 +177,28 @@ mod tests {
             "OOM command not allowed when used memory > 'maxmemory'.",
             "WRONGTYPE Operation against a key holding the wrong kind of value",
             "ERR Error running script (call to f_1): @user_script:1: @user_script: 1: -OOM command not allowed",
+            "@user_script: 8: -OOM command not allowed when used memory > 'maxmemory'.",
         ] {
             assert_eq!(failure(&error(line)).code, Code::Server, "{line}");
         }
+    }
+
+    #[test]
+    fn a_server_that_is_not_the_one_says_so_alone_or_within() {
+        for line in [
+            "READONLY You can't write against a read only replica.",
+            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            "LOADING Redis is loading the dataset in memory",
+            "REDIRECT 127.0.0.1:6380",
+            "@user_script: 8: -READONLY You can't write against a read only replica.",
+        ] {
+            let alone = Value::ServerError(error(line));
+            let within = Value::Array(vec![Value::Int(1), Value::Array(vec![alone.clone()])]);
+            assert!(unfit(&alone).is_some() && unfit(&within).is_some(), "{line}");
+        }
+        for line in ["OOM command not allowed", "BUSY Redis is busy", "ERR unknown command 'READONLY'"] {
+            assert!(unfit(&Value::Array(vec![Value::ServerError(error(line))])).is_none(), "{line}");
+        }
+        assert!(unfit(&Value::BulkString(b"READONLY".to_vec())).is_none());
     }
 }

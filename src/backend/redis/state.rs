@@ -4,6 +4,7 @@
 use super::channels::Channels;
 use super::clear_table::{Advance, ClearTable, Delta, LookUp, Member, Observed};
 use super::history::{History, Identity};
+use super::local::{Heard, Local};
 use crate::clock::UnixMs;
 use crate::events::Events;
 use crate::key::Keyspace;
@@ -23,26 +24,6 @@ pub struct State {
     greeted: AtomicU64,
     pub(super) channels: Channels,
     local: Option<Local>,
-}
-
-/// What tells values kept in JavaScript from outdated ones. The server pushes which entries changed, and that the epoch moved;
-/// which tags that was for is learnt with the next reply, and until then nothing is served.
-struct Local {
-    slots: Arc<Slots>,
-    /// What the server's names of entries begin with, and its name of the epoch.
-    entries: Vec<u8>,
-    epoch: Vec<u8>,
-    /// The server tells of every change over the present connection.
-    is_told: AtomicBool,
-    heard: Mutex<Heard>,
-}
-
-#[derive(Default)]
-struct Heard {
-    /// Up to this epoch the counters know of every clear; `None` = nothing was heard yet.
-    epoch: Option<Epoch>,
-    /// It moved on since.
-    is_behind: bool,
 }
 
 impl State {
@@ -211,63 +192,6 @@ impl State {
                 local.slots.heard(sent_at);
             }
         }
-    }
-}
-
-impl Local {
-    /// Every clear up to this epoch is known, and none came since the last that was heard of.
-    fn caught_up(&self, epoch: Epoch) {
-        let mut heard = self.heard.lock();
-        if heard.epoch.is_some_and(|heard| heard != epoch) {
-            self.slots.all_changed();
-        }
-        *heard = Heard { epoch: Some(epoch), is_behind: false };
-    }
-
-    /// Every clear up to this epoch is known: those in the delta came since.
-    fn learn(&self, delta: &Delta, known_to: Epoch) {
-        let mut heard = self.heard.lock();
-        let since = heard.epoch.filter(|heard| heard.generation == known_to.generation);
-        let is_whole = delta.generations.iter().any(|(_, n)| *n == known_to.n) && !delta.is_cut;
-        match since {
-            Some(since) if is_whole && delta.floor.is_none_or(|floor| floor <= since.n) => {
-                for (Member { tag, .. }, _) in delta.members.iter().filter(|(_, n)| *n > since.n) {
-                    self.slots.tag_changed(Slots::of_tag(*tag));
-                }
-            }
-            Some(since) if since.n >= known_to.n => {}
-            _ => self.slots.all_changed(),
-        }
-        *heard = Heard { epoch: Some(known_to), is_behind: false };
-    }
-
-    /// A clear of this process. One by another came before it, if the epoch had moved on.
-    fn advance(&self, advance: &Advance, keys: impl Iterator<Item = u16>) {
-        let Advance { epoch, before, members } = advance;
-        let mut heard = self.heard.lock();
-        match heard.epoch {
-            Some(known) if known.generation == epoch.generation && *before != 0 => {
-                for Member { tag, .. } in members {
-                    self.slots.tag_changed(Slots::of_tag(*tag));
-                }
-                keys.for_each(|slot| self.slots.key_changed(slot));
-                if *before == known.n {
-                    heard.epoch = Some(*epoch);
-                } else if known.n < epoch.n {
-                    heard.is_behind = true;
-                    self.slots.unheard();
-                }
-            }
-            _ => {
-                heard.epoch = None;
-                self.slots.all_changed();
-            }
-        }
-    }
-
-    fn lost_track(&self) {
-        self.heard.lock().epoch = None;
-        self.slots.all_changed();
     }
 }
 

@@ -65,6 +65,7 @@ impl Core {
         if *unused >= QUESTIONS || self.link.incarnation() == 0 || !state.is_told() {
             return;
         }
+        self.watch.used();
         let asked = self.hearing();
         let get = Pipeline::one(&[b"GET", self.names.epoch.as_bytes()]);
         if self.judged(get, 0, None, self.deadline()).await.is_ok() {

@@ -1,0 +1,127 @@
+//! Asks a server in use whether it still is the primary that was greeted: one that was demoted goes on answering reads.
+
+use super::Core;
+use super::command::Pipeline;
+use super::history::Identity;
+use super::protocol::Reply;
+use super::reply;
+use crate::error::{Error, Result};
+use redis::Value;
+use std::sync::Weak;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::sleep;
+
+/// Between two questions. A reader may be served by a demoted primary for so long.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Whether the store is used: a server that nobody asks anything is asked nothing.
+#[derive(Default)]
+pub(super) struct Watch {
+    is_used: AtomicBool,
+    wake: Notify,
+    /// The connection over which the question was refused.
+    refused_over: AtomicU64,
+}
+
+impl Watch {
+    pub fn used(&self) {
+        if !self.is_used.load(SeqCst) && !self.is_used.swap(true, SeqCst) {
+            self.wake.notify_one();
+        }
+    }
+}
+
+/// Until the store is dropped.
+pub(super) async fn run(core: Weak<Core>) {
+    loop {
+        let Some(core) = core.upgrade() else { return };
+        core.watch.wake.notified().await;
+        core.watch.is_used.store(false, SeqCst);
+        core.ask_role().await;
+        sleep(EVERY).await;
+    }
+}
+
+impl Core {
+    /// An answer that the server is another now ends the connection, before any reply that comes after it is taken in.
+    async fn ask_role(&self) {
+        let (incarnation, identity) = {
+            let history = self.server.state.history.lock();
+            (history.incarnation(), history.identity())
+        };
+        if incarnation == 0 || self.watch.refused_over.load(SeqCst) == incarnation {
+            return;
+        }
+        let question = match identity {
+            // It tells the role too.
+            Some(_) => Pipeline::one(&[b"INFO", b"replication"]),
+            None => Pipeline::one(&[b"ROLE"]),
+        };
+        let check = Box::new(move |_, replies: &mut Vec<Reply>| {
+            let values: Vec<Value> = std::mem::take(replies).into_iter().map(Reply::into_value).collect();
+            check(values.first().unwrap_or(&Value::Nil), identity)?;
+            replies.extend(values.into_iter().map(Reply::Other));
+            Ok(())
+        });
+        let asked = self.link.send_observed(Some(incarnation), question.bytes, question.replies, check);
+        if let Ok(replies) = self.deadline().bound(asked).await
+            && replies.iter().any(|reply| matches!(reply, Reply::Other(Value::ServerError(_))))
+        {
+            self.watch.refused_over.store(incarnation, SeqCst);
+        }
+    }
+}
+
+/// What is neither role nor history says nothing.
+fn check(answer: &Value, identity: Option<Identity>) -> Result<()> {
+    let info = reply::text(answer);
+    let is_replica = match (answer, info) {
+        (Value::Array(role), _) => role.first().and_then(reply::text) == Some("slave"),
+        (_, Some(info)) => info.lines().any(|line| line == "role:slave"),
+        _ => false,
+    };
+    if is_replica {
+        return Err(Error::connection("it is a replica now; the address must lead to the primary"));
+    }
+    match info.and_then(Identity::of) {
+        found @ Some(_) if found != identity => Err(Error::connection(
+            "its data are of another history now (master_replid); it was a replica meanwhile",
+        )),
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bulk(text: &str) -> Value {
+        Value::BulkString(text.into())
+    }
+
+    fn info(role: &str, id: &str) -> Value {
+        bulk(&format!("# Replication\r\nrole:{role}\r\nmaster_replid:{id}\r\n"))
+    }
+
+    #[test]
+    fn a_replica_and_another_history_are_found_out() {
+        let identity = Identity::of("master_replid:aa");
+        for fit in [info("master", "aa"), bulk("role:master"), bulk("OK"), Value::Nil, Value::Int(1)] {
+            assert!(check(&fit, identity).is_ok(), "{fit:?}");
+        }
+        for unfit in [info("slave", "aa"), info("master", "ab"), Value::Array(vec![bulk("slave")])] {
+            assert!(check(&unfit, identity).is_err(), "{unfit:?}");
+        }
+        assert!(check(&Value::Array(vec![bulk("master"), Value::Int(0)]), None).is_ok());
+    }
+
+    #[test]
+    fn a_history_is_known_by_what_is_drawn() {
+        let of =
+            |id: &str| Identity::of(&format!("role:master\r\nmaster_replid:{id}\r\nmaster_replid2:{id}\r\n"));
+        assert!(of("aa").is_some() && of("aa") == of("aa") && of("aa") != of("ab"));
+        assert_eq!((of("0000"), of(""), Identity::of("role:master\r\n")), (None, None, None));
+    }
+}
