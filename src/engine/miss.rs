@@ -190,7 +190,7 @@ impl OfKey {
         match self.waiting.back_mut() {
             Some(run) if run.is_of(seen) => run.add(seen),
             Some(run) if is_full && seen.at.duration_since(run.first) < keep / PARTS => {
-                if run.guard.epoch.is_later_than(seen.guard.epoch) {
+                if run.guard.is_later_than(seen.guard) {
                     run.guard = seen.guard;
                 }
                 run.add(seen);
@@ -199,12 +199,13 @@ impl OfKey {
         }
     }
 
-    /// Least by epoch; of equals the first to come, whose lease is the first to end. Misses of two generations: the
-    /// first to come, which is of the older one.
+    /// Least by epoch; of equals the first to come, whose lease is the first to end. Misses of two generations, or of two
+    /// connections or histories: the first to come, which is of the older one.
     fn oldest(&self) -> Option<Seen> {
-        let oldest = self.waiting.iter().reduce(|oldest, run| {
-            if oldest.guard.epoch.is_later_than(run.guard.epoch) { run } else { oldest }
-        });
+        let oldest = self
+            .waiting
+            .iter()
+            .reduce(|oldest, run| if oldest.guard.is_later_than(run.guard) { run } else { oldest });
         oldest.map(|run| Seen { guard: run.guard, at: run.last, failed: run.failed })
     }
 
@@ -381,5 +382,19 @@ mod tests {
         memory.remember("k", guard(5), now);
         memory.remember("k", Guard { epoch: Epoch { generation: 2, n: 9 }, lease: None }, now);
         assert_eq!(memory.take("k", now), Some(Guard { epoch: Epoch::NONE, lease: None }));
+    }
+
+    #[test]
+    fn of_misses_that_cannot_be_compared_the_first_to_come_is_the_oldest() {
+        let (memory, now) = (memory(9), Instant::now());
+        let of = |n, link| Guard { lease: Some(Lease { cas: 0, line: 0, link }), ..guard(n) };
+        // A failover to a server whose number is lower.
+        memory.remember("k", of(5, 1), now);
+        memory.remember("k", of(3, 2), now);
+        assert_eq!(memory.take("k", now), Some(of(5, 1)));
+        assert_eq!(memory.take("k", now), Some(of(5, 1)));
+        memory.remember("k2", of(5, 1), now);
+        memory.remember("k2", of(3, 1), now);
+        assert_eq!(memory.take("k2", now), Some(of(3, 1)));
     }
 }
