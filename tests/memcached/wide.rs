@@ -168,13 +168,13 @@ async fn a_clear_of_more_names_than_are_kept_becomes_one_of_everything_and_says_
         store.fill("unrelated", &["u"], "v").await;
         proxy.down().await;
         for _ in 0..2 {
-            let cleared = store.clear_tags(&strs(&names(0, 25_000)), Invalidation::Soft).await;
+            let cleared = store.clear_tags(&strs(&names(0, 40_000)), Invalidation::Soft).await;
             assert!(cleared.as_ref().is_err_and(|error| error.queued), "{cleared:?}");
         }
         let warnings = warnings();
         assert_eq!(warnings.len(), outage, "{warnings:?}");
         let last = &warnings[outage - 1];
-        assert!(last.contains("0 keys and 25000 tags") && last.contains(&port.to_string()), "{last}");
+        assert!(last.contains("0 keys and 40000 tags") && last.contains(&port.to_string()), "{last}");
         proxy.up().await;
         until("the server is back", async || store.get("other").await.is_ok()).await;
         assert_eq!(store.value("unrelated").await, None);
