@@ -87,10 +87,15 @@ describe.each(['CACHALOT_CONNECTION', 'CACHALOT_TIMEOUT', 'CACHALOT_BUSY'] as co
 describe('the log', () => {
   const begins = `warn [cachalot-redis] No connection to ${server}: refused. Reads from it are misses until it is back.`;
   const ends = `info [cachalot-redis] Connected to ${server} again.`;
+  const connected = () => {
+    const cache = provider();
+    store.onEvent(back);
+    return cache;
+  };
 
   it('has one line when an outage begins and one when it ends', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
-    const cache = provider();
+    const cache = connected();
     for (const _ of [1, 2]) {
       store.onEvent(lost);
       store.failure = new CachalotError('CACHALOT_CONNECTION', 'No answer.');
@@ -105,7 +110,7 @@ describe('the log', () => {
 
   it('has a line a second at most for a wire that comes and goes', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
-    provider();
+    connected();
     for (let ms = 0; ms < 2000; ms += 50) {
       store.onEvent(lost);
       store.onEvent(back);
@@ -116,7 +121,7 @@ describe('the log', () => {
 
   it('tells of a loss that it held back, if that lasts', async () => {
     vi.useFakeTimers({ toFake: ['performance'] });
-    const cache = provider();
+    const cache = connected();
     store.onEvent(lost);
     store.onEvent(back);
     store.onEvent(lost);
@@ -129,7 +134,7 @@ describe('the log', () => {
   });
 
   it('tells an outage once where an operation fails before the connection is known to be lost', async () => {
-    const cache = provider();
+    const cache = connected();
     store.failure = new CachalotError('CACHALOT_TIMEOUT', 'Too slow.');
     await use(cache);
     store.onEvent(lost);
@@ -141,7 +146,7 @@ describe('the log', () => {
   });
 
   it('counts the clears that were kept', async () => {
-    const cache = provider();
+    const cache = connected();
     store.onEvent(lost);
     store.failure = new CachalotError('CACHALOT_CONNECTION', 'No answer.', { queued: true });
     await cache.clear({ tags: ['a'] });
