@@ -10,6 +10,7 @@ import {
   redis,
   type StoreSpec,
 } from '../../js/index.js';
+import { MemoryCachingProvider } from '../../js/medusa/index.js';
 import { uniquePrefix } from '../contract/stores.js';
 import { proxy } from '../support/proxy.js';
 
@@ -131,6 +132,18 @@ it('after close() L1 answers nothing, also while factories are waited for', asyn
   finish();
   await Promise.all([slow, closing]);
   for (const call of calls) expect(await code(call())).toBe('CACHALOT_CLOSED');
+});
+
+it('after close() L1 of a Medusa provider answers nothing', async () => {
+  const provider = new MemoryCachingProvider({ logger: {} }, { l1: true });
+  await provider.set({ key: 'k', data: 1 });
+  await provider.get({ key: 'k' });
+  await provider.get({ key: 'k' });
+  expect(provider.stats().l1Hits).toBeGreaterThan(0);
+  const closing = provider.close();
+  expect(await code(provider.get({ key: 'k' }))).toBe('CACHALOT_CLOSED');
+  await closing;
+  expect(await code(provider.get({ key: 'k' }))).toBe('CACHALOT_CLOSED');
 });
 
 it('closing the handle of a namespace leaves the cache open', async () => {

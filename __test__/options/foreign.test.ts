@@ -109,6 +109,11 @@ describe('options of other clients', () => {
     const none = { tls: null, sentinels: null, sentinelTLS: false, enableTLSForSentinelMode: false } as never;
     expect(redis({ url, redisOptions: none }).native).toEqual(redis(url).native);
     expect(redis({ url, redisOptions: { lazyConnect: undefined } }).ignored).toBeUndefined();
+    const empty = { username: '', password: '', keyPrefix: '', connectionName: null, db: null, host: '' };
+    expect(redis({ url, redisOptions: empty as never }).native).toEqual(redis(url).native);
+    expect(memcached({ options: { username: '', password: '' } }).native).toEqual(memcached().native);
+    // What is ours is taken at its word.
+    expect(() => redis({ url, password: '' })).toThrow(/"password": expected a non-empty string/);
   });
 
   it.each<[object, string, RegExp]>([

@@ -1,5 +1,5 @@
 /** Names that ioredis, memjs and other clients know: most have no meaning here, and some get an answer of their own. */
-import { type Notes, type Place, unsupported } from './check.js';
+import { type Check, type Notes, type Place, type Shape, unsupported } from './check.js';
 
 /** Options of ioredis 5 (RedisOptions, its connectors' and Commander's) that Cachalot has no use for. */
 const IOREDIS = [
@@ -127,6 +127,17 @@ export function noTlsYet(at: Place): Error {
     'TLS is not supported yet and comes in a later release',
     'Use a private network meanwhile',
   );
+}
+
+/** Options of another client, to which `null` and an empty string are as good as nothing: `password: process.env.X ?? ''`. */
+export function foreign<T>(shape: Shape<T>): Shape<T> {
+  const entries = Object.entries(shape) as [string, Check<unknown>][];
+  return Object.fromEntries(
+    entries.map(([name, check]) => [
+      name,
+      (value: unknown, at: Place) => (value === null || value === '' ? undefined : check(value, at)),
+    ]),
+  ) as unknown as Shape<T>;
 }
 
 /** As JavaScript libraries write "none". */

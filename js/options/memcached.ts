@@ -12,7 +12,7 @@ import {
   secret,
 } from './check.js';
 import { printed } from './endpoint.js';
-import { type IgnoredMemjsOptions, memjsNotes } from './foreign-names.js';
+import { foreign, type IgnoredMemjsOptions, memjsNotes } from './foreign-names.js';
 import {
   defined,
   ignoredOf,
@@ -108,7 +108,7 @@ export const memcachedShape: Shape<MemcachedOptions> = {
   password: secret,
   maxItemBytes: itemBytes,
   options: object<OwnMemjsOptions>(
-    {
+    foreign<OwnMemjsOptions>({
       timeout: fraction(MAX_TIMEOUT_MS / 1000),
       conntimeout: fraction(MAX_TIMEOUT_MS / 1000),
       expires,
@@ -117,7 +117,7 @@ export const memcachedShape: Shape<MemcachedOptions> = {
       keepAliveDelay: fraction(MAX_KEEPALIVE_S),
       username: secret,
       password: secret,
-    },
+    }),
     memjsNotes,
   ),
 };

@@ -13,7 +13,7 @@ import {
   text,
 } from './check.js';
 import { port, printed } from './endpoint.js';
-import { type IgnoredIoredisOptions, ioredisNotes, isOff, noTlsYet } from './foreign-names.js';
+import { foreign, type IgnoredIoredisOptions, ioredisNotes, isOff, noTlsYet } from './foreign-names.js';
 import {
   defined,
   ignoredOf,
@@ -120,7 +120,7 @@ export const redisShape: Shape<RedisOptions> = {
   prefix,
   compressionThreshold: bytes,
   redisOptions: object<OwnConnectionOptions>(
-    {
+    foreign<OwnConnectionOptions>({
       ...credentials,
       tls: noTls,
       connectTimeout: milliseconds,
@@ -129,7 +129,7 @@ export const redisShape: Shape<RedisOptions> = {
       host: text(),
       port: portNumber,
       path: text(),
-    },
+    }),
     ioredisNotes,
   ),
   tracking: flag,
