@@ -276,7 +276,7 @@ impl ClearTable {
 
     /// Whether an entry of this epoch is known to be worth nothing already. One of another generation may be of a newer one.
     pub fn has_cleared(&self, epoch: Epoch, auto: bool, tags: impl Iterator<Item = Tag>) -> Clearance {
-        if epoch.generation != self.generation {
+        if epoch == Epoch::NONE || epoch.generation != self.generation {
             return Clearance::None;
         }
         match self.judge(epoch, auto, tags) {

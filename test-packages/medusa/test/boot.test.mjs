@@ -18,10 +18,10 @@ describe('a bad option fails the boot and says which', () => {
     ['redis', { redisUrl: 'redis://127.0.0.1:1', ttl: 'an hour' }, /"ttl": expected .*, got "an hour"/],
     [
       'redis',
-      { redisUrl: 'redis://127.0.0.1:1', redisOptions: { keyPrefix: 'x' } },
-      /"redisOptions\.keyPrefix" .*use "prefix"/,
+      { redisUrl: 'redis://127.0.0.1:1', prefix: 'shop', redisOptions: { keyPrefix: 'x' } },
+      /"prefix" and "redisOptions\.keyPrefix" mean the same and differ/,
     ],
-    ['memcached', { serverUrl: ['127.0.0.1:1'] }, /unknown option "serverUrl".*closest.*"serverUrls"/],
+    ['memcached', { serverUrl: ['127.0.0.1:1'] }, /unknown option "serverUrl".*called "serverUrls"/],
     ['memcached', { serverUrls: '127.0.0.1:1' }, /"serverUrls": expected .*, got a string/],
     ['memory', { maxByte: 1 }, /unknown option "maxByte".*closest.*"maxBytes"/],
   ];
