@@ -5,12 +5,12 @@
 mod support;
 
 use cachalot::config::{Endpoint, Timeouts};
-use cachalot::error::Code;
+use cachalot::error::{Code, Error};
 use cachalot::net::clock::{Began, begin};
 use cachalot::net::link::MAX_REQUESTS;
 use std::io::{BufRead, BufReader, Write};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 use support::proxy::{Proxy, Wire};
@@ -116,6 +116,38 @@ async fn bytes_in_flight_are_bounded_too() {
     for waited in asked {
         assert!(waited.await.is_err());
     }
+}
+
+#[tokio::test]
+async fn an_observer_ends_the_connection_before_any_later_reply_is_taken_in() {
+    let client = Client::open(serve().await);
+    client.connected().await;
+    let before = client.link.incarnation();
+    let late = Arc::new(AtomicUsize::new(0));
+    let taken_in = late.clone();
+    let ended = client.link.send_observed(
+        None,
+        b"count\n".to_vec(),
+        1,
+        Box::new(|_, _| Err(Error::connection("it is another server now."))),
+    );
+    let next = client.link.send_observed(
+        None,
+        b"count\n".to_vec(),
+        1,
+        Box::new(move |_, _| {
+            taken_in.fetch_add(1, Ordering::SeqCst);
+            Ok(())
+        }),
+    );
+    for outcome in [ended.await, next.await] {
+        let error = outcome.unwrap_err();
+        assert_eq!(error.code, Code::Connection);
+        assert!(error.message.ends_with("was lost: it is another server now."), "{error}");
+    }
+    assert_eq!(late.load(Ordering::SeqCst), 0);
+    client.connected().await;
+    assert_ne!(client.link.incarnation(), before);
 }
 
 #[tokio::test]

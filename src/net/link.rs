@@ -114,7 +114,8 @@ impl<S: Server> Link<S> {
         self.enqueue(bytes, replies, None, None)
     }
 
-    /// As `send`, or as `send_over` with a connection's number; `observe` looks at the replies in the order of the connection.
+    /// As `send`, or as `send_over` with a connection's number; `observe` looks at the replies in the order of the connection, and
+    /// may end it by an error.
     pub fn send_observed(
         &self,
         over: Option<u64>,

@@ -31,6 +31,13 @@ impl Identity {
         let is_drawn = id.bytes().any(|byte| byte != b'0');
         is_drawn.then(|| Identity(xxh3_64(id.as_bytes())))
     }
+
+    /// Whether this is only another name of the history that a living connection has led to: a primary draws one for its first
+    /// replica, too. One that was a replica meanwhile keeps the name that it had then.
+    pub fn is_renamed(info: &str) -> bool {
+        let second = info.lines().find_map(|line| line.strip_prefix("master_replid2:"));
+        second.is_some_and(|id| id.trim().bytes().all(|byte| byte == b'0'))
+    }
 }
 
 /// The names in `clear-log.md`, where the rules come from, are given in brackets.
@@ -161,6 +168,10 @@ impl History {
         let again = |n: &mut u64| std::mem::replace(n, epoch.n) > horizon;
         self.members.retain(|_, n| again(n));
         self.keys.retain(|_, n| again(n));
+    }
+
+    pub fn rename(&mut self, identity: Option<Identity>) {
+        self.identity = identity;
     }
 
     /// The connection is gone, whose table knew every clear up to here.

@@ -59,9 +59,12 @@ impl Core {
             Some(_) => Pipeline::one(&[b"INFO", b"replication"]),
             None => Pipeline::one(&[b"ROLE"]),
         };
+        let state = self.server.state.clone();
         let check = Box::new(move |_, replies: &mut Vec<Reply>| {
             let values: Vec<Value> = std::mem::take(replies).into_iter().map(Reply::into_value).collect();
-            check(values.first().unwrap_or(&Value::Nil), identity)?;
+            if let Some(renamed) = check(values.first().unwrap_or(&Value::Nil), identity)? {
+                state.history.lock().rename(Some(renamed));
+            }
             replies.extend(values.into_iter().map(Reply::Other));
             Ok(())
         });
@@ -74,8 +77,8 @@ impl Core {
     }
 }
 
-/// What is neither role nor history says nothing.
-fn check(answer: &Value, identity: Option<Identity>) -> Result<()> {
+/// Answers the history's name, if it has another. What tells neither role nor history says nothing.
+fn check(answer: &Value, identity: Option<Identity>) -> Result<Option<Identity>> {
     let info = reply::text(answer);
     let is_replica = match (answer, info) {
         (Value::Array(role), _) => role.first().and_then(reply::text) == Some("slave"),
@@ -85,12 +88,18 @@ fn check(answer: &Value, identity: Option<Identity>) -> Result<()> {
     if is_replica {
         return Err(Error::connection("it is a replica now; the address must lead to the primary"));
     }
-    match info.and_then(Identity::of) {
-        found @ Some(_) if found != identity => Err(Error::connection(
-            "its data are of another history now (master_replid); it was a replica meanwhile",
-        )),
-        _ => Ok(()),
+    let Some((info, found)) = info.and_then(|info| Some((info, Identity::of(info)?))) else {
+        return Ok(None);
+    };
+    if Some(found) == identity {
+        return Ok(None);
     }
+    if !Identity::is_renamed(info) {
+        return Err(Error::connection(
+            "its data are of another history now (master_replid); it was a replica meanwhile",
+        ));
+    }
+    Ok(Some(found))
 }
 
 #[cfg(test)]
@@ -101,19 +110,26 @@ mod tests {
         Value::BulkString(text.into())
     }
 
-    fn info(role: &str, id: &str) -> Value {
-        bulk(&format!("# Replication\r\nrole:{role}\r\nmaster_replid:{id}\r\n"))
+    fn info(role: &str, id: &str, second: &str) -> Value {
+        bulk(&format!("# Replication\r\nrole:{role}\r\nmaster_replid:{id}\r\nmaster_replid2:{second}\r\n"))
     }
 
     #[test]
     fn a_replica_and_another_history_are_found_out() {
         let identity = Identity::of("master_replid:aa");
-        for fit in [info("master", "aa"), bulk("role:master"), bulk("OK"), Value::Nil, Value::Int(1)] {
-            assert!(check(&fit, identity).is_ok(), "{fit:?}");
+        let fit = [info("master", "aa", "00"), info("master", "aa", "bb"), bulk("role:master"), Value::Nil];
+        for fit in fit {
+            assert_eq!(check(&fit, identity).unwrap(), None, "{fit:?}");
         }
-        for unfit in [info("slave", "aa"), info("master", "ab"), Value::Array(vec![bulk("slave")])] {
+        let unfit =
+            [info("slave", "aa", "00"), info("master", "ab", "aa"), Value::Array(vec![bulk("slave")])];
+        for unfit in unfit {
             assert!(check(&unfit, identity).is_err(), "{unfit:?}");
         }
+        assert!(check(&bulk("master_replid:ab\r\n"), identity).is_err());
+        // Its first replica has come.
+        let renamed = check(&info("master", "ab", "00"), identity).unwrap();
+        assert_eq!(renamed, Identity::of("master_replid:ab"));
         assert!(check(&Value::Array(vec![bulk("master"), Value::Int(0)]), None).is_ok());
     }
 
