@@ -106,7 +106,7 @@ impl Record {
     }
 
     /// What this tag makes of an entry of `epoch`.
-    fn clears(&self, epoch: Epoch, auto: bool) -> Clearance {
+    pub fn clears(&self, epoch: Epoch, auto: bool) -> Clearance {
         if self.generation != epoch.generation || epoch.n < self.all {
             return Clearance::Hard;
         }

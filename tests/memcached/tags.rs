@@ -20,13 +20,10 @@ fn version(value: &str) -> u64 {
     value.parse().unwrap()
 }
 
-fn tags(key: usize) -> [String; 2] {
-    [format!("own{key}"), "shared".into()]
-}
-
-/// Of `wide` tags more than these, which overlap with the next key's.
-fn more_tags(key: usize, wide: usize) -> Vec<String> {
-    (0..wide).map(|i| format!("t{}", key * wide / 5 + i)).collect()
+/// Its own, one that all have, and so many that overlap with the next key's.
+fn tags(key: usize, wide: usize) -> Vec<String> {
+    let many = (0..wide).map(|i| format!("t{}", key * wide / 5 + i));
+    [format!("own{key}"), "shared".into()].into_iter().chain(many).collect()
 }
 
 fn as_strs(names: &[String]) -> Vec<&str> {
@@ -34,21 +31,21 @@ fn as_strs(names: &[String]) -> Vec<&str> {
 }
 
 async fn set(store: &Store, key: usize, value: u64, guard: Guard, wide: usize) {
-    let names = [tags(key).to_vec(), more_tags(key, wide)].concat();
-    store.set(&format!("k{key}"), &as_strs(&names), &value.to_string(), Some(guard)).await.unwrap();
+    let tags = tags(key, wide);
+    store.set(&format!("k{key}"), &as_strs(&tags), &value.to_string(), Some(guard)).await.unwrap();
 }
 
 async fn clear(store: &Store, key: usize, how: u32, wide: usize) {
-    let own = tags(key)[0].clone();
+    let tags = tags(key, wide);
+    let own = &tags[0];
     match how % if wide > 0 { 7 } else { 5 } {
         0 => store.clear_key(&format!("k{key}")).await.unwrap(),
-        1 => store.clear_tags(&[&own], Invalidation::Hard).await.unwrap(),
-        2 => store.clear_tags(&[&own, "unused"], Invalidation::Soft).await.unwrap(),
+        1 => store.clear_tags(&[own], Invalidation::Hard).await.unwrap(),
+        2 => store.clear_tags(&[own, "unused"], Invalidation::Soft).await.unwrap(),
         3 => store.clear_tags(&["*"], Invalidation::Hard).await.unwrap(),
         4 => store.clear_tags(&["shared"], Invalidation::Soft).await.unwrap(),
         more => {
-            let names = more_tags(key, wide);
-            let some = as_strs(&names[(how as usize % wide)..]);
+            let some = as_strs(&tags[2 + how as usize % wide..]);
             let raise = if more == 5 { Invalidation::Hard } else { Invalidation::Soft };
             store.clear_tags(&some, raise).await.unwrap();
         }

@@ -1,9 +1,11 @@
 //! Process memory: answered inside the call. Stores of one name are one store, also across worker threads.
 
 mod entries;
-mod graves;
 mod locks;
+mod members;
+mod numbers;
 mod store;
+mod tagged;
 
 use super::{Backend, Clear, Dead, Found, Page, ReadReply, Seen, Write, Written};
 use crate::clock::UnixMs;

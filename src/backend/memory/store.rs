@@ -1,9 +1,10 @@
 //! The store itself: entries bounded by bytes, tag records beside the sets of their keys, and an order of
 //! expiry. Everything happens under one lock, so each operation is atomic; each does a bounded amount of work.
 
-use super::entries::{Entries, Key, Weight, new_entries};
-use super::graves::Graves;
+use super::entries::{Entries, Held, Key, new_entries, weigh};
 use super::locks::Locks;
+use super::numbers::Numbers;
+use super::tagged::Tags;
 use crate::backend::{Body, Clear, Invalidation, LiveEntry, Write, Written};
 use crate::clock::UnixMs;
 use crate::error::{Code, Error, Result};
@@ -11,26 +12,19 @@ use crate::key::FENCE_BUCKETS;
 use crate::l1::Slots;
 use crate::tags::{Clearance, Epoch, Record, Tag, Validity, judge};
 use crate::ttl::{NEVER, Times};
-use foldhash::{HashMap, HashSet};
-use quick_cache::Weighter;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use xxhash_rust::xxh3::xxh3_64;
 
-/// Records kept of tags without entries, so that a clear is known to sets still under way. Beyond it the oldest merge
-/// into `floor`, at worst one wasted set of a new tag.
-const IDLE_TAGS: usize = 16_384;
-/// Dead entries removed behind each operation: with as many at most added by one, what is dead cannot pile up.
-const MAINTENANCE: usize = 64;
+/// Work done behind each operation, so that what is dead does not pile up: some 100 µs of it at most, but for one entry of
+/// thousands of tags. Its parts cost:
+const MAINTENANCE: usize = 4_096;
+/// an entry looked at, beside its tags if it is removed,
+const LOOK: usize = 64;
+/// and a member whose entry is gone.
+const STEP: usize = 4;
 /// Entries up to which freeing them is faster than starting a thread for it.
 const FREED_HERE: usize = 1_000;
-
-struct Tagged {
-    record: Record,
-    keys: HashSet<Key>,
-    /// Waits in `idle`.
-    queued: bool,
-}
 
 pub struct Store {
     max_bytes: u64,
@@ -38,13 +32,10 @@ pub struct Store {
     star: Record,
     /// Epoch of the last clear by key, per bucket of keys.
     fences: Box<[u64]>,
-    /// No tag without a record was cleared after this.
-    floor: u64,
     entries: Entries,
-    tags: HashMap<Tag, Tagged>,
-    idle: VecDeque<Tag>,
-    expiries: BTreeSet<(UnixMs, Key)>,
-    graves: Graves,
+    numbers: Numbers,
+    tags: Tags,
+    expiries: BTreeSet<(UnixMs, u32)>,
     pub locks: Locks,
     /// Of the handles that keep values in L1. Weak: they go with their handles.
     watchers: Vec<Weak<Slots>>,
@@ -58,12 +49,10 @@ impl Store {
             epoch,
             star: Record::at(epoch),
             fences: vec![0; FENCE_BUCKETS as usize].into(),
-            floor: epoch.n,
             entries: new_entries(max_bytes),
-            tags: HashMap::default(),
-            idle: VecDeque::new(),
+            numbers: Numbers::default(),
+            tags: Tags::from(epoch.n),
             expiries: BTreeSet::new(),
-            graves: Graves::default(),
             locks: Locks::default(),
             watchers: Vec::new(),
         }
@@ -95,13 +84,12 @@ impl Store {
     }
 
     pub fn sizes(&self) -> (usize, u64, usize) {
-        let members = self.tags.values().map(|tag| tag.keys.len()).sum::<usize>() + self.graves.len();
-        (self.entries.len(), self.entries.weight(), members)
+        (self.entries.len(), self.entries.weight(), self.tags.len())
     }
 
     /// An entry that lives, and whether it is stale.
     pub fn get(&mut self, key: &str, now: UnixMs) -> Option<(Arc<LiveEntry>, bool)> {
-        let entry = self.entries.get(key)?;
+        let entry = &self.entries.get(key)?.entry;
         match self.judge(entry, now) {
             Validity::Invalid => {
                 self.remove(key);
@@ -120,38 +108,46 @@ impl Store {
         if epoch.generation != self.epoch.generation || self.fences[bucket(&write.key)] > epoch.n {
             return Ok(Written::Stale);
         }
-        let tags: Box<[Tag]> = write.tags.into();
-        for tag in &tags {
-            self.know(*tag);
-        }
         // One that is stale from the beginning is still better than none to who can do with it.
-        if self.validity(epoch, write.auto, write.times.as_ref(), &tags, now) == Validity::Invalid {
+        if self.validity(epoch, write.auto, write.times.as_ref(), &write.tags, now) == Validity::Invalid {
             return Ok(Written::Stale);
         }
-        let key: Key = self.remove(&write.key).unwrap_or_else(|| write.key.as_str().into());
         let expires_at = write.ttl.expires_at(now);
-        let entry =
-            Arc::new(LiveEntry { value, epoch, auto: write.auto, tags, expires_at, times: write.times });
-        let weight = Weight.weight(&key, &entry);
+        let (auto, times) = (write.auto, write.times);
+        let entry = LiveEntry { value, epoch, auto, tags: write.tags.into(), expires_at, times };
+        let (key, number) = self.take_place(&write.key, &entry.tags);
+        let weight = weigh(&key, &entry, entry.tags.iter().map(|tag| self.tags.users(*tag)));
         if weight > self.max_bytes {
-            return Err(Error::new(
-                Code::TooLarge,
-                format!(
-                    "The value of \"{key}\" weighs {weight} bytes, the memory store holds {}; raise maxBytes or store less.",
-                    self.max_bytes
-                ),
-            ));
-        }
-        for tag in &entry.tags {
-            if let Some(tag) = self.tags.get_mut(tag) {
-                tag.keys.insert(key.clone());
-            }
+            let error = format!(
+                "The value of \"{key}\" weighs {weight} bytes with its {} tags, the memory store holds {}; raise maxBytes or store less.",
+                entry.tags.len(),
+                self.max_bytes
+            );
+            self.unlink_tags(number, &entry.tags);
+            return Err(Error::new(Code::TooLarge, error));
         }
         if expires_at != NEVER {
-            self.expiries.insert((expires_at, key.clone()));
+            self.expiries.insert((expires_at, number));
         }
-        self.insert(key, entry);
+        self.insert(key, Held::new(entry.into(), number, weight));
         Ok(Written::Stored(None))
+    }
+
+    /// Takes the entry of this key out, if there is one, and enters its number, or a new one, into the sets of these tags.
+    fn take_place(&mut self, key: &str, tags: &[Tag]) -> (Key, u32) {
+        let Some((key, was)) = self.entries.remove(key) else {
+            let key: Key = key.into();
+            let number = self.numbers.add(key.clone());
+            tags.iter().for_each(|tag| self.tags.join(*tag, number));
+            return (key, number);
+        };
+        self.forget_expiry(&was);
+        // In most sets, if not in all, it is already. Both are sorted.
+        let added = tags.iter().filter(|tag| was.entry.tags.binary_search(tag).is_err());
+        added.for_each(|tag| self.tags.join(*tag, was.number));
+        let dropped = was.entry.tags.iter().filter(|tag| tags.binary_search(tag).is_err());
+        dropped.for_each(|tag| self.tags.leave(*tag, was.number));
+        (key, was.number)
     }
 
     pub fn clear(&mut self, clear: &Clear) {
@@ -172,17 +168,12 @@ impl Store {
                 }
                 continue;
             }
-            self.know(*tag);
-            if let Some(tagged) = self.tags.get_mut(tag) {
-                tagged.record = tagged.record.raised(clear.raise, n);
-                self.graves.add(*tag, std::mem::take(&mut tagged.keys));
-            }
-            self.rest(*tag);
+            self.tags.clear(*tag, clear.raise, n);
         }
     }
 
     pub fn swap(&mut self, key: &str, seen: &Arc<LiveEntry>, times: Option<Times>) -> bool {
-        if !self.entries.peek(key).is_some_and(|entry| Arc::ptr_eq(entry, seen)) {
+        if !self.entries.peek(key).is_some_and(|held| Arc::ptr_eq(&held.entry, seen)) {
             return false;
         }
         self.raise_fence(key);
@@ -191,7 +182,8 @@ impl Store {
             return true;
         };
         // Of the same weight, under the same tags, until the same end.
-        if let Some((key, was)) = self.entries.remove(key) {
+        if let Some((key, held)) = self.entries.remove(key) {
+            let was = &held.entry;
             let entry = Arc::new(LiveEntry {
                 value: was.value.clone(),
                 epoch: was.epoch,
@@ -200,7 +192,7 @@ impl Store {
                 expires_at: was.expires_at,
                 times: Some(times),
             });
-            self.insert(key, entry);
+            self.insert(key, held.with(entry));
         }
         true
     }
@@ -220,18 +212,16 @@ impl Store {
         self.tell_key(key);
     }
 
-    fn insert(&mut self, key: Key, entry: Arc<LiveEntry>) {
+    fn insert(&mut self, key: Key, held: Held) {
         let mut evicted = Vec::new();
-        self.entries.insert_with_lifecycle(key, entry, &mut evicted);
-        for (key, entry) in evicted {
-            self.unlink(&key, &entry);
-        }
+        self.entries.insert_with_lifecycle(key, held, &mut evicted);
+        evicted.iter().for_each(|held| self.unlink(held));
     }
 
     /// Keys of entries that have not expired.
     pub fn keys(&self, prefix: &str, now: UnixMs) -> Vec<String> {
         let alive =
-            self.entries.iter().filter(|(key, entry)| entry.expires_at > now && key.starts_with(prefix));
+            self.entries.iter().filter(|(key, held)| held.entry.expires_at > now && key.starts_with(prefix));
         alive.map(|(key, _)| key.to_string()).collect()
     }
 
@@ -240,51 +230,46 @@ impl Store {
         if tag == Tag::ROOT {
             return self.keys("", now);
         }
-        for key in self.graves.take(tag) {
-            self.exhume(&key, now);
+        for number in self.tags.take_waiting(tag) {
+            self.look_again(tag, number, now);
         }
-        self.tags.get(&tag).map_or_else(Vec::new, |tag| tag.keys.iter().map(|key| key.to_string()).collect())
+        let keys = self.tags.members(tag).filter_map(|number| self.numbers.key(number));
+        keys.map(|key| key.to_string()).collect()
     }
 
     /// A bounded amount of tidying.
     pub fn maintain(&mut self, now: UnixMs) {
-        for _ in 0..MAINTENANCE {
-            match self.expiries.first() {
-                Some((at, key)) if *at <= now => {
-                    let key = key.clone();
-                    self.remove(&key);
-                }
-                _ => break,
-            }
+        let mut work = 0;
+        while work < MAINTENANCE
+            && let Some((at, number)) = self.expiries.first().copied()
+            && at <= now
+        {
+            work += LOOK + self.remove_number(number);
+            self.expiries.remove(&(at, number));
         }
-        for _ in 0..MAINTENANCE {
-            let Some(key) = self.graves.next() else { break };
-            self.exhume(&key, now);
+        while work < MAINTENANCE
+            && let Some((tag, number)) = self.tags.next_waiting()
+        {
+            work += self.look_again(tag, number, now);
         }
-        while self.idle.len() > IDLE_TAGS {
-            let Some(name) = self.idle.pop_front() else { break };
-            if let Some(tag) = self.tags.get_mut(&name) {
-                tag.queued = false;
-                if tag.keys.is_empty() {
-                    self.floor = self.floor.max(tag.record.all).max(tag.record.auto);
-                    self.tags.remove(&name);
-                }
-            }
-        }
+        self.tags.forget();
     }
 
-    /// Looks again at an entry whose tag was cleared: removes it, or enters it into its tags' sets again.
-    fn exhume(&mut self, key: &Key, now: UnixMs) {
-        let Some(entry) = self.entries.peek(key).cloned() else { return };
-        if self.judge(&entry, now) == Validity::Invalid {
-            self.remove(key);
-            return;
+    /// Looks again at an entry of a tag that was cleared: removes it, or enters it into the tag's set again. Its other tags
+    /// are not its matter here: what they end is looked at for their sake. Answers what it took.
+    fn look_again(&mut self, tag: Tag, number: u32, now: UnixMs) -> usize {
+        let Some(key) = self.numbers.key(number) else { return STEP };
+        let Some(Held { entry, .. }) = self.entries.peek(key) else { return STEP };
+        if entry.tags.binary_search(&tag).is_err() {
+            return STEP;
         }
-        for tag in &entry.tags {
-            if let Some(tag) = self.tags.get_mut(tag) {
-                tag.keys.insert(key.clone());
-            }
+        let record = self.tags.record(self.epoch.generation, tag);
+        let clearance = Clearance::by_records(entry.epoch, entry.auto, [Some(&self.star), Some(&record)]);
+        if entry.expires_at <= now || judge(clearance, entry.times.as_ref(), now) == Validity::Invalid {
+            return LOOK + self.remove_number(number);
         }
+        self.tags.rejoin(tag, number);
+        LOOK
     }
 
     /// One that has expired is as good as invalid.
@@ -303,68 +288,57 @@ impl Store {
         tags: &[Tag],
         now: UnixMs,
     ) -> Validity {
-        let records = tags.iter().map(|tag| self.tags.get(tag).map(|tag| &tag.record));
-        let all = std::iter::once(Some(&self.star)).chain(records);
-        judge(Clearance::by_records(epoch, auto, all), times, now)
+        let by_star = Clearance::by_records(epoch, auto, [Some(&self.star)]);
+        judge(by_star.max(self.tags.clearance(epoch, auto, tags)), times, now)
     }
 
-    /// Makes a tag's record if it has none, as of the last clear that it may have missed.
-    fn know(&mut self, tag: Tag) {
-        if !self.tags.contains_key(&tag) {
-            let record = Record::at(Epoch { n: self.floor, ..self.epoch });
-            self.tags.insert(tag, Tagged { record, keys: HashSet::default(), queued: false });
-            self.rest(tag);
+    /// Answers how many tags it had.
+    fn remove_number(&mut self, number: u32) -> usize {
+        self.numbers.key(number).cloned().map_or(0, |key| self.remove(&key))
+    }
+
+    fn remove(&mut self, key: &str) -> usize {
+        let Some((_, held)) = self.entries.remove(key) else { return 0 };
+        self.unlink(&held);
+        held.entry.tags.len()
+    }
+
+    fn unlink(&mut self, held: &Held) {
+        self.forget_expiry(held);
+        self.unlink_tags(held.number, &held.entry.tags);
+    }
+
+    fn forget_expiry(&mut self, held: &Held) {
+        if held.entry.expires_at != NEVER {
+            self.expiries.remove(&(held.entry.expires_at, held.number));
         }
     }
 
-    /// Queues a tag for removal, which happens if it is without entries when its turn comes.
-    fn rest(&mut self, tag: Tag) {
-        if let Some(tagged) = self.tags.get_mut(&tag)
-            && !tagged.queued
-            && tagged.keys.is_empty()
-        {
-            tagged.queued = true;
-            self.idle.push_back(tag);
-        }
-    }
-
-    fn remove(&mut self, key: &str) -> Option<Key> {
-        let (key, entry) = self.entries.remove(key)?;
-        self.unlink(&key, &entry);
-        Some(key)
-    }
-
-    fn unlink(&mut self, key: &Key, entry: &LiveEntry) {
-        if entry.expires_at != NEVER {
-            self.expiries.remove(&(entry.expires_at, key.clone()));
-        }
-        for tag in &entry.tags {
-            if let Some(tagged) = self.tags.get_mut(tag) {
-                tagged.keys.remove(key);
-            }
-            self.rest(*tag);
-        }
+    fn unlink_tags(&mut self, number: u32, tags: &[Tag]) {
+        tags.iter().for_each(|tag| self.tags.leave(*tag, number));
+        self.numbers.remove(number);
     }
 
     /// All entries at once, whatever their number: freed on a thread of its own, since freeing a million takes time.
     fn drop_all(&mut self) {
         let entries = std::mem::replace(&mut self.entries, new_entries(self.max_bytes));
         let expiries = std::mem::take(&mut self.expiries);
-        let graves = std::mem::take(&mut self.graves);
-        let tags = std::mem::take(&mut self.tags);
-        self.idle.clear();
+        let numbers = std::mem::take(&mut self.numbers);
         // Every record that is gone was at most at the present epoch.
-        self.floor = self.epoch.n;
+        let tags = std::mem::replace(&mut self.tags, Tags::from(self.epoch.n));
         if entries.len() < FREED_HERE {
             return;
         }
         // Without a thread they are freed here, which is only slower.
         let _ = std::thread::Builder::new()
             .name("cachalot-free".into())
-            .spawn(move || drop((entries, expiries, graves, tags)));
+            .spawn(move || drop((entries, expiries, numbers, tags)));
     }
 }
 
 fn bucket(key: &str) -> usize {
     (xxh3_64(key.as_bytes()) % FENCE_BUCKETS) as usize
 }
+
+#[cfg(test)]
+mod tests;
