@@ -1,6 +1,7 @@
 //! What a case is made of, and the names of its keys and tags.
 
 use cachalot::tags::{Invalidation, Tag};
+use proptest::collection::vec;
 use proptest::prelude::*;
 use std::ops::Range;
 
@@ -26,6 +27,8 @@ pub enum Step {
     Write { handle: usize, key: usize, how: ByKey },
     /// Commit, then clear by tags. `read`: all keys are read after it, in the same batch.
     Clear { handle: usize, selection: Selection, kind: Invalidation, read: bool },
+    /// Commit, then clear by tags while all keys are read, over whichever connections.
+    Together { clears: Vec<(usize, Selection, Invalidation)>, readers: Vec<usize>, clears_first: bool },
     /// Get and delete.
     Take { handle: usize, key: usize },
     /// List by one tag of a key.
@@ -60,7 +63,7 @@ pub struct Entries {
 }
 
 pub fn case(entries: &'static [Entries]) -> impl Strategy<Value = (Entries, Vec<Step>)> {
-    (prop::sample::select(entries), prop::collection::vec(step(), 1..60))
+    (prop::sample::select(entries), vec(step(), 1..60))
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -68,14 +71,16 @@ fn step() -> impl Strategy<Value = Step> {
     let key = || 0..KEYS;
     let index = any::<prop::sample::Index>;
     let by_key = prop::sample::select(vec![ByKey::Clear, ByKey::Expire]);
-    let kind = prop::sample::select(vec![Invalidation::Hard, Invalidation::Soft]);
+    let kind = || prop::sample::select(vec![Invalidation::Hard, Invalidation::Soft]);
     prop_oneof![
         6 => (handle(), key(), any::<bool>()).prop_map(|(handle, key, ticket)| Step::Read { handle, key, ticket }),
         2 => handle().prop_map(|handle| Step::ReadAll { handle }),
         5 => (index(), any::<bool>()).prop_map(|(nth, times)| Step::Store { nth, times }),
         1 => (handle(), key(), by_key).prop_map(|(handle, key, how)| Step::Write { handle, key, how }),
-        4 => (handle(), selection(), kind, any::<bool>())
+        4 => (handle(), selection(), kind(), any::<bool>())
             .prop_map(|(handle, selection, kind, read)| Step::Clear { handle, selection, kind, read }),
+        2 => (vec((handle(), selection(), kind()), 1..3), vec(handle(), 1..3), any::<bool>())
+            .prop_map(|(clears, readers, clears_first)| Step::Together { clears, readers, clears_first }),
         1 => (handle(), key()).prop_map(|(handle, key)| Step::Take { handle, key }),
         1 => (handle(), key(), index()).prop_map(|(handle, key, tag)| Step::List { handle, key, tag }),
         1 => any::<u8>().prop_map(|some| Step::Evict { some }),
