@@ -4,6 +4,37 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)] // A test says by panicking what went wrong.
 
+/// Rules that can be left out one by one.
+macro_rules! rules {
+    ($($(#[$doc:meta])* $rule:ident,)*) => {
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Rule {
+            $($(#[$doc])* $rule,)*
+        }
+
+        impl Rule {
+            pub const ALL: &[Rule] = &[$(Rule::$rule),*];
+        }
+    };
+}
+
+/// A test for each scenario of a module, that with all rules in force it holds.
+macro_rules! hold {
+    (in $($module:ident)::+; $($scenario:ident,)*) => {
+        mod hold {
+            use $($module)::+::{Explored, scenarios};
+            $(
+                #[test]
+                fn $scenario() {
+                    let scenario = scenarios::$scenario();
+                    crate::holds(scenario.name(), &Explored::new(&scenario));
+                }
+            )*
+        }
+    };
+}
+
+mod l1;
 mod losses;
 mod process;
 mod rules;
@@ -18,33 +49,30 @@ mod world;
 
 use rules::Rule;
 use scenario::Scenario;
-use search::{Found, search};
+use search::{Model, search};
 use world::Explored;
 
-fn explored(scenario: &Scenario) -> Found {
-    search(&Explored::new(scenario), scenario.most)
-}
+/// States of one scenario: more take too long for a test.
+const MOST: usize = 2_000_000;
 
 /// Searched to its end without a violation.
-fn holds(scenario: &Scenario) {
-    let found = explored(scenario);
-    let name = scenario.name;
+fn holds(name: &str, model: &impl Model) {
+    let found = search(model, MOST);
     if let Some(violation) = found.violation {
         panic!("{name}: {}\n{}", violation.what, violation.trace.join("\n"));
     }
-    assert!(!found.is_cut, "{name}: there are more than {} states; make the scenario smaller", scenario.most);
+    assert!(!found.is_cut, "{name}: there are more than {MOST} states; make the scenario smaller");
     assert!(found.seen > 0, "{name}: nothing was ever found in the cache");
 }
 
-macro_rules! hold {
-    ($($scenario:ident,)*) => {
-        mod hold {
-            $(#[test] fn $scenario() { super::holds(&super::scenarios::$scenario()); })*
-        }
-    };
+/// Not so.
+fn is_violated(rule: &str, name: &str, model: &impl Model, expected: &str) {
+    let found = search(model, MOST);
+    let what = found.violation.map(|violation| violation.what);
+    assert_eq!(what, Some(expected), "{rule} left out of: {name} ({} states)", found.states);
 }
 
-hold! {
+hold! { in crate;
     ages,
     clock_ahead,
     comes_to_hits,
@@ -123,8 +151,6 @@ fn no_rule_can_be_left_out() {
     let each = Rule::ALL.iter().map(|rule| (*rule, violated(*rule)));
     for (rule, (scenario, expected)) in each.chain([twice]) {
         let scenario = scenario.without(rule);
-        let found = explored(&scenario);
-        let what = found.violation.as_ref().map(|violation| violation.what);
-        assert_eq!(what, Some(expected), "{rule:?} left out of {} ({} states)", scenario.name, found.states);
+        is_violated(&format!("{rule:?}"), scenario.name(), &Explored::new(&scenario), expected);
     }
 }

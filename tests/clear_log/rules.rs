@@ -1,18 +1,5 @@
 //! The rules that the promise rests on. Each can be left out alone: then a violation must be found.
 
-macro_rules! rules {
-    ($($(#[$doc:meta])* $rule:ident,)*) => {
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Rule {
-            $($(#[$doc])* $rule,)*
-        }
-
-        impl Rule {
-            pub const ALL: &[Rule] = &[$(Rule::$rule),*];
-        }
-    };
-}
-
 // The server's, then those of questions and answers, then the table's.
 rules! {
     /// A log that was lost begins with the number before the advance as its floor.

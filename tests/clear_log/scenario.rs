@@ -79,8 +79,6 @@ pub struct Scenario {
     /// From every state, once nothing more goes wrong, each reader comes to a hit.
     pub checks_hits: bool,
     pub without: Option<Rule>,
-    /// States to search at most. Those that are not cut off are searched to their end.
-    pub most: usize,
 }
 
 const NOBODY: Process = Process { readers: &[], slots: 0 };
@@ -108,8 +106,11 @@ impl Scenario {
             checks_refusals: false,
             checks_hits: false,
             without: None,
-            most: 2_000_000,
         }
+    }
+
+    pub fn name(&self) -> &'static str {
+        self.name
     }
 
     pub fn has(&self, rule: Rule) -> bool {
