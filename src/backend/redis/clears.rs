@@ -21,9 +21,10 @@ use std::time::{Duration, Instant};
 
 /// Keys, and tags, in one call of the script: half a millisecond to a millisecond of the server's time each.
 pub(super) const NAMES_A_CALL: usize = 500;
-/// Calls that are sent at once: they are all of the server's time that others must wait for, two milliseconds or so.
+/// A clear of more names travels in rounds of so many calls, so that the server's others wait two milliseconds or so; what is asked
+/// for meanwhile waits behind it. A smaller one, or many that were asked for at once and travel together, is sent as a whole.
+const AT_ONCE: usize = 4_000;
 const PARTS_A_ROUND: usize = 2;
-const NAMES_A_ROUND: usize = NAMES_A_CALL * PARTS_A_ROUND;
 /// Longer than this a round takes only where the way to the server does, or where it is busy with others.
 const FAR: Duration = Duration::from_millis(8);
 
@@ -121,8 +122,7 @@ impl Core {
         let (keys, tags) = (&clear.keys, &clear.tags);
         self.asked.clears(keys.iter().map(String::as_str), tags.iter().copied());
         let work = async {
-            // What is asked for meanwhile waits behind a clear of several rounds, until the last is sent.
-            let turn = match names(&clear) > NAMES_A_ROUND {
+            let turn = match names(&clear) > AT_ONCE {
                 true => Some(self.line.turn().await),
                 false => self.line.behind().await,
             };
@@ -148,7 +148,7 @@ impl Core {
     async fn clear_now(&self, clear: &Clear, mut turn: Option<Turn<'_>>) -> Result<()> {
         let mut left = parts(clear);
         let mut how = Call::Sha;
-        let mut round = PARTS_A_ROUND;
+        let mut round = if names(clear) > AT_ONCE { PARTS_A_ROUND } else { left.len().max(1) };
         while !left.is_empty() {
             let rest = left.split_off(round.min(left.len()));
             let began = Instant::now();
