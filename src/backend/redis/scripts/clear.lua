@@ -62,7 +62,9 @@ if size > TRIMMED then
   life = type(life) == 'string' and number(match(life, '^%d+$'))
   local horizon = life and n - (life + tonumber(ARGV[6])) * 1000 or -1
   if score_at(1) <= horizon then
-    trim(math.min(score_at(TRIMMED), horizon))
+    -- Up to a clear, and not to the moment itself: what was stored after the last clear that is so old carries its number.
+    local last = call('ZREVRANGEBYSCORE', log, text(horizon), '-inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]
+    trim(math.min(score_at(TRIMMED), tonumber(last)))
     size = call('ZCARD', log)
   end
   local over = size - 2 - cap
