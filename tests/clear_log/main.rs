@@ -123,6 +123,7 @@ fn violated(rule: Rule) -> (Scenario, &'static str) {
         Rule::SomebodyBegins => return (scenarios::comes_to_hits(), "a reader never comes to a hit"),
         Rule::MovedEpochAsksForDelta => scenarios::trims(),
         Rule::DeltaTellsFloor => scenarios::two_keys(),
+        Rule::WholeLogTellsFloor => scenarios::own_clears_of_everything(),
         Rule::CutDeltaIsUnusable => scenarios::whole_log_cut(),
         Rule::DeltaIsOfPresentGeneration => scenarios::generations_in_flight(),
         Rule::UnknownIsLookedUp => scenarios::trims(),

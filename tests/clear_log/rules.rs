@@ -25,6 +25,8 @@ rules! {
 
     MovedEpochAsksForDelta,
     DeltaTellsFloor,
+    /// A connection that begins with the whole log knows what was cleared since the log's floor.
+    WholeLogTellsFloor,
     /// A delta or a whole log that is as long as it may be is of no use.
     CutDeltaIsUnusable,
     DeltaIsOfPresentGeneration,

@@ -5,6 +5,7 @@ use crate::rules::Rule;
 use crate::scenario::Scenario;
 use crate::sketch::Sketch;
 use crate::terms::{Advance, Delta, LookUp, Point, TAGS, mask_of, places, tags};
+use cachalot::backend::redis::clear_table as production;
 use cachalot::backend::redis::clear_table::{ClearTable, Observed, Verdict};
 use cachalot::tags::Clearance;
 use std::cell::RefCell;
@@ -86,6 +87,11 @@ impl<'a> Tables<'a> {
     fn answer(&self, table: &mut ClearTable, question: Question) -> Answer {
         let scenario = self.scenario;
         match (question, scenario.without) {
+            (Question::Start(at, log), Some(Rule::WholeLogTellsFloor)) => {
+                let log = production::Delta { floor: Some(0), ..log.production() };
+                table.start(at.epoch(), &log);
+                Answer::Nothing
+            }
             (Question::Epoch(at), Some(Rule::TableStartsAtEpoch)) if generation(table) != at.generation => {
                 *table = Sketch::new(Point { generation: at.generation, n: 0 }, at.n).table();
                 Answer::Complete

@@ -126,7 +126,6 @@ pub fn unpublished() -> Setup {
     Setup { publishes: false, others: 1, ..named("nobody may publish, the epoch evicted") }
         .changed(|scenario| scenario.epoch_evictions = 1)
         .clears(By::Another, T)
-        .clears(By::Another, U)
         .timed(2, 1)
 }
 
