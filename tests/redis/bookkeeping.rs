@@ -436,3 +436,33 @@ async fn hostile_bytes_are_misses_and_are_replaced() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_that_carry_the_number_of_an_old_clear_outlive_its_trim() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    store.set("life", "v", tagged(&["t"]).ttl(minutes(10))).await.unwrap();
+    let names: Vec<String> = (0..998).map(|i| i.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    store.clear_tags(&names).await;
+    // An hour without clears: what is stored at its end carries the number of its beginning.
+    let hour = 3_600_000_000_u64;
+    let epoch: String = ask(&mut raw, &["GET", &space().epoch()]);
+    let (generation, n) = epoch.split_once(' ').unwrap();
+    let old = n.parse::<u64>().unwrap() - hour;
+    let members: Vec<Vec<u8>> =
+        redis::cmd("ZRANGE").arg(space().clear_log()).arg(0).arg(-1).query(&mut raw).unwrap();
+    for member in members {
+        redis::cmd("ZADD").arg(space().clear_log()).arg(old).arg(member).exec(&mut raw).unwrap();
+    }
+    ask::<()>(&mut raw, &["SET", &space().epoch(), &format!("{generation} {old}")]);
+    let fresh = Store::open(&server);
+    let miss = fresh.miss().await;
+    assert_eq!(miss.n, old);
+    let set = tagged(&["t"]).ttl(minutes(10)).after(miss);
+    assert_eq!(fresh.set("k", "v", set).await.unwrap(), Written::Stored(None));
+    fresh.clear_tags(&["unrelated", "and another"]).await;
+    assert!(ask::<i64>(&mut raw, &["ZCARD", &space().clear_log()]) < 500, "it was trimmed");
+    assert_eq!(Store::open(&server).get("k").await.as_deref(), Some("v"));
+}
