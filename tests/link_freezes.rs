@@ -180,33 +180,30 @@ fn freeze() {
     std::thread::sleep(FREEZE);
 }
 
-#[test]
-fn nothing_is_written_to_a_server_that_hung_up_in_a_freeze() {
-    // Alone, and behind pushes that nobody could read: few, and more than is read at once.
-    for pushes in [0, 1, 5_000] {
-        let frozen = Frozen::new();
-        let mut before = frozen.serve();
-        freeze();
-        before.say(&">push\n".repeat(pushes));
-        before.hang_up();
-        let answer = frozen.ask("a");
-        let mut next = frozen.serve();
-        frozen.hears_the_end(&mut before);
-        frozen.is_answered_by(&mut next, "a", answer);
-    }
-}
-
-#[test]
-fn a_reply_nobody_asked_for_before_the_hang_up_is_not_the_next_requests() {
+/// What the server said while the process was frozen, before it hung up, is nothing to the next request.
+fn asks_anew_after_a_hang_up(said: &str) {
     let frozen = Frozen::new();
     let mut before = frozen.serve();
     freeze();
-    before.say("timeout\n");
+    before.say(said);
     before.hang_up();
     let answer = frozen.ask("a");
     let mut next = frozen.serve();
     frozen.hears_the_end(&mut before);
     frozen.is_answered_by(&mut next, "a", answer);
+}
+
+#[test]
+fn nothing_is_written_to_a_server_that_hung_up_in_a_freeze() {
+    // Alone, and behind pushes that nobody could read: few, and more than is read at once.
+    for pushes in [0, 1, 5_000] {
+        asks_anew_after_a_hang_up(&">push\n".repeat(pushes));
+    }
+}
+
+#[test]
+fn a_reply_nobody_asked_for_before_the_hang_up_is_not_the_next_requests() {
+    asks_anew_after_a_hang_up("timeout\n");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 mod basics;
 mod bookkeeping;
 mod channels;
+mod clear_log;
 mod demotion;
 mod failure;
 mod greeting;
