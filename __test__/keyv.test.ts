@@ -10,7 +10,7 @@ import { described, openStore } from '../js/open.js';
 import type { StoreOptions } from '../js/options/store.js';
 import { uniquePrefix } from './contract/stores.js';
 
-type Given = Pick<StoreOptions, 'missMemory' | 'maxValueBytes'>;
+type Given = Pick<StoreOptions, 'maxValueBytes'>;
 
 const stores: Record<string, (given?: Given) => StoreSpec> = {
   memory: (given) => memory({ name: 'keyv', ...given }),
@@ -201,8 +201,9 @@ describe.each(Object.entries(stores))('on %s', (kind, store) => {
     expect(await shared.getMany(['one:k', 'one:late'])).toEqual(['1', '3']);
   });
 
-  it('never serves what was read before a clear and stored after it', async () => {
-    const [reader, clearer] = [adapter({ namespace: 'n' }), adapter({ namespace: 'n' })];
+  it('with guardSets never serves what was read before a clear and stored after it', async () => {
+    const reader = adapter({ namespace: 'n', guardSets: true });
+    const clearer = adapter({ namespace: 'n' });
     await reader.set('other', 'v');
     expect(await reader.get('k')).toBeUndefined();
     await clearer.clear();
@@ -214,11 +215,34 @@ describe.each(Object.entries(stores))('on %s', (kind, store) => {
     expect(await reader.get('k')).toBe('read after it');
   });
 
-  it('stores every set where misses are not remembered', async () => {
-    const cache = adapter({ namespace: 'n' }, { missMemory: { ms: 0 } });
-    expect(await cache.get('k')).toBeUndefined();
-    await cache.delete('k');
-    expect([await cache.set('k', 'v'), await cache.get('k')]).toEqual([true, 'v']);
+  it('stores every set, whatever was read, deleted or cleared before', async () => {
+    const cache = adapter({ namespace: 'n' });
+    for (const clear of [() => cache.delete('k'), () => cache.clear()]) {
+      expect(await cache.get('k')).toBeUndefined();
+      await clear();
+      expect([await cache.set('k', 'v'), await cache.get('k')]).toEqual([true, 'v']);
+      await cache.delete('k');
+    }
+  });
+
+  it('loses no session that is set while others are deleted a thousand times a second', async () => {
+    const [shop, cleaner] = [adapter({ namespace: 'sessions' }), adapter({ namespace: 'sessions' })];
+    let ended = false;
+    const deleting = (async () => {
+      for (let n = 0; !ended; n++) {
+        await Promise.all(Array.from({ length: 5 }, (_, at) => cleaner.delete(`other${n}:${at}`)));
+        await new Promise((resolve) => setTimeout(resolve, 4));
+      }
+    })();
+    const keys = Array.from({ length: 600 }, (_, n) => `s${n}`);
+    for (const key of keys) {
+      expect(await shop.get(key)).toBeUndefined();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(await shop.set(key, key)).toBe(true);
+    }
+    ended = true;
+    await deleting;
+    expect(await shop.getMany(keys)).toEqual(keys);
   });
 
   it('answers false to a value that is too large, tells of it, and leaves no older one', async () => {

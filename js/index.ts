@@ -47,5 +47,5 @@ export type { Stats, StoreEvent } from './native.js';
 export type { MemcachedOptions, MemjsOptions } from './options/memcached.js';
 export type { RedisConnectionOptions, RedisOptions } from './options/redis.js';
 export type { UrlObject } from './options/redis-url.js';
-export type { CompressionOptions, MissMemoryOptions, StoreOptions, TimeoutOptions } from './options/store.js';
+export type { CompressionOptions, StoreOptions, TimeoutOptions } from './options/store.js';
 export type { CacheLogger } from './types.js';

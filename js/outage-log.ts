@@ -80,6 +80,13 @@ export class OutageLog {
     this.#seldom('info', 'queued', `${what}: ${error.message}`);
   }
 
+  /** A set was refused, since its data may have been read before a clear. */
+  refused(key: string): void {
+    const why =
+      'the get before it failed, or the key or one of its tags was cleared since. The next request stores it';
+    this.#seldom('debug', 'refused', `A set of "${key}" was refused: ${why}.`);
+  }
+
   #connected(server: string): void {
     const told = this.#lost.get(server)?.told || this.#unexplained !== undefined;
     const before = this.#known.has(server);
@@ -122,7 +129,7 @@ export class OutageLog {
     }
   }
 
-  #seldom(level: 'info' | 'warn', kind: string, message: string): void {
+  #seldom(level: 'debug' | 'info' | 'warn', kind: string, message: string): void {
     if (!isWithin(QUIET_MS, this.#last.get(kind))) {
       this.#last.set(kind, performance.now());
       this.#log.line(level, message);

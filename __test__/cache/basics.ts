@@ -102,7 +102,7 @@ export function basics(store: SpecUnderTest) {
     expect(await cache.get('c')).toBe(4);
   });
 
-  it('refuses a set whose data was read before a clear', async () => {
+  it('stores every set, whatever was read or cleared before', async () => {
     const [one, other] = [open(), open()];
     for (const clear of [
       () => other.delete('k'),
@@ -115,7 +115,23 @@ export function basics(store: SpecUnderTest) {
       await one.delete('k');
       expect(await one.get('k')).toBeUndefined();
       await clear();
-      await one.set({ key: 'k', value: 'stale', tags: ['t'] });
+      expect(await one.set({ key: 'k', value: 'after', tags: ['t'] })).toBe(true);
+      expect(await other.get('k')).toBe('after');
+      await clear();
+      expect(await one.setMany([{ key: 'k', value: 'many', tags: ['t'] }])).toBe(true);
+      expect(await other.get('k')).toBe('many');
+    }
+    expect(one.stats().refusedSets).toBe(0);
+  });
+
+  it('stores no value of a factory whose data was read before a clear', async () => {
+    const [one, other] = [open(), open()];
+    for (const clear of [() => other.delete('k'), () => other.deleteByTag(['t']), () => other.clear()]) {
+      const factory = async () => {
+        await clear();
+        return 'stale';
+      };
+      expect(await one.getOrSet({ key: 'k', tags: ['t'], factory })).toBe('stale');
       expect(await other.get('k')).toBeUndefined();
     }
   });

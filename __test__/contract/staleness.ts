@@ -1,7 +1,8 @@
 // Data read before a clear is never served after it: between a miss and its set, a clear can slip in (all peers).
 
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { setTimeout } from 'node:timers/promises';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { opener, type Provider, type StoreUnderTest } from './stores.js';
 
 const CLEARS: Record<string, (cache: Provider) => Promise<void>> = {
@@ -158,7 +159,7 @@ export function staleness(store: StoreUnderTest): void {
   });
 
   test('a full table of misses forgets none', async () => {
-    const [reader, writer] = [open({ missMemory: { max: 10 } }), open()];
+    const [reader, writer] = [open({ staleWriteGuard: { max: 10 } }), open()];
     const keys = Array.from({ length: 200 }, (_, n) => `k${n}`);
     for (const key of keys) expect(await reader.get({ key })).toBeNull();
     await writer.clear({ tags: ['t'] });
@@ -167,7 +168,7 @@ export function staleness(store: StoreUnderTest): void {
   });
 
   test('a key that is polled can be set again within the memory of misses after a clear', async () => {
-    const reader = open({ missMemory: { ms: 300 } });
+    const reader = open({ staleWriteGuard: { ms: 300 } });
     for (let n = 0; n < 60; n++) expect(await reader.get({ key: 'k' })).toBeNull();
     await reader.clear({ key: 'k' });
     const until = Date.now() + 3_000;
@@ -180,6 +181,48 @@ export function staleness(store: StoreUnderTest): void {
       await setTimeout(20);
     }
     expect(await reader.get({ key: 'k' })).toBe(sets);
+  });
+
+  test.each([
+    ['its key', { key: 'k' }],
+    ['its tag', { tags: ['t'] }],
+  ])('a miss that no set follows costs one set after a clear of %s', async (_, clear) => {
+    const [reader, writer] = [open(), open()];
+    // A request that failed after its read.
+    expect(await reader.get({ key: 'k' })).toBeNull();
+    await writer.clear(clear);
+    let sets = 0;
+    while ((await reader.get({ key: 'k' })) === null) {
+      expect(++sets).toBeLessThanOrEqual(2);
+      await reader.set({ key: 'k', data: 'after the clear', tags: ['t'] });
+    }
+    expect(await writer.get({ key: 'k' })).toBe('after the clear');
+  });
+
+  test('the value of a slow reader is not stored, however often readers after the clear set another', async () => {
+    const [slow, writer] = [open(), open()];
+    expect(await slow.get({ key: 'k' })).toBeNull();
+    await writer.clear({ key: 'k' });
+    for (let n = 0; n < 3; n++) {
+      expect(await slow.get({ key: 'k' })).toBeNull();
+      await slow.set({ key: 'k', data: `after ${n}` });
+    }
+    await slow.set({ key: 'k', data: 'before' });
+    expect(await writer.get({ key: 'k' })).not.toBe('before');
+  });
+
+  test('a refused set is counted, and told on a channel', async () => {
+    const [reader, writer] = [open(), open()];
+    const told: unknown[] = [];
+    const listener = (message: unknown) => told.push(message);
+    subscribe('cachalot:set', listener);
+    onTestFinished(() => void unsubscribe('cachalot:set', listener));
+    await reader.set({ key: 'other', data: 1 });
+    expect(await reader.get({ key: 'refused' })).toBeNull();
+    await writer.clear({ key: 'refused' });
+    await reader.set({ key: 'refused', data: 1 });
+    expect(reader.stats().staleSets).toBe(1);
+    expect(told).toEqual([{ prefix: expect.any(String), key: 'refused', stored: false }]);
   });
 
   test('a list remembers no miss and guards no set', async () => {

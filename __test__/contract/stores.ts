@@ -23,7 +23,7 @@ export interface OpenOptions {
   ttl?: number;
   compression?: boolean | { threshold?: number; level?: number; algorithm?: 'zstd' | 'lz4' | 'deflate' };
   maxValueBytes?: number;
-  missMemory?: { ms?: number; max?: number };
+  staleWriteGuard?: { ms?: number; max?: number };
   l1?: boolean;
 }
 

@@ -100,7 +100,7 @@ describe('Redis options', () => {
       compression: { enabled: true, threshold: 512, level: 3, algorithm: 'zstd' },
       tracking: false,
       maxValueBytes: 1000,
-      missMemory: { ms: 5, max: 6 },
+      staleWriteGuard: { ms: 5, max: 6 },
       connectTimeout: 7,
       redisOptions: { username: 'u', password: 'p', db: 9, connectionName: 'shop-1', commandTimeout: 8 },
     });
@@ -152,7 +152,9 @@ describe('Redis options', () => {
       /"redisOptions.pasword".*"redisOptions.password"/,
     );
     expect(said({ compression: { treshold: 1 } })).toMatch(/"compression.treshold".*"compression.threshold"/);
-    expect(said({ missMemory: { maximum: 1 } })).toMatch(/"missMemory.maximum".*"missMemory.max"/);
+    expect(said({ staleWriteGuard: { maximum: 1 } })).toMatch(
+      /"staleWriteGuard.maximum".*"staleWriteGuard.max"/,
+    );
     // A name of Object.prototype is no option either.
     expect(said({ constructor: 1 })).toMatch(/unknown option "constructor"/);
     expect(said({ redisOptions: { toString: 1 } })).toMatch(/unknown option "redisOptions.toString"/);

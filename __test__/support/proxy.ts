@@ -26,6 +26,8 @@ export interface Proxy {
   garble(): void;
   /** Cuts the open connections (RST). New ones are served in the mode that holds. */
   cut(): void;
+  /** Leads new connections to that port; the open ones stay where they are. */
+  retarget(port: number): void;
   /** Refuses new connections and cuts the open ones, until `accept`. */
   refuse(): Promise<void>;
   accept(): Promise<void>;
@@ -58,11 +60,12 @@ export async function proxy(targetPort: number): Promise<Proxy> {
   };
   const wire: Wire = { mode: { kind: 'pass' }, bytes: { toServer: 0, toClient: 0 }, cut };
   let accepted = 0;
+  let target = targetPort;
 
   const serve = (client: Socket) => {
     accepted++;
     client.setNoDelay(true);
-    const upstream = dial({ port: targetPort, host: '127.0.0.1', noDelay: true });
+    const upstream = dial({ port: target, host: '127.0.0.1', noDelay: true });
     const pair = {
       client,
       upstream,
@@ -108,6 +111,9 @@ export async function proxy(targetPort: number): Promise<Proxy> {
     drip: (bytesPerSecond) => set({ kind: 'drip', bytesPerSecond }),
     garble: () => set({ kind: 'garble' }),
     cut,
+    retarget(port) {
+      target = port;
+    },
     refuse,
     async accept() {
       if (!server.listening) server = await listen(serve, port);

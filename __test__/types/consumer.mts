@@ -69,7 +69,7 @@ const everyRedisOption: Required<RedisProviderOptions> = {
   tracking: false,
   l1: { maxBytes: 65_536, ttl: 0.5, share: true },
   maxValueBytes: 1,
-  missMemory: { ms: 1, max: 1 },
+  staleWriteGuard: { ms: 1, max: 1 },
   connectTimeout: 1,
   commandTimeout: 1,
 };
@@ -86,7 +86,7 @@ const everyMemcachedOption: Required<MemcachedProviderOptions> = {
   maxItemBytes: 1_048_576,
   l1: false,
   maxValueBytes: 1,
-  missMemory: { ms: 1 },
+  staleWriteGuard: { ms: 1 },
   connectTimeout: 1,
   commandTimeout: 1,
 };

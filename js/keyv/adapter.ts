@@ -4,8 +4,9 @@ import { type Duration, milliseconds } from '../duration.js';
 import { ConfigError } from '../errors.js';
 import { FaceLog, processWarnings } from '../face-log.js';
 import type { KeyPage, NativeStore, Stats, StoreEvent } from '../native.js';
-import { described, openStore } from '../open.js';
+import { described as describedStore, openStore } from '../open.js';
 import type { UrlObject } from '../options/redis-url.js';
+import { guarded } from '../options/stale-write-guard.js';
 import { OutageLog } from '../outage-log.js';
 import { textOf } from '../text-of.js';
 import { KeyvWatch } from './keyv-watch.js';
@@ -78,7 +79,8 @@ export class CachalotKeyv {
   constructor(url: string | UrlObject, options?: BesideUrl<CachalotKeyvOptions>);
   constructor(given: CachalotKeyvOptions | string | UrlObject, beside?: BesideUrl<CachalotKeyvOptions>) {
     const checked = checkOptions(FACE, joined(FACE, given, beside));
-    const spec = described(FACE, checked.store, checked.prefix);
+    const described = describedStore(FACE, checked.store, checked.prefix);
+    const spec = checked.guardSets === true ? guarded(described) : described;
     this.names = new Names(FACE, checked.useKeyPrefix === false);
     this.names.namespace = checked.namespace;
     this.throwing = checked.throwOnErrors ?? false;

@@ -32,6 +32,12 @@ export interface CachalotKeyvOptions {
    * @default true
    */
   useKeyPrefix?: boolean | undefined;
+  /**
+   * Refuses a `set` whose key was deleted, or cleared with its namespace, after the `get` that missed before it: for
+   * `wrap` of cache-manager, which reads, computes and sets. A refused set answers `false`.
+   * @default false: every set is stored
+   */
+  guardSets?: boolean | undefined;
   /** Reject when the store fails, after the `error` event, instead of answering `undefined` and `false`. @default false */
   throwOnErrors?: boolean | undefined;
   /**
@@ -83,6 +89,7 @@ const check = object<CachalotKeyvOptions>(
     prefix,
     namespace: text(),
     useKeyPrefix: flag,
+    guardSets: flag,
     throwOnErrors: flag,
     logger: loggerOption,
   },

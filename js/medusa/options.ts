@@ -8,9 +8,10 @@ import { type MemoryOptions, memoryShape, memorySpec } from '../options/memory.j
 import type { NativeEndpoint, StoreSpec } from '../options/native-config.js';
 import { type RedisOptions, redisShape, redisSpec } from '../options/redis.js';
 import { type RedisAddress, redisUrl, type UrlObject } from '../options/redis-url.js';
+import { type GuardedOptions, guarded, staleWriteGuard } from '../options/stale-write-guard.js';
 import { prefix } from '../options/store.js';
 
-export interface RedisProviderOptions extends RedisOptions {
+export interface RedisProviderOptions extends RedisOptions, GuardedOptions {
   /** `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded. */
   redisUrl: string | UrlObject;
   /** Lifetime of a `set` that names none, in seconds. @default 3600 */
@@ -19,7 +20,7 @@ export interface RedisProviderOptions extends RedisOptions {
   l1?: boolean | L1Options<number> | undefined;
 }
 
-export interface MemcachedProviderOptions extends MemcachedOptions {
+export interface MemcachedProviderOptions extends MemcachedOptions, GuardedOptions {
   /** `host`, `host:port`, `[v6]:port`, a socket's path, or `memcached://…`. @default ['127.0.0.1:11211'] */
   serverUrls?: readonly string[] | undefined;
   /** What every key in the store starts with. @default 'medusa' */
@@ -32,7 +33,7 @@ export interface MemcachedProviderOptions extends MemcachedOptions {
   l1?: boolean | L1Options<number> | undefined;
 }
 
-export interface MemoryProviderOptions extends MemoryOptions {
+export interface MemoryProviderOptions extends MemoryOptions, GuardedOptions {
   /** Lifetime of a `set` that names none, in seconds. @default 3600 */
   ttl?: number | undefined;
   /** Keeps values in this process too; its `ttl` is in seconds. `true` = with the defaults. @default false */
@@ -57,7 +58,7 @@ export interface Face {
 const DEFAULT_TTL = 3600;
 
 const checkRedis = object<RedisProviderOptions, { redisUrl: RedisAddress }>(
-  { ...redisShape, redisUrl, ttl: seconds, l1: l1InSeconds },
+  { ...redisShape, redisUrl, ttl: seconds, l1: l1InSeconds, staleWriteGuard },
   ioredisNotes,
 );
 
@@ -65,9 +66,15 @@ export const redisFace: Face = {
   identifier: 'cachalot-redis',
   settings(given) {
     const at = place(this);
-    const { redisUrl: address, ttl = DEFAULT_TTL, l1, ...rest } = checkRedis(given ?? {}, at);
+    const {
+      redisUrl: address,
+      ttl = DEFAULT_TTL,
+      l1,
+      staleWriteGuard: guard,
+      ...rest
+    } = checkRedis(given ?? {}, at);
     const spec = redisSpec(at, { url: 'redisUrl', prefix: 'prefix', fallback: 'cachalot' }, address, rest);
-    return { store: withL1(spec, l1, secondsToMs), ttl };
+    return { store: guarded(withL1(spec, l1, secondsToMs), guard), ttl };
   },
 };
 
@@ -79,6 +86,7 @@ const checkMemcached = object<MemcachedProviderOptions, { serverUrls: NativeEndp
     keyPrefix: prefix,
     defaultTtl: seconds,
     l1: l1InSeconds,
+    staleWriteGuard,
   },
   memcachedNotes,
 );
@@ -87,7 +95,15 @@ export const memcachedFace: Face = {
   identifier: 'cachalot-memcached',
   settings(given) {
     const at = place(this);
-    const { serverUrls, cachePrefix, keyPrefix, defaultTtl, l1, ...rest } = checkMemcached(given ?? {}, at);
+    const {
+      serverUrls,
+      cachePrefix,
+      keyPrefix,
+      defaultTtl,
+      l1,
+      staleWriteGuard: guard,
+      ...rest
+    } = checkMemcached(given ?? {}, at);
     const name = agree(at.face, [
       ['cachePrefix', cachePrefix],
       ['keyPrefix', keyPrefix],
@@ -97,18 +113,23 @@ export const memcachedFace: Face = {
       ['options.expires', rest.options?.expires],
     ]);
     const spec = memcachedSpec(at, serverUrls ?? DEFAULT_SERVERS, name ?? 'medusa', rest);
-    return { store: withL1(spec, l1, secondsToMs), ttl: ttl ?? DEFAULT_TTL };
+    return { store: guarded(withL1(spec, l1, secondsToMs), guard), ttl: ttl ?? DEFAULT_TTL };
   },
 };
 
-const checkMemory = object<MemoryProviderOptions>({ ...memoryShape, ttl: seconds, l1: l1InSeconds });
+const checkMemory = object<MemoryProviderOptions>({
+  ...memoryShape,
+  ttl: seconds,
+  l1: l1InSeconds,
+  staleWriteGuard,
+});
 
 export const memoryFace: Face = {
   identifier: 'cachalot-memory',
   settings(given) {
     const at = place(this);
-    const { ttl = DEFAULT_TTL, l1, ...rest } = checkMemory(given ?? {}, at);
-    return { store: withL1(memorySpec(at.face, rest), l1, secondsToMs), ttl };
+    const { ttl = DEFAULT_TTL, l1, staleWriteGuard: guard, ...rest } = checkMemory(given ?? {}, at);
+    return { store: guarded(withL1(memorySpec(at.face, rest), l1, secondsToMs), guard), ttl };
   },
 };
 

@@ -10,6 +10,7 @@ import { NO_TAGS, tagList } from '../tags.js';
 import { tolerate } from '../tolerance.js';
 import type { ClearRequest, GetRequest, MedusaCachingProvider, SetRequest } from '../types.js';
 import type { Face } from './options.js';
+import { tellRefused } from './refused-set.js';
 import { loggerOf, settingsFor } from './registration.js';
 
 export abstract class CachingProvider implements MedusaCachingProvider {
@@ -18,6 +19,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
   private readonly log: OutageLog;
   private readonly ttl: number;
   private readonly face: string;
+  private readonly prefix: string;
   private closing: Promise<void> | undefined;
 
   /**
@@ -28,6 +30,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
     const settings = settingsFor(face, dependencies, options);
     this.face = face.identifier;
     this.ttl = settings.ttl;
+    this.prefix = settings.store.native.prefix;
     this.log = new OutageLog(new FaceLog(loggerOf(dependencies), face.identifier));
     this.store = openStore(settings.store, (event) => this.log.event(event));
   }
@@ -60,8 +63,9 @@ export abstract class CachingProvider implements MedusaCachingProvider {
   }
 
   /**
-   * Stores a value and replaces value, tags and options of the key together. In an outage nothing is stored, and it
-   * resolves all the same.
+   * Stores a value and replaces value, tags and options of the key together. Data read by a `get` before a clear of the
+   * key or of one of the tags is not stored after it: `stats().staleSets` counts that, and the channel `cachalot:set` of
+   * node:diagnostics_channel tells of it. In an outage nothing is stored. It resolves all the same.
    * @throws ConfigError (rejects) on `undefined` or anything else that JSON cannot hold, an empty key or one that is no
    * string, a ttl that is no finite number of 0 or more; nothing is stored
    * @throws TooLargeError (rejects) on a value over `maxValueBytes` or the server's limit; no older value is left
@@ -86,7 +90,9 @@ export abstract class CachingProvider implements MedusaCachingProvider {
       throw error;
     }
     try {
-      await this.store.set(key, data, ttl, tags, auto);
+      if (!(await this.store.set(key, data, ttl, tags, auto))) {
+        tellRefused(this.log, this.prefix, key);
+      }
     } catch (error) {
       tolerate(this.log, 'set', error);
     }

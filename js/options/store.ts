@@ -27,20 +27,11 @@ export interface CompressionOptions {
   algorithm?: 'zstd' | 'lz4' | 'deflate' | undefined;
 }
 
-/** How misses are remembered, so that data read before a clear is not stored after it (docs/tags.md). */
-export interface MissMemoryOptions {
-  /** How long a miss guards the set that follows it, in milliseconds. @default 10000 */
-  ms?: number | undefined;
-  /** Misses remembered one by one; more are merged, none is forgotten. @default 65536 */
-  max?: number | undefined;
-}
-
 export interface StoreOptions {
   /** `true` and `false` switch it on and off with the defaults. Values are kept compressed only if that is smaller. */
   compression?: boolean | CompressionOptions | undefined;
   /** Largest value, in bytes of its JSON text, that is stored or read. @default 67108864 (64 MiB) */
   maxValueBytes?: number | undefined;
-  missMemory?: MissMemoryOptions | undefined;
 }
 
 export interface TimeoutOptions {
@@ -55,9 +46,6 @@ export const MAX_TIMEOUT_MS = 3_600_000;
 
 /** What a connection takes as one reply, with room for the envelope around it (src/net/greeting.rs). */
 const MAX_VALUE_BYTES = 64 * 1024 * 1024;
-
-/** A miss remembered costs some 100 bytes; this many take about 1.6 GB. */
-const MAX_MISSES = 16_777_216;
 
 /** Of a value. */
 export const bytes = integer('bytes', 0, MAX_VALUE_BYTES);
@@ -74,10 +62,6 @@ const compression: Check<CompressionOptions> = object<CompressionOptions>({
 export const storeShape: Shape<StoreOptions> = {
   compression: switchable(compression),
   maxValueBytes: integer('bytes', 1, MAX_VALUE_BYTES),
-  missMemory: object<MissMemoryOptions>({
-    ms: integer('milliseconds', 0, MAX_TIMEOUT_MS),
-    max: integer('misses', 1, MAX_MISSES),
-  }),
 };
 
 export const timeoutShape: Shape<TimeoutOptions> = {
@@ -125,7 +109,8 @@ export function nativeCore(
   return defined({
     compression: { ...extra.fallback, ...defined({ ...given, enabled, threshold }) },
     maxValueBytes: options.maxValueBytes,
-    missMemory: options.missMemory && defined(options.missMemory),
+    // A caller's set is stored. Adapters whose callers can only get and set switch the guard on (stale-write-guard.ts).
+    missMemory: { ms: 0 },
   });
 }
 

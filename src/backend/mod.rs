@@ -44,10 +44,15 @@ pub struct Guard {
 }
 
 impl Guard {
-    /// Where the two can be compared: numbers of two generations, connections or histories cannot.
+    /// Where the two can be compared.
     pub fn is_later_than(&self, other: Guard) -> bool {
+        self.is_comparable_to(other) && self.epoch.is_later_than(other.epoch)
+    }
+
+    /// Numbers of two generations, connections or histories cannot be compared.
+    pub fn is_comparable_to(&self, other: Guard) -> bool {
         let link = |guard: &Guard| guard.lease.map(|lease| lease.link);
-        link(self) == link(&other) && self.epoch.is_later_than(other.epoch)
+        link(self) == link(&other) && self.epoch.generation == other.epoch.generation
     }
 }
 

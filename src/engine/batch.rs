@@ -11,6 +11,7 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use std::sync::atomic::Ordering::Relaxed;
 use tokio::task::unconstrained;
+use xxhash_rust::xxh3::Xxh3Default;
 
 /// Operations that travel in one pipeline at most, so that the first replies are worked on while the others are on
 /// their way (measured best between 8 and 32 at 64 concurrent gets).
@@ -32,6 +33,26 @@ pub(super) struct SetOp {
     pub auto: bool,
     pub ticket: Option<Guard>,
     pub times: Option<Times>,
+}
+
+impl SetOp {
+    /// A hash of what is stored: the value, its tags in any order, and what clears spare it.
+    pub fn content(&self) -> u64 {
+        let mut hash = Xxh3Default::new();
+        match &self.value {
+            Input::Text(bytes) | Input::Binary(bytes) => hash.update(bytes),
+            Input::Wide(units) => {
+                let bytes: Vec<u8> = units.iter().flat_map(|unit| unit.to_ne_bytes()).collect();
+                hash.update(&bytes);
+            }
+            Input::Packed(packed) => hash.update(&packed.payload),
+            Input::Lost => {}
+        }
+        let tags = self.tags.iter().fold(0u64, |sum, tag| sum.wrapping_add(tag.0));
+        hash.update(&tags.to_ne_bytes());
+        hash.update(&[u8::from(self.auto)]);
+        hash.digest()
+    }
 }
 
 /// What is wanted of the entries read.

@@ -27,14 +27,27 @@ struct Seen {
 }
 
 struct OfKey {
-    /// Outstanding misses in the order in which they came.
-    waiting: VecDeque<Run>,
+    waiting: Outstanding,
     used: Option<Seen>,
+    repeated: Option<Repeated>,
     /// Misses of this key from before are among the merged, if anywhere.
     since: Instant,
 }
 
+/// Misses that no set has answered, in the order in which they came.
+#[derive(Clone, Default)]
+struct Outstanding(VecDeque<Run>);
+
+/// Consecutive sets of one value.
+struct Repeated {
+    content: u64,
+    sets: usize,
+    /// The misses that these sets may follow: those outstanding at the first of them, and all since.
+    misses: Outstanding,
+}
+
 /// Misses of one key that go by one guard.
+#[derive(Clone, Copy)]
 struct Run {
     guard: Guard,
     failed: bool,
@@ -80,6 +93,11 @@ impl MissMemory {
         }
     }
 
+    /// Whether misses guard the sets after them.
+    pub fn is_on(&self) -> bool {
+        self.keep > Duration::ZERO
+    }
+
     pub fn remember(&self, key: &str, guard: Guard, now: Instant) {
         self.add(key, Seen { guard, at: now, failed: guard.epoch == Epoch::NONE }, now);
     }
@@ -90,6 +108,9 @@ impl MissMemory {
     }
 
     fn add(&self, key: &str, seen: Seen, now: Instant) {
+        if !self.is_on() {
+            return;
+        }
         let guard = seen.guard;
         let table = &mut *self.table.lock();
         table.turn(now, self.keep);
@@ -103,25 +124,31 @@ impl MissMemory {
             return;
         };
         of_key.forget(now, self.keep);
-        of_key.push(seen, self.keep);
+        if let Some(repeated) = &mut of_key.repeated {
+            repeated.misses.push(seen, self.keep);
+        }
+        of_key.waiting.push(seen, self.keep);
     }
 
     /// The guard of a set: the oldest outstanding miss of its key; if none is outstanding, the one taken last; `None` if
-    /// the set follows no miss.
+    /// the set follows no miss. `content`: a hash of all that is stored, asked for only where misses differ.
     ///
     /// Which miss a set belongs to is not known. So it goes by the oldest and ends the *newest*: then, as long as each
     /// miss is followed by one set at most, in whatever order, a miss at least as old as a set's own is always still
     /// there (docs/decisions/0005). Ending the oldest let a slow reader's set go by a quick one's later miss.
-    pub fn take(&self, key: &str, now: Instant) -> Option<Guard> {
+    ///
+    /// A miss that no set follows would hold back every set until it is forgotten. The n-th set of one value goes by the
+    /// n-th oldest miss instead: of n sets that follow n misses one read that value after a miss at least as late.
+    pub fn take(&self, key: &str, content: impl FnOnce() -> u64, now: Instant) -> Option<Guard> {
+        if !self.is_on() {
+            return None;
+        }
         let table = &mut *self.table.lock();
         table.turn(now, self.keep);
         let merged = table.merged(key, now, self.keep);
         if let Some(of_key) = table.touch(key, None) {
             of_key.forget(now, self.keep);
-            if let Some(oldest) = of_key.oldest() {
-                of_key.end_newest();
-                of_key.used = Some(Seen { at: now, ..oldest });
-            }
+            of_key.take(content, now);
             if let Some(seen) = of_key.used {
                 return Some(match merged {
                     // The set may follow a miss of this key that was merged before the table had room for it.
@@ -171,7 +198,9 @@ impl Table {
         if !self.young.contains_key(key) {
             let of_key = match (self.old.remove(key), create) {
                 (Some(of_key), _) => of_key,
-                (None, Some(since)) => OfKey { waiting: VecDeque::new(), used: None, since },
+                (None, Some(since)) => {
+                    OfKey { waiting: Outstanding::default(), used: None, repeated: None, since }
+                }
                 (None, None) => return None,
             };
             self.young.insert(key.into(), of_key);
@@ -185,9 +214,41 @@ impl Table {
 }
 
 impl OfKey {
+    /// Ends a miss for a set, and leaves in `used` what the set goes by.
+    fn take(&mut self, content: impl FnOnce() -> u64, now: Instant) {
+        let Some(oldest) = self.waiting.oldest() else { return };
+        let differ = self.repeated.is_some() || self.waiting.0.len() > 1;
+        let repeated = differ.then(|| self.repeat(content())).flatten();
+        let taken = repeated.filter(|seen| seen.guard.is_later_than(oldest.guard)).unwrap_or(oldest);
+        self.waiting.end_newest();
+        self.used = Some(Seen { at: now, ..taken });
+    }
+
+    /// Counts a set of this content. Returns the miss that one like it followed at the earliest.
+    fn repeat(&mut self, content: u64) -> Option<Seen> {
+        match &mut self.repeated {
+            Some(repeated) if repeated.content == content => repeated.sets += 1,
+            _ => self.repeated = Some(Repeated { content, sets: 1, misses: self.waiting.clone() }),
+        }
+        self.repeated.as_ref().and_then(|repeated| repeated.misses.nth_oldest(repeated.sets))
+    }
+
+    fn forget(&mut self, now: Instant, keep: Duration) {
+        self.waiting.forget(now, keep);
+        // As a whole: the sets that were counted may have followed the misses that are forgotten.
+        if self.repeated.as_mut().is_some_and(|repeated| repeated.misses.forget(now, keep)) {
+            self.repeated = None;
+        }
+        if self.used.is_some_and(|seen| now.duration_since(seen.at) >= keep) {
+            self.used = None;
+        }
+    }
+}
+
+impl Outstanding {
     fn push(&mut self, seen: Seen, keep: Duration) {
-        let is_full = self.waiting.len() >= APART;
-        match self.waiting.back_mut() {
+        let is_full = self.0.len() >= APART;
+        match self.0.back_mut() {
             Some(run) if run.is_of(seen) => run.add(seen),
             Some(run) if is_full && seen.at.duration_since(run.first) < keep / PARTS => {
                 if run.guard.is_later_than(seen.guard) {
@@ -195,34 +256,46 @@ impl OfKey {
                 }
                 run.add(seen);
             }
-            _ => self.waiting.push_back(Run::of(seen)),
+            _ => self.0.push_back(Run::of(seen)),
         }
     }
 
     /// Least by epoch; of equals the first to come, whose lease is the first to end. Misses of two generations, or of two
     /// connections or histories: the first to come, which is of the older one.
     fn oldest(&self) -> Option<Seen> {
-        let oldest = self
-            .waiting
-            .iter()
-            .reduce(|oldest, run| if oldest.guard.is_later_than(run.guard) { run } else { oldest });
-        oldest.map(|run| Seen { guard: run.guard, at: run.last, failed: run.failed })
+        let older = |oldest: Run, run: Run| if oldest.guard.is_later_than(run.guard) { run } else { oldest };
+        self.0.iter().copied().reduce(older).map(Run::seen)
+    }
+
+    /// The n-th least by epoch, from 1; none where some have no order.
+    fn nth_oldest(&self, n: usize) -> Option<Seen> {
+        let mut runs: Vec<Run> = self.0.iter().copied().collect();
+        if runs.windows(2).any(|two| !two[0].guard.is_comparable_to(two[1].guard)) {
+            return None;
+        }
+        runs.sort_by_key(|run| run.guard.epoch.n);
+        let mut count = 0;
+        let nth = runs.into_iter().find(|run| {
+            count += run.count;
+            count >= n
+        });
+        nth.map(Run::seen)
     }
 
     fn end_newest(&mut self) {
-        match self.waiting.back_mut() {
+        match self.0.back_mut() {
             Some(run) if run.count > 1 => run.count -= 1,
             _ => {
-                self.waiting.pop_back();
+                self.0.pop_back();
             }
         }
     }
 
-    fn forget(&mut self, now: Instant, keep: Duration) {
-        self.waiting.retain(|run| now.duration_since(run.last) < keep);
-        if self.used.is_some_and(|seen| now.duration_since(seen.at) >= keep) {
-            self.used = None;
-        }
+    /// Whether any was forgotten.
+    fn forget(&mut self, now: Instant, keep: Duration) -> bool {
+        let before = self.0.len();
+        self.0.retain(|run| now.duration_since(run.last) < keep);
+        self.0.len() < before
     }
 }
 
@@ -230,6 +303,10 @@ impl Run {
     fn of(seen: Seen) -> Self {
         let Seen { guard, at, failed } = seen;
         Run { guard, failed, count: 1, first: at, last: at }
+    }
+
+    fn seen(self) -> Seen {
+        Seen { guard: self.guard, at: self.last, failed: self.failed }
     }
 
     fn is_of(&self, seen: Seen) -> bool {
@@ -249,9 +326,16 @@ fn bucket(key: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
     fn guard(n: u64) -> Guard {
         Guard { epoch: Epoch { generation: 1, n }, lease: None }
+    }
+
+    /// Every set of its own content.
+    fn differs() -> impl FnOnce() -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        || NEXT.fetch_add(1, Relaxed)
     }
 
     fn memory(max: usize) -> MissMemory {
@@ -263,20 +347,25 @@ mod tests {
         let (memory, now) = (memory(10), Instant::now());
         memory.remember("k", guard(1), now);
         memory.remember("k", guard(2), now);
-        assert_eq!(memory.take("k", now), Some(guard(1)));
-        assert_eq!(memory.take("k", now), Some(guard(1)), "the first reader may be the slower one");
-        assert_eq!(memory.take("k", now), Some(guard(1)), "callers who shared one get");
+        assert_eq!(memory.take("k", differs(), now), Some(guard(1)));
+        assert_eq!(memory.take("k", differs(), now), Some(guard(1)), "the first reader may be the slower one");
+        assert_eq!(memory.take("k", differs(), now), Some(guard(1)), "callers who shared one get");
         memory.remember("k", guard(3), now);
-        assert_eq!(memory.take("k", now), Some(guard(3)), "both were answered");
-        assert_eq!(memory.take("other", now), None);
+        assert_eq!(memory.take("k", differs(), now), Some(guard(3)), "both were answered");
+        assert_eq!(memory.take("other", differs(), now), None);
     }
 
     proptest::proptest! {
-        /// Any number of misses, each followed by one set at most, in any order; also many more misses than sets.
+        /// Any number of misses, each followed by one set at most, in any order; also many more misses than sets. What a
+        /// reader stores depends on the moment of its miss; what changed is another value, and what did not the same.
         #[test]
-        fn no_set_goes_by_a_miss_later_than_its_own(misses in 3..10u8, order in proptest::collection::vec((0..10u8, proptest::prelude::any::<proptest::sample::Index>()), 1..400)) {
+        fn no_value_goes_by_a_miss_later_than_all_that_read_it(
+            misses in 3..10u8,
+            same in 1..5u64,
+            order in proptest::collection::vec((0..10u8, proptest::prelude::any::<proptest::sample::Index>()), 1..400),
+        ) {
             let (memory, now) = (memory(10), Instant::now());
-            let (mut next, mut unset) = (1u64, Vec::new());
+            let (mut next, mut unset, mut latest) = (1u64, Vec::new(), HashMap::new());
             for (turn, which) in order {
                 if turn < misses || unset.is_empty() {
                     memory.remember("k", guard(next), now);
@@ -284,11 +373,33 @@ mod tests {
                     next += 1;
                 } else {
                     let own = unset.remove(which.index(unset.len()));
-                    let taken = memory.take("k", now).map(|guard| guard.epoch.n);
-                    proptest::prop_assert!(taken.is_some_and(|n| n <= own), "{taken:?} for {own}");
+                    let content = own / same;
+                    // A value is as fresh as the latest miss whose reader has shown it to be what the source holds.
+                    let shown = latest.entry(content).or_insert(own);
+                    *shown = own.max(*shown);
+                    let taken = memory.take("k", || content, now).map(|guard| guard.epoch.n);
+                    proptest::prop_assert!(taken.is_some_and(|n| n <= *shown), "{taken:?} for {own}");
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_value_is_stored_by_the_second_set_although_a_miss_was_followed_by_none() {
+        let (memory, now) = (memory(10), Instant::now());
+        let mut next = 0;
+        let mut miss = || {
+            next += 1;
+            memory.remember("k", guard(next), now);
+        };
+        // Its request failed; then the key was cleared.
+        miss();
+        miss();
+        assert_eq!(memory.take("k", || 7, now), Some(guard(1)), "perhaps of the first reader");
+        miss();
+        assert_eq!(memory.take("k", || 7, now), Some(guard(2)), "one of the two read it after the second miss");
+        miss();
+        assert_eq!(memory.take("k", || 8, now), Some(guard(1)), "another value");
     }
 
     #[test]
@@ -304,11 +415,11 @@ mod tests {
                 memory.remember("k", guard(epoch(ms) + if ms < 20_000 { 0 } else { 1_000 }), at(ms));
                 let bound = 2 * APART + 2;
                 assert!(
-                    memory.table.lock().young.get("k").is_some_and(|of_key| of_key.waiting.len() <= bound)
+                    memory.table.lock().young.get("k").is_some_and(|of_key| of_key.waiting.0.len() <= bound)
                 );
             }
             for _ in 0..2 {
-                let taken = memory.take("k", at(39_960)).unwrap().epoch.n;
+                let taken = memory.take("k", differs(), at(39_960)).unwrap().epoch.n;
                 assert!(taken >= 1_000 + epoch(29_000), "{taken} with a clear every {clears_every}");
             }
         }
@@ -320,21 +431,21 @@ mod tests {
         memory.remember_failed("k", Epoch::NONE, now);
         memory.remember_failed("k", Epoch::NONE, now);
         for _ in 0..2 {
-            let guard = memory.take("k", now).unwrap();
+            let guard = memory.take("k", differs(), now).unwrap();
             assert_eq!(guard.epoch, Epoch::NONE, "each reader may have old data");
             memory.refused("k", guard);
         }
-        assert_eq!(memory.take("k", now), None);
+        assert_eq!(memory.take("k", differs(), now), None);
         memory.remember("k", guard(1), now);
         for _ in 0..2 {
-            assert_eq!(memory.take("k", now), Some(guard(1)), "callers who shared one get");
+            assert_eq!(memory.take("k", differs(), now), Some(guard(1)), "callers who shared one get");
             memory.refused("k", guard(1));
         }
         memory.remember_failed("k", guard(2).epoch, now);
         memory.remember("k", guard(3), now);
-        assert_eq!(memory.take("k", now), Some(guard(2)));
+        assert_eq!(memory.take("k", differs(), now), Some(guard(2)));
         memory.refused("k", guard(2));
-        assert_eq!(memory.take("k", now), Some(guard(2)), "the one that failed is still outstanding");
+        assert_eq!(memory.take("k", differs(), now), Some(guard(2)), "the one that failed is still outstanding");
     }
 
     #[test]
@@ -343,9 +454,9 @@ mod tests {
         let at = |ms| start + Duration::from_millis(ms);
         memory.remember("k", guard(1), at(9_000));
         memory.remember("other", guard(1), at(10_500));
-        assert_eq!(memory.take("k", at(18_999)), Some(guard(1)));
-        assert_eq!(memory.take("k", at(28_998)), Some(guard(1)), "used up at 18,999");
-        assert_eq!(memory.take("k", at(29_000)), None);
+        assert_eq!(memory.take("k", differs(), at(18_999)), Some(guard(1)));
+        assert_eq!(memory.take("k", differs(), at(28_998)), Some(guard(1)), "used up at 18,999");
+        assert_eq!(memory.take("k", differs(), at(29_000)), None);
     }
 
     #[test]
@@ -355,7 +466,7 @@ mod tests {
             memory.remember(&format!("k{i}"), guard(i + 1), now);
         }
         for i in 0..10_000u64 {
-            let taken = memory.take(&format!("k{i}"), now).map(|g| g.epoch.n);
+            let taken = memory.take(&format!("k{i}"), differs(), now).map(|g| g.epoch.n);
             assert!(taken.is_some_and(|n| n <= i + 1), "k{i}: {taken:?}");
         }
         let table = memory.table.lock();
@@ -367,13 +478,13 @@ mod tests {
         let (memory, start) = (memory(1), Instant::now());
         let at = |ms| start + Duration::from_millis(ms);
         memory.remember("other", guard(1), start);
-        assert_eq!(memory.take("k", at(10_000)), None);
+        assert_eq!(memory.take("k", differs(), at(10_000)), None);
         memory.remember("k", guard(2), at(15_000));
         // Two turns have made room.
         memory.remember("k", guard(7), at(20_000));
         assert_eq!(memory.table.lock().young.len(), 1);
-        assert_eq!(memory.take("k", at(20_001)), Some(guard(2)), "the first reader may be the slower one");
-        assert_eq!(memory.take("k", at(25_001)), Some(guard(7)), "nothing merged is left to follow");
+        assert_eq!(memory.take("k", differs(), at(20_001)), Some(guard(2)), "the first reader may be the slower one");
+        assert_eq!(memory.take("k", differs(), at(25_001)), Some(guard(7)), "nothing merged is left to follow");
     }
 
     #[test]
@@ -381,7 +492,7 @@ mod tests {
         let (memory, now) = (memory(0), Instant::now());
         memory.remember("k", guard(5), now);
         memory.remember("k", Guard { epoch: Epoch { generation: 2, n: 9 }, lease: None }, now);
-        assert_eq!(memory.take("k", now), Some(Guard { epoch: Epoch::NONE, lease: None }));
+        assert_eq!(memory.take("k", differs(), now), Some(Guard { epoch: Epoch::NONE, lease: None }));
     }
 
     #[test]
@@ -391,10 +502,10 @@ mod tests {
         // A failover to a server whose number is lower.
         memory.remember("k", of(5, 1), now);
         memory.remember("k", of(3, 2), now);
-        assert_eq!(memory.take("k", now), Some(of(5, 1)));
-        assert_eq!(memory.take("k", now), Some(of(5, 1)));
+        assert_eq!(memory.take("k", differs(), now), Some(of(5, 1)));
+        assert_eq!(memory.take("k", differs(), now), Some(of(5, 1)));
         memory.remember("k2", of(5, 1), now);
         memory.remember("k2", of(3, 1), now);
-        assert_eq!(memory.take("k2", now), Some(of(3, 1)));
+        assert_eq!(memory.take("k2", differs(), now), Some(of(3, 1)));
     }
 }

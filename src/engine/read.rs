@@ -57,7 +57,7 @@ impl Tags {
 
 impl<B: Backend> Engine<B> {
     pub(super) async fn gets(&self, keys: &[String], how: How, now: UnixMs) -> Vec<Outcome> {
-        let remember = matches!(how, How::Value { remember: true, .. });
+        let remember = self.misses.is_on() && matches!(how, How::Value { remember: true, .. });
         let l1 = self.l1.as_ref().filter(|_| how.stamps());
         // Before anything is sent: what changes from now on makes the stamp worthless.
         let mut stamps: Vec<Stamp> =

@@ -23,7 +23,7 @@ impl<B: Backend> Engine<B> {
         let counted = self.unacknowledged.begin(ticketed.map(|set| set.key.clone()).collect());
         for set in sets {
             let ticketed = set.ticket.is_some();
-            let guard = set.ticket.or_else(|| self.misses.take(&set.key, clock));
+            let guard = set.ticket.or_else(|| self.misses.take(&set.key, || set.content(), clock));
             let key = set.key.clone();
             match self.prepare(set, guard, now) {
                 Ok(write) => {

@@ -12,10 +12,11 @@ import { type MemoryOptions, memoryShape, memorySpec } from '../../options/memor
 import type { NativeEndpoint, StoreSpec } from '../../options/native-config.js';
 import { type RedisOptions, redisShape, redisSpec } from '../../options/redis.js';
 import { type RedisAddress, redisUrl, type UrlObject } from '../../options/redis-url.js';
+import { type GuardedOptions, guarded, staleWriteGuard } from '../../options/stale-write-guard.js';
 import { milliseconds, prefix } from '../../options/store.js';
 import { location } from './location.js';
 
-export interface NamespaceOptions {
+export interface NamespaceOptions extends GuardedOptions {
   /** What every key in the store starts with. @default 'medusa' */
   namespace?: string | undefined;
   /** Lifetime of a `set` that names none, in seconds. @default 30 */
@@ -80,16 +81,16 @@ function own(given: unknown): unknown {
 const { prefix: _redisPrefix, ...redisOwn } = redisShape;
 
 const checkRedis = object<RedisCacheOptions, { redisUrl: RedisAddress }>(
-  { ...redisOwn, redisUrl, namespace: prefix, ttl: seconds },
+  { ...redisOwn, redisUrl, namespace: prefix, ttl: seconds, staleWriteGuard },
   ioredisNotes,
 );
 
 export function redisSettings(given: unknown): Settings {
   const at = place('cachalot/medusa/cache/redis');
-  const { redisUrl: address, namespace, ttl, ...rest } = checkRedis(own(given), at);
+  const { redisUrl: address, namespace, ttl, staleWriteGuard: guard, ...rest } = checkRedis(own(given), at);
   const names = { url: 'redisUrl', prefix: 'namespace', fallback: DEFAULT_NAMESPACE };
   const store = redisSpec(at, names, address, { ...rest, prefix: namespace });
-  return { face: at.face, store, ttl: ttl ?? DEFAULT_TTL };
+  return { face: at.face, store: guarded(store, guard), ttl: ttl ?? DEFAULT_TTL };
 }
 
 /** memcached's own bounds of `-I`: 1 KiB to 1 GiB. */
@@ -103,14 +104,21 @@ const client: Check<MemcachedClientOptions> = object<OwnClientOptions>(
 const { options: _memjs, ...memcachedOwn } = memcachedShape;
 
 const checkMemcached = object<MemcachedCacheOptions, { location: NativeEndpoint[] }>(
-  { ...memcachedOwn, location, options: client, namespace: prefix, ttl: seconds },
+  { ...memcachedOwn, location, options: client, namespace: prefix, ttl: seconds, staleWriteGuard },
   memcachedNotes,
 );
 
 export function memcachedSettings(given: unknown): Settings {
   const at = place('cachalot/medusa/cache/memcached');
   const { face } = at;
-  const { location, options, namespace, ttl, ...rest } = checkMemcached(own(given), at);
+  const {
+    location,
+    options,
+    namespace,
+    ttl,
+    staleWriteGuard: guard,
+    ...rest
+  } = checkMemcached(own(given), at);
   const name = agree(face, [
     ['namespace', namespace],
     ['options.namespace', options?.namespace],
@@ -128,19 +136,24 @@ export function memcachedSettings(given: unknown): Settings {
     connectTimeout,
     maxItemBytes,
   });
-  return { face, store, ttl: ttl ?? DEFAULT_TTL };
+  return { face, store: guarded(store, guard), ttl: ttl ?? DEFAULT_TTL };
 }
 
 const { prefix: _memoryPrefix, ...memoryOwn } = memoryShape;
 
-const checkMemory = object<MemoryCacheOptions>({ ...memoryOwn, namespace: prefix, ttl: seconds });
+const checkMemory = object<MemoryCacheOptions>({
+  ...memoryOwn,
+  namespace: prefix,
+  ttl: seconds,
+  staleWriteGuard,
+});
 
 export function memorySettings(given: unknown): Settings {
   const face = 'cachalot/medusa/cache/memory';
-  const { namespace, ttl, ...rest } = checkMemory(own(given), { face, path: '' });
+  const { namespace, ttl, staleWriteGuard: guard, ...rest } = checkMemory(own(given), { face, path: '' });
   return {
     face,
-    store: memorySpec(face, { ...rest, prefix: namespace ?? DEFAULT_NAMESPACE }),
+    store: guarded(memorySpec(face, { ...rest, prefix: namespace ?? DEFAULT_NAMESPACE }), guard),
     ttl: ttl ?? DEFAULT_TTL,
   };
 }

@@ -9,6 +9,7 @@ import { openStore } from '../../open.js';
 import { OutageLog } from '../../outage-log.js';
 import { patternOf } from '../../patterns.js';
 import { tolerate } from '../../tolerance.js';
+import { tellRefused } from '../refused-set.js';
 import { loggerOf } from '../registration.js';
 import type { Settings } from './options.js';
 
@@ -25,6 +26,7 @@ export abstract class CacheModuleService implements MedusaCacheService {
   private readonly kind: Settings['store']['kind'];
   private readonly log: OutageLog;
   private readonly face: string;
+  private readonly prefix: string;
   private readonly ttl: number;
 
   /** Medusa calls it when the application ends, and after loaders that ran alone. */
@@ -35,6 +37,7 @@ export abstract class CacheModuleService implements MedusaCacheService {
     this.face = settings.face;
     this.kind = settings.store.kind;
     this.ttl = settings.ttl;
+    this.prefix = settings.store.native.prefix;
     const log = new FaceLog(loggerOf(dependencies), settings.face);
     log.ignored(settings.store);
     this.log = new OutageLog(log);
@@ -77,7 +80,9 @@ export abstract class CacheModuleService implements MedusaCacheService {
       }
       throw error;
     }
-    await this.store.set(checked, text, ms, tagsOf(checked), true);
+    if (!(await this.store.set(checked, text, ms, tagsOf(checked), true))) {
+      tellRefused(this.log, this.prefix, checked);
+    }
   }
 
   /**
