@@ -74,13 +74,18 @@ export function namespaces(store: SpecUnderTest) {
     expect(await cache.get(`${name}:k`)).toBeUndefined();
   });
 
-  it('guards a set under way against the clear of its namespace', async () => {
+  it('guards what a factory has read against the clear of its namespace, and no set', async () => {
     const cache = open();
     const users = cache.namespace('users');
+    const factory = async () => {
+      await cache.namespace('users').clear();
+      return 'from before';
+    };
+    expect(await users.getOrSet({ key: '1', factory })).toBe('from before');
     expect(await users.get('1')).toBeUndefined();
     await cache.namespace('users').clear();
-    await users.set({ key: '1', value: 'from before' });
-    expect(await users.get('1')).toBeUndefined();
+    await users.set({ key: '1', value: 'set' });
+    expect(await users.get('1')).toBe('set');
   });
 
   it('refuses names that mean nothing, and levels that no tag reaches', async () => {

@@ -52,6 +52,7 @@ describe('Memcached options', () => {
           prefix: 'medusa',
           backend: { type: 'memcached', servers: [{ host: '127.0.0.1', port: 11211 }], timeouts: {} },
           compression: {},
+          missMemory: {},
         },
       },
     });

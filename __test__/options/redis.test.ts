@@ -86,6 +86,7 @@ describe('Redis options', () => {
           prefix: 'cachalot',
           backend: { type: 'redis', endpoint: { host: '127.0.0.1', port: 6379 }, timeouts: {} },
           compression: {},
+          missMemory: {},
         },
       },
     });

@@ -152,6 +152,7 @@ describe('the factories', () => {
       prefix: 'cachalot',
       backend: { type: 'memory' },
       compression: { enabled: false, threshold: 16_384 },
+      missMemory: { ms: 0 },
     });
   });
 

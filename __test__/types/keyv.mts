@@ -11,6 +11,7 @@ const every: Required<CachalotKeyvOptions> = {
   namespace: 'users',
   useKeyPrefix: false,
   throwOnErrors: true,
+  guardSets: true,
   logger: { log() {} },
 };
 

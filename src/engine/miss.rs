@@ -26,6 +26,16 @@ struct Seen {
     failed: bool,
 }
 
+impl Seen {
+    /// A miss of the same epoch that came later has a lease that ends later.
+    fn is_after(self, other: Seen) -> bool {
+        self.guard.is_later_than(other.guard)
+            || (self.guard.is_comparable_to(other.guard)
+                && self.guard.epoch == other.guard.epoch
+                && self.at > other.at)
+    }
+}
+
 struct OfKey {
     waiting: Outstanding,
     used: Option<Seen>,
@@ -219,7 +229,7 @@ impl OfKey {
         let Some(oldest) = self.waiting.oldest() else { return };
         let differ = self.repeated.is_some() || self.waiting.0.len() > 1;
         let repeated = differ.then(|| self.repeat(content())).flatten();
-        let taken = repeated.filter(|seen| seen.guard.is_later_than(oldest.guard)).unwrap_or(oldest);
+        let taken = repeated.filter(|seen| seen.is_after(oldest)).unwrap_or(oldest);
         self.waiting.end_newest();
         self.used = Some(Seen { at: now, ..taken });
     }
@@ -306,7 +316,7 @@ impl Run {
     }
 
     fn seen(self) -> Seen {
-        Seen { guard: self.guard, at: self.last, failed: self.failed }
+        Seen { guard: self.guard, at: self.first, failed: self.failed }
     }
 
     fn is_of(&self, seen: Seen) -> bool {
@@ -348,7 +358,11 @@ mod tests {
         memory.remember("k", guard(1), now);
         memory.remember("k", guard(2), now);
         assert_eq!(memory.take("k", differs(), now), Some(guard(1)));
-        assert_eq!(memory.take("k", differs(), now), Some(guard(1)), "the first reader may be the slower one");
+        assert_eq!(
+            memory.take("k", differs(), now),
+            Some(guard(1)),
+            "the first reader may be the slower one"
+        );
         assert_eq!(memory.take("k", differs(), now), Some(guard(1)), "callers who shared one get");
         memory.remember("k", guard(3), now);
         assert_eq!(memory.take("k", differs(), now), Some(guard(3)), "both were answered");
@@ -397,7 +411,11 @@ mod tests {
         miss();
         assert_eq!(memory.take("k", || 7, now), Some(guard(1)), "perhaps of the first reader");
         miss();
-        assert_eq!(memory.take("k", || 7, now), Some(guard(2)), "one of the two read it after the second miss");
+        assert_eq!(
+            memory.take("k", || 7, now),
+            Some(guard(2)),
+            "one of the two read it after the second miss"
+        );
         miss();
         assert_eq!(memory.take("k", || 8, now), Some(guard(1)), "another value");
     }
@@ -445,7 +463,11 @@ mod tests {
         memory.remember("k", guard(3), now);
         assert_eq!(memory.take("k", differs(), now), Some(guard(2)));
         memory.refused("k", guard(2));
-        assert_eq!(memory.take("k", differs(), now), Some(guard(2)), "the one that failed is still outstanding");
+        assert_eq!(
+            memory.take("k", differs(), now),
+            Some(guard(2)),
+            "the one that failed is still outstanding"
+        );
     }
 
     #[test]
@@ -483,8 +505,16 @@ mod tests {
         // Two turns have made room.
         memory.remember("k", guard(7), at(20_000));
         assert_eq!(memory.table.lock().young.len(), 1);
-        assert_eq!(memory.take("k", differs(), at(20_001)), Some(guard(2)), "the first reader may be the slower one");
-        assert_eq!(memory.take("k", differs(), at(25_001)), Some(guard(7)), "nothing merged is left to follow");
+        assert_eq!(
+            memory.take("k", differs(), at(20_001)),
+            Some(guard(2)),
+            "the first reader may be the slower one"
+        );
+        assert_eq!(
+            memory.take("k", differs(), at(25_001)),
+            Some(guard(7)),
+            "nothing merged is left to follow"
+        );
     }
 
     #[test]

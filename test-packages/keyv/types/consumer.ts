@@ -23,6 +23,7 @@ const every: Required<CachalotKeyvOptions> = {
   namespace: 'n',
   useKeyPrefix: false,
   throwOnErrors: true,
+  guardSets: true,
   logger: { log() {} },
 };
 export const full = new CachalotKeyv(every);
