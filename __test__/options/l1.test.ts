@@ -44,7 +44,7 @@ it.each([
   [{ max: 500 }, '"l1.max"', 'The closest valid option is "l1.maxBytes"'],
   [{ MAX: 500 }, '"l1.MAX"', 'The closest valid option is "l1.maxBytes"'],
   [{ ttl: 'soon' }, '"l1.ttl"', "milliseconds above 0, or text such as '30s'"],
-  [{ ttl: -1 }, '"l1.ttl"', "milliseconds above 0, or text such as '30s' or '5m', got -1"],
+  [{ ttl: -1 }, '"l1.ttl"', "milliseconds above 0, or text such as '30s', '5m' or '1h30m', got -1"],
   [{ ttl: 0 }, '"l1.ttl"', 'above 0'],
   [{ ttl: 0 }, '"l1.ttl"', 'got 0. To keep nothing in this process, leave out "l1".'],
   [{ ttl: '0s' }, '"l1.ttl"', 'got "0s". To keep nothing in this process, leave out "l1".'],

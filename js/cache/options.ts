@@ -96,8 +96,8 @@ const DEFAULTS: Computing = {
 /** Longest wait of a timer of Node.js (2^31 - 1 ms); longer ones would fire at once. */
 const MAX_TIMER = 2 ** 31 - 1;
 
-const ZERO_OR_MORE = "milliseconds of 0 or more, or text such as '30s' or '5m'";
-const ABOVE_ZERO = "milliseconds above 0, or text such as '30s' or '5m'";
+const ZERO_OR_MORE = "milliseconds of 0 or more, or text such as '30s', '5m' or '1h30m'";
+const ABOVE_ZERO = "milliseconds above 0, or text such as '30s', '5m' or '1h30m'";
 
 const duration: Check<Duration> = (value, at) => {
   inMs(value, at, ZERO_OR_MORE);

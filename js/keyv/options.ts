@@ -113,7 +113,7 @@ export const defaultLifetime: Check<number | undefined> = (value, at) => {
   try {
     return milliseconds(at.face, at.path, value);
   } catch (error) {
-    const expected = "milliseconds of 0 or more, or text such as '30s' or '5m'";
+    const expected = "milliseconds of 0 or more, or text such as '30s', '5m' or '1h30m'";
     throw error instanceof ConfigError ? invalid(at, expected, describe(value)) : error;
   }
 };
