@@ -181,6 +181,12 @@ describe('JSON', () => {
     ['an error', { e: new Error('x') }, /got an Error at e/],
     ['an expression', /x/, /got a RegExp/],
     ['bytes', { b: new Uint8Array(2) }, /got a Uint8Array at b/],
+    ['a Buffer', { rows: [Buffer.from('b')] }, /got a Buffer at rows\[0\]/],
+    ['headers', new Headers({ a: 'b' }), /got a Headers/],
+    ['parameters of a URL', { q: new URLSearchParams('a=b') }, /got a URLSearchParams at q/],
+    ['a form', new FormData(), /got a FormData/],
+    ['a Blob', [new Blob(['b'])], /got a Blob at \[0\]/],
+    ['a response', { r: new Response('b') }, /got a Response at r/],
     ['a promise', Promise.resolve(1), /got a promise; await it first/],
     ['undefined in an array', [1, undefined], /got undefined at \[1\]/],
     ['a hole', hole, /got undefined at \[1\]/],
@@ -190,6 +196,22 @@ describe('JSON', () => {
     const cache = create();
     await expect(cache.set({ key: 'k', value: value as never })).rejects.toThrow(message);
     expect(await cache.get('k')).toBeUndefined();
+  });
+
+  it('takes a BigInt for what the toJSON says that an application gave it', async () => {
+    const cache = create();
+    Object.defineProperty(BigInt.prototype, 'toJSON', {
+      configurable: true,
+      value(this: bigint) {
+        return this.toString();
+      },
+    });
+    try {
+      await cache.set({ key: 'k', value: { n: 12n } as never });
+      expect(await cache.get('k')).toEqual({ n: '12' });
+    } finally {
+      Reflect.deleteProperty(BigInt.prototype, 'toJSON');
+    }
   });
 
   it('leaves out properties that are undefined, and asks toJSON', async () => {

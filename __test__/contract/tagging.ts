@@ -32,10 +32,13 @@ export function tagging(store: StoreUnderTest): void {
     expect(await one.get({ key: 'kept' })).toBeNull();
   });
 
-  test('* as a tag of an entry is the one that it has anyway', async () => {
+  test('* as a tag of an entry is a tag as any other, until it is cleared', async () => {
     const cache = open();
+    await cache.set({ key: 'other', data: 0, tags: ['t'] });
+    expect(await cache.get({ tags: ['*'] })).toEqual([]);
     await cache.set({ key: 'k', data: 1, tags: ['*', 't'] });
     expect(await cache.get({ key: 'k' })).toBe(1);
+    expect(await cache.get({ tags: ['*'] })).toEqual([1]);
     await cache.clear({ tags: ['t'] });
     expect(await cache.get({ key: 'k' })).toBeNull();
   });

@@ -22,9 +22,11 @@ function search(value: unknown): Loss | undefined {
   switch (typeof value) {
     case 'number':
       return Number.isFinite(value) ? undefined : { what: String(value), path: '' };
+    case 'bigint':
+      // Without a `toJSON` that the application gave it, JSON.stringify has refused it.
+      return undefined;
     case 'function':
     case 'symbol':
-    case 'bigint':
       return { what: `a ${typeof value}`, path: '' };
     case 'object':
       return value === null ? undefined : within(value);
@@ -35,7 +37,8 @@ function search(value: unknown): Loss | undefined {
 
 function within(value: object): Loss | undefined {
   if (typeof (value as { toJSON?: unknown }).toJSON === 'function') {
-    return undefined;
+    // A Buffer says something, which nothing reads back as bytes.
+    return ArrayBuffer.isView(value) ? { what: `a ${named(value)}`, path: '' } : undefined;
   }
   if (Array.isArray(value)) {
     for (let index = 0; index < value.length; index++) {
@@ -69,11 +72,15 @@ function opaque(value: object): string | undefined {
   if (typeof (value as { then?: unknown }).then === 'function') {
     return 'a promise; await it first';
   }
+  const tag = named(value);
   if (ArrayBuffer.isView(value)) {
-    return `a ${Object.prototype.toString.call(value).slice(8, -1)}`;
+    return `a ${tag}`;
   }
-  const tag = Object.prototype.toString.call(value).slice(8, -1);
   return OPAQUE.has(tag) ? `${/^[AE]/.test(tag) ? 'an' : 'a'} ${tag}` : undefined;
+}
+
+function named(value: object): string {
+  return Buffer.isBuffer(value) ? 'Buffer' : Object.prototype.toString.call(value).slice(8, -1);
 }
 
 const OPAQUE = new Set([
@@ -91,6 +98,14 @@ const OPAQUE = new Set([
   'Map Iterator',
   'Set Iterator',
   'Array Iterator',
+  'Blob',
+  'File',
+  'FormData',
+  'Headers',
+  'ReadableStream',
+  'Request',
+  'Response',
+  'URLSearchParams',
 ]);
 
 function under(name: string, loss: Loss): Loss {

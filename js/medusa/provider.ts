@@ -101,7 +101,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
   /**
    * Clears the key, whatever the options, and the entries that carry any of the tags: all of them without options,
    * with `{ autoInvalidate: true }` those not stored with `autoInvalidate: false`, with any other options none. The tag
-   * `*` is every entry's. In an outage the clear is kept, replayed before the first read after it, and resolves.
+   * `*` clears every entry. In an outage the clear is kept, replayed before the first read after it, and resolves.
    * @throws ConfigError (rejects) on a key or tag that is no string
    * @throws ServerError (rejects) if the server refused it: the entries may still be there
    * @throws ClosedError (rejects) after `close()`

@@ -73,7 +73,7 @@ pub fn decode(words: &[u32], text: &str, units: usize, values: Vec<Input>) -> Re
                 }
             }
             GET_MANY => Op::GetMany { keys: texts(&mut words, &mut text, str::to_owned)? },
-            GET_TAGS => Op::GetTags { tags: texts(&mut words, &mut text, Tag::selected)? },
+            GET_TAGS => Op::GetTags { tags: texts(&mut words, &mut text, Tag::of)? },
             SET => {
                 let key = text.cut(words.next()?)?;
                 let ticket = match flags & TICKETED {
