@@ -6,6 +6,8 @@ import { specs } from './cache/caches.js';
 import { computing } from './cache/computing.js';
 import { grace } from './cache/grace.js';
 import { namespaces } from './cache/namespaces.js';
+import { nesting } from './cache/nesting.js';
+import { waiting } from './cache/waiting.js';
 
 for (const store of specs()) {
   describe(store.name, () => {
@@ -13,5 +15,7 @@ for (const store of specs()) {
     describe('namespaces', () => namespaces(store));
     describe('computing', () => computing(store));
     describe('grace', () => grace(store));
+    describe('nesting', () => nesting(store));
+    describe('waiting', () => waiting(store));
   });
 }

@@ -28,13 +28,13 @@ for (const { name, open } of ownStores()) {
       expect(made).toBe(2);
     });
 
-    it('guards a set that follows a miss, also one of getWithMetadata', async () => {
+    it('stores a set that follows a miss and a clear, also after getWithMetadata', async () => {
       const [cache, other] = [over(open()), over(open())];
       expect(await cache.get('user:1')).toBeUndefined();
       expect(await cache.getWithMetadata('user:2')).toBeUndefined();
       await other.delByPattern('user:*');
-      await Promise.all([cache.set('user:1', 'read before'), cache.set('user:2', 'read before')]);
-      expect([await cache.get('user:1'), await cache.get('user:2')]).toEqual([undefined, undefined]);
+      await Promise.all([cache.set('user:1', 'one'), cache.set('user:2', 'two')]);
+      expect([await cache.get('user:1'), await cache.get('user:2')]).toEqual(['one', 'two']);
     });
   });
 }

@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'CACHALOT_CLOSED'
   | 'CACHALOT_FACTORY'
   | 'CACHALOT_FACTORY_TIMEOUT'
+  | 'CACHALOT_RECURSION'
   | 'CACHALOT_INTERNAL';
 
 export interface ErrorDetails {
@@ -144,6 +145,14 @@ export class FactoryTimeoutError extends CachalotError {
   }
 }
 
+/** A factory asked for a value that waits for the factory itself. Nothing was done. */
+export class RecursionError extends CachalotError {
+  static override readonly code = 'CACHALOT_RECURSION';
+  constructor(message: string, details?: ErrorDetails) {
+    super('CACHALOT_RECURSION', message, details);
+  }
+}
+
 /** A defect of Cachalot's own; please report it. */
 export class InternalError extends CachalotError {
   static override readonly code = 'CACHALOT_INTERNAL';
@@ -164,6 +173,7 @@ const CLASSES = [
   ClosedError,
   FactoryError,
   FactoryTimeoutError,
+  RecursionError,
   InternalError,
 ];
 

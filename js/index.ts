@@ -1,6 +1,7 @@
 /** Cachalot: a cache with tags over Redis, Valkey, memcached or process memory. */
 export { Cache, createCache } from './cache/cache.js';
-export type { Factory, FactoryContext } from './cache/flight.js';
+export type { FactoryContext } from './cache/factory-context.js';
+export type { Factory } from './cache/flight.js';
 export type { ReadyOptions } from './cache/health.js';
 export type { CacheOptions, ComputeOptions } from './cache/options.js';
 export type { Serializer } from './cache/serializer.js';
@@ -37,6 +38,7 @@ export {
   FactoryError,
   FactoryTimeoutError,
   InternalError,
+  RecursionError,
   ServerError,
   TimeoutError,
   TooLargeError,

@@ -2,16 +2,20 @@
 
 export const LATE = Symbol('late');
 
-/** An hour: a timer that only keeps the process alive while someone waits. */
-const ALIVE_MS = 3_600_000;
-
-/** Waits so many milliseconds at most (`Infinity` = until it settles), and keeps the process alive meanwhile. */
-export async function race<T>(promise: Promise<T>, ms: number): Promise<T | typeof LATE> {
+/**
+ * Waits so many milliseconds at most (`Infinity` = until it settles).
+ * @param alive whether the process is kept alive meanwhile, if the time is finite
+ */
+export async function race<T>(promise: Promise<T>, ms: number, alive = true): Promise<T | typeof LATE> {
+  if (!Number.isFinite(ms)) {
+    return promise;
+  }
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<typeof LATE>((resolve) => {
-    timer = Number.isFinite(ms)
-      ? setTimeout(resolve, Math.max(0, ms), LATE)
-      : setInterval(() => {}, ALIVE_MS);
+    timer = setTimeout(resolve, Math.max(0, ms), LATE);
+    if (!alive) {
+      timer.unref();
+    }
   });
   try {
     return await Promise.race([promise, late]);

@@ -10,6 +10,14 @@ const cache = createCache({
   hardTimeout: '10m',
   lease: '10m',
 });
+// A factory that hangs, with callers who wait for it and said nothing of how long.
+const waiting = createCache({
+  store: { memcached, memory, redis }[kind](options),
+  prefix: `${options.prefix ?? 'idle'}-waiting`,
+});
+for (let callers = 0; callers < 2; callers++) {
+  waiting.getOrSet({ key: 'hung', factory: () => new Promise(() => {}) }).catch(() => {});
+}
 const first = await cache.getOrSet({ key: 'k', factory: () => 'old' });
 await new Promise((resolve) => setTimeout(resolve, 30));
 // Served stale; its refresh hangs behind, and nobody waits for it.

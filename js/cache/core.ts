@@ -7,6 +7,7 @@ import { OutageLog } from '../outage-log.js';
 import { race } from '../race.js';
 import { textOf } from '../text-of.js';
 import { tell, tolerable } from '../tolerance.js';
+import { callers, type Running } from './factory-scope.js';
 import { Flights } from './flights.js';
 import { type CacheSettings, FACE } from './options.js';
 import { Telemetry } from './telemetry.js';
@@ -138,13 +139,18 @@ export class Core {
   close(): Promise<void> {
     // At once: what is closed answers nothing, also while running factories are waited for.
     this.store.tier?.close();
-    this.#closing ??= this.#letGo();
+    // A factory that closes its cache does not wait for itself, nor for whoever waits for it.
+    const waiting = callers().filter((running) => running.core === this);
+    if (this.#closing !== undefined && waiting.length > 0) {
+      return Promise.resolve();
+    }
+    this.#closing ??= this.#letGo(waiting);
     return this.#closing;
   }
 
-  async #letGo(): Promise<void> {
+  async #letGo(waiting: readonly Running[]): Promise<void> {
     const began = performance.now();
-    if (this.#busy > 0) {
+    if (this.#busy > 0 && waiting.length === 0) {
       await race(
         new Promise<void>((resolve) => {
           this.#idle = resolve;
@@ -152,7 +158,7 @@ export class Core {
         CLOSE_MS,
       );
     }
-    await this.flights.drain(began + CLOSE_MS - performance.now());
+    await this.flights.drain(began + CLOSE_MS - performance.now(), waiting);
     await this.store.close();
   }
 

@@ -1,28 +1,14 @@
 /** One computation of a value: a lock among processes, the factory, the set that its read guards. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { CachalotError, FactoryError, FactoryTimeoutError } from '../errors.js';
+import { CachalotError, FactoryTimeoutError } from '../errors.js';
 import { tagsOf } from '../namespaces.js';
 import type { Reading } from '../native.js';
 import type { TagList } from '../tags.js';
-import { tagsToStore, timing } from './arguments.js';
 import type { Core } from './core.js';
-import type { ComputeOptions, Computing } from './options.js';
-
-/** Given to a factory. */
-export interface FactoryContext {
-  /** Replaces the tags that the value is stored with. */
-  setTags(tags: readonly string[]): void;
-  /** Replaces the ttl that the value is stored with. */
-  setTtl(ttl: ComputeOptions['ttl']): void;
-  /** The value is given to the callers and not stored. @returns `undefined`, for `return context.skip()` */
-  skip(): undefined;
-  /** Gives up: callers get the stale value, or `CACHALOT_FACTORY` without one. */
-  fail(message?: string, options?: { cause?: unknown }): never;
-  /** The value past its ttl that is still within its grace. */
-  readonly staleEntry: { readonly value: unknown; readonly createdAt: number | undefined } | undefined;
-  /** Aborted by `hardTimeout` and by the closing of the cache. */
-  readonly signal: AbortSignal;
-}
+import { contextOf, type EntryOverrides, type FactoryContext } from './factory-context.js';
+import { type Running, runningIn, within } from './factory-scope.js';
+import { KeyLock } from './key-lock.js';
+import type { Computing } from './options.js';
 
 /** The context says nothing of `T`, so that the compiler finds `T` in what the factory returns. */
 export type Factory<T = unknown> = (context: FactoryContext) => T | Promise<T>;
@@ -49,16 +35,12 @@ export type Landed =
   /** `refused`: a clear came since it was read for, so it is not in the store. */
   { how: 'value'; value: unknown; refused?: boolean } | { how: 'failed'; error: unknown };
 
-/**
- * A lock of a dead process ends by itself after this time; a living one renews it. Long enough for a paused process to
- * be told from a dead one, and memcached counts in whole seconds.
- */
-const LOCK_MS = 5000;
-const RENEW_MS = LOCK_MS / 3;
-
 /** Waiting for another process begins with a round trip's time and ends at what a person does not notice. */
 const FIRST_POLL_MS = 5;
 const LAST_POLL_MS = 50;
+
+/** An hour: the timer does nothing. */
+const ALIVE_MS = 3_600_000;
 
 interface Start {
   /** Of the read that found nothing fresh. */
@@ -77,13 +59,18 @@ export class Flight {
   ticket: string | undefined;
   /** How many clears this process had asked for when it began. */
   readonly clears: number;
+  /** What its starter is told: what it came to, or why it was aborted. */
   readonly landed: Promise<Landed>;
-  /** Resolves when callers should wait no longer: it landed, was aborted, or had its lease. */
+  /** What it came to in the end, although it was aborted meanwhile. */
+  readonly settled: Promise<Landed>;
+  /** Resolves when the key is free for another: it has settled, or had its lease. */
   readonly released: Promise<void>;
+  /** Its factory, as calls made within one know it. */
+  readonly running: Running;
 
   readonly #core: Core;
   readonly #call: Call;
-  readonly #owner: string;
+  readonly #lock: KeyLock;
   readonly #held: Held | undefined;
   /** Until when others are waited for. */
   readonly #patience: number;
@@ -92,23 +79,29 @@ export class Flight {
   readonly #controller = new AbortController();
   readonly #timers: NodeJS.Timeout[] = [];
   #land!: (landed: Landed) => void;
+  #settle!: (landed: Landed) => void;
   #release!: () => void;
-  /** Renews the lock while it is held. */
-  #renewal: NodeJS.Timeout | undefined;
-  #free = false;
+  /** The factory was called: the key is its own until it settles, or its lease ends. */
+  #computing = false;
   #superseded = false;
+  /** Keeps the process alive while the store works. A factory does so itself by what it waits for. */
+  readonly #alive = setInterval(() => {}, ALIVE_MS);
 
   constructor(core: Core, call: Call, start: Start) {
     this.#core = core;
     this.#call = call;
-    this.#owner = start.owner;
+    this.#lock = new KeyLock(core.store, call.key, start.owner);
     this.#held = start.held;
     this.#patience = start.patience;
     this.#yields = start.yields;
+    this.running = runningIn(core, call.key);
     this.ticket = start.ticket;
     this.clears = core.clears;
     this.landed = new Promise((resolve) => {
       this.#land = resolve;
+    });
+    this.settled = new Promise((resolve) => {
+      this.#settle = resolve;
     });
     this.released = new Promise((resolve) => {
       this.#release = resolve;
@@ -138,8 +131,20 @@ export class Flight {
     this.#superseded = true;
   }
 
-  /** Whoever waits gets the error at once. A factory that goes on all the same may still store what it makes. */
+  /**
+   * Ends the starter's wait. A factory that goes on all the same keeps its key, for as long as its lease lasts, and may
+   * still store what it makes.
+   */
   abort(error: Error): void {
+    this.#controller.abort(error);
+    this.#land({ how: 'failed', error });
+    if (!this.#computing) {
+      this.#end({ how: 'failed', error });
+    }
+  }
+
+  /** Ends everybody's wait. */
+  close(error: Error): void {
     this.#controller.abort(error);
     this.#end({ how: 'failed', error });
   }
@@ -152,6 +157,7 @@ export class Flight {
     if (this.aborted) {
       return { how: 'failed', error: this.#controller.signal.reason };
     }
+    this.#computing = true;
     this.#after(this.#call.timing.lease, () => this.#letGo());
     return this.#compute();
   }
@@ -166,12 +172,9 @@ export class Flight {
     while (!this.aborted) {
       // In this order, in one batch: what the read finds is as new as the lock.
       const [locked, reading] = await Promise.all([
-        this.#core.store.lock(key, this.#owner, LOCK_MS).catch((error) => this.#quietly(error)),
+        this.#lock.take().catch((error) => this.#quietly(error)),
         this.#core.store.read(key, true).catch((error) => this.#quietly(error)),
       ]);
-      if (locked === true) {
-        this.#hold();
-      }
       if (reading === undefined) {
         // An outage: without an epoch nothing can be stored, without a lock everyone computes for himself.
         this.ticket = undefined;
@@ -206,12 +209,14 @@ export class Flight {
   async #compute(): Promise<Landed> {
     const { key, factory } = this.#call;
     const { telemetry } = this.#core;
-    const plan: Plan = { tags: this.#call.tags, timing: this.#call.timing, skipped: false };
+    const { context, overrides } = contextOf(this.#call, this.#held, this.#controller.signal);
     telemetry.count.runs++;
     const began = performance.now();
     let value: unknown;
     try {
-      value = await factory(this.#context(plan));
+      this.#alive.unref();
+      value = await within(this.running, () => factory(context));
+      this.#alive.ref();
     } catch (error) {
       telemetry.count.failures++;
       this.#ran(began, 'failed');
@@ -219,13 +224,13 @@ export class Flight {
     }
     const cost = performance.now() - began;
     // JSON has no undefined, which is how a miss looks: there is nothing to keep, and no reason to fail.
-    if (plan.skipped || (value === undefined && this.#core.settings.codec.json)) {
+    if (overrides.skipped || (value === undefined && this.#core.settings.codec.json)) {
       this.#ran(began, 'skipped');
       return { how: 'value', value };
     }
     let stored: boolean;
     try {
-      stored = await this.#store(value, plan, cost);
+      stored = await this.#store(value, overrides, cost);
     } catch (error) {
       telemetry.count.failures++;
       this.#core.telemetry.failed(error);
@@ -237,35 +242,14 @@ export class Flight {
     return { how: 'value', value, refused: !stored };
   }
 
-  #context(plan: Plan): FactoryContext {
-    const { method, timing: base } = this.#call;
-    return {
-      setTags: (tags) => {
-        plan.tags = tagsToStore(`${method}: setTags`, tags);
-      },
-      setTtl: (ttl) => {
-        plan.timing = timing(`${method}: setTtl`, { ttl }, base);
-      },
-      skip: () => {
-        plan.skipped = true;
-        return undefined;
-      },
-      fail: (message = 'The factory gave up.', options) => {
-        throw new FactoryError(message, options);
-      },
-      staleEntry: this.#held,
-      signal: this.#controller.signal,
-    };
-  }
-
   /** @returns whether the value is in the store now */
-  async #store(value: unknown, plan: Plan, cost: number): Promise<boolean> {
+  async #store(value: unknown, { tags, timing }: EntryOverrides, cost: number): Promise<boolean> {
     const { key } = this.#call;
     const encoded = this.#core.encode(key, value);
     if (this.ticket === undefined || this.#superseded) {
       return false;
     }
-    const { ttl, grace, beta, timed } = plan.timing;
+    const { ttl, grace, beta, timed } = timing;
     const now = Date.now();
     const extra = {
       ticket: this.ticket,
@@ -275,9 +259,9 @@ export class Flight {
     };
     const life = ttl === 0 ? 0 : ttl + grace;
     try {
-      const set = this.#core.store.set(key, encoded, life, tagsOf(key, plan.tags), true, extra);
+      const set = this.#core.store.set(key, encoded, life, tagsOf(key, tags), true, extra);
       // In the same batch: whoever gets the lock next finds the value.
-      this.#unlock();
+      this.#lock.release();
       return await set;
     } catch (error) {
       if (this.#core.settings.throws || !(error instanceof CachalotError)) {
@@ -300,43 +284,20 @@ export class Flight {
   }
 
   #end(landed: Landed): void {
+    clearInterval(this.#alive);
     for (const timer of this.#timers) {
       clearTimeout(timer);
     }
     // Before it is released: whoever waits for either gets the value.
     this.#land(landed);
+    this.#settle(landed);
     this.#letGo();
   }
 
-  /** Nobody waits for it any longer, and another may begin. What ends a factory by `hardTimeout` goes on. */
+  /** Another factory may begin. What is still under way goes on. */
   #letGo(): void {
-    this.#free = true;
-    this.#unlock();
+    this.#lock.release();
     this.#release();
-  }
-
-  /** The lock is renewed as long as callers wait for this flight. */
-  #hold(): void {
-    if (this.#renewal !== undefined) {
-      return;
-    }
-    const renew = () => {
-      this.#core.store.lock(this.#call.key, this.#owner, LOCK_MS).catch(() => {});
-    };
-    this.#renewal = setInterval(renew, RENEW_MS).unref();
-    if (this.#free) {
-      // The answer came after it was given up.
-      this.#unlock();
-    }
-  }
-
-  #unlock(): void {
-    if (this.#renewal !== undefined) {
-      clearInterval(this.#renewal);
-      this.#renewal = undefined;
-      // If it cannot be said, the lock ends by itself.
-      this.#core.store.unlock(this.#call.key, this.#owner).catch(() => {});
-    }
   }
 
   #quietly(error: unknown): undefined {
@@ -357,11 +318,4 @@ export class Flight {
 /** Processes that began together do not go on asking together. */
 function jittered(ms: number): number {
   return ms * (0.5 + Math.random());
-}
-
-/** What a factory may change while it runs. */
-interface Plan {
-  tags: TagList;
-  timing: Computing;
-  skipped: boolean;
 }

@@ -7,6 +7,7 @@ import { LRUCache } from 'lru-cache';
 import { ClosedError } from '../errors.js';
 import { race } from '../race.js';
 import type { Core } from './core.js';
+import type { Running } from './factory-scope.js';
 import { type Call, Flight, type Held, type Landed } from './flight.js';
 
 /** Keys whose factory failed lately; beyond it the longest ago is tried again early. */
@@ -61,7 +62,8 @@ export class Flights {
     };
     // Released: late callers run their own, and a factory that never ends is not kept.
     flight.released.then(forget);
-    flight.landed.then((landed) => this.#note(call, landed));
+    flight.landed.then((landed) => landed.how === 'failed' && this.#note(call, landed));
+    flight.settled.then((landed) => this.#note(call, landed));
     flight.go();
     return flight;
   }
@@ -76,11 +78,12 @@ export class Flights {
     return this.#failed.has(key);
   }
 
-  /** Waits for what is running; what is not over by then is aborted. */
-  async drain(ms: number): Promise<void> {
-    await race(Promise.all([...this.#all].map((flight) => flight.landed)), ms);
-    for (const flight of this.#all) {
-      flight.abort(new ClosedError('The cache was closed while the factory ran.'));
+  /** Waits for what is running, beside the factories that wait for this call; what is not over by then is aborted. */
+  async drain(ms: number, waiting: readonly Running[]): Promise<void> {
+    const others = () => [...this.#all].filter((flight) => !waiting.includes(flight.running));
+    await race(Promise.all(others().map((flight) => flight.landed)), ms);
+    for (const flight of others()) {
+      flight.close(new ClosedError('The cache was closed while the factory ran.'));
     }
   }
 

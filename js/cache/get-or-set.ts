@@ -3,8 +3,9 @@ import { FactoryTimeoutError } from '../errors.js';
 import type { Reading } from '../native.js';
 import { LATE, race } from '../race.js';
 import type { Core } from './core.js';
+import { leadsBack, onBehalf, refuseNested } from './factory-scope.js';
 import type { Call, Flight, Held, Landed } from './flight.js';
-import type { Computing } from './options.js';
+import { type Computing, HARD_TIMEOUT } from './options.js';
 
 /** Waits for factories that are too old to join, before a caller runs its own beside them. */
 const MAX_WAITS = 3;
@@ -47,18 +48,20 @@ export async function getOrSet(core: Core, call: Call): Promise<unknown> {
     if (held !== undefined) {
       return serveStale(core, call, held, reading?.ticket, deadline);
     }
+    refuseNested(core, key);
     const running = core.flights.of(key, reading?.ticket);
     if (running?.joinable === false && waits < MAX_WAITS && performance.now() < patience) {
-      await within(running.flight.released, Math.min(deadline, patience), deadline, call);
+      const { released, running: factory } = running.flight;
+      await onBehalf(factory, () => within(released, Math.min(deadline, patience), deadline, call));
       continue;
     }
     const own = running?.joinable !== true;
     const flight = own ? core.flights.start(call, reading?.ticket, undefined, patience) : running.flight;
-    const landed = await waited(flight, own, deadline, call);
+    const landed = await onBehalf(flight.running, () => waited(flight, own, deadline, call));
     if (landed?.how === 'value') {
       return landed.value;
     }
-    // Released before it landed, or aborted by one who had less patience: look again.
+    // Released before it settled, or aborted by one who had less patience: look again.
     if (landed !== undefined && (own || !flight.aborted)) {
       throw landed.error;
     }
@@ -109,8 +112,8 @@ async function serveStale(
   }
   const patience = Math.min(timing.timeout, deadline - performance.now());
   // A flight too old to join will be followed by one that is not, when this value is asked for again.
-  if (patience > 0 && running?.joinable !== false) {
-    const landed = await race(flight.landed, patience);
+  if (patience > 0 && running?.joinable !== false && !leadsBack(flight.running)) {
+    const landed = await onBehalf(flight.running, () => race(flight.landed, patience));
     if (landed !== LATE && landed.how === 'value') {
       return landed.value;
     }
@@ -149,7 +152,8 @@ async function waited(
   call: Call,
 ): Promise<Landed | undefined> {
   const left = deadline - performance.now();
-  const outcome = await race(own ? flight.landed : Promise.race([flight.landed, flight.released]), left);
+  const over = own ? flight.landed : Promise.race([flight.settled, flight.released.then(() => undefined)]);
+  const outcome = await race<Landed | undefined>(over, left, holds(call));
   if (outcome === LATE) {
     const error = tooLate(call);
     if (own) {
@@ -157,14 +161,19 @@ async function waited(
     }
     throw error;
   }
-  return outcome === undefined ? undefined : (outcome as Landed);
+  return outcome;
 }
 
 async function within(released: Promise<void>, until: number, deadline: number, call: Call): Promise<void> {
-  const late = (await race(released, until - performance.now())) === LATE;
+  const late = (await race(released, until - performance.now(), holds(call))) === LATE;
   if (late && performance.now() >= deadline) {
     throw tooLate(call);
   }
+}
+
+/** Whether a caller keeps the process alive while a factory runs: not for one that hangs, unless he said how long. */
+function holds({ timing }: Call): boolean {
+  return timing.hardTimeout < HARD_TIMEOUT;
 }
 
 function tooLate({ key, timing }: Call): FactoryTimeoutError {

@@ -20,7 +20,7 @@ export interface ComputeOptions {
   graceBackoff?: Duration | undefined;
   /** How long a caller waits for the factory while there is a stale value; then it gets that one, and the factory goes on behind. @default 0 */
   timeout?: Duration | undefined;
-  /** How long a caller waits at all. Then the factory's `signal` is aborted, and the caller gets the stale value, or `CACHALOT_FACTORY_TIMEOUT` without one. @default none */
+  /** How long a caller waits at all. Then the factory's `signal` is aborted, and the caller gets the stale value, or `CACHALOT_FACTORY_TIMEOUT` without one. `Infinity` = without limit. @default '5m' */
   hardTimeout?: Duration | undefined;
   /**
    * Makes a value anew a little before it runs out, with a probability that rises with the time that making it took
@@ -81,12 +81,15 @@ export const FACE = 'cachalot';
 
 const HOUR = 3_600_000;
 
+/** Longer than a request is usually given, so it ends what hangs. A wait so long or longer keeps no process alive. */
+export const HARD_TIMEOUT = 5 * 60_000;
+
 const DEFAULTS: Computing = {
   ttl: HOUR,
   grace: 0,
   graceBackoff: 10_000,
   timeout: 0,
-  hardTimeout: Number.POSITIVE_INFINITY,
+  hardTimeout: HARD_TIMEOUT,
   beta: 0,
   lease: 30_000,
   maxAge: Number.POSITIVE_INFINITY,

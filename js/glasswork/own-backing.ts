@@ -25,12 +25,7 @@ export class OwnBacking implements Backing {
   }
 
   async entry(key: string): Promise<CacheEntry<unknown> | undefined> {
-    const { store } = this.#core;
-    const reading = await this.#core.attempt('get', undefined, async () => {
-      // One batch: the read knows the time, the get guards the set that may follow a miss.
-      const [found] = await Promise.all([store.read(key, true), store.get(key)]);
-      return found;
-    });
+    const reading = await this.#core.attempt('get', undefined, () => this.#core.store.read(key, true));
     if (reading?.value === undefined || reading.stale) {
       return undefined;
     }
