@@ -9,6 +9,7 @@ import { contextOf, type EntryOverrides, type FactoryContext } from './factory-c
 import { type Running, runningIn, within } from './factory-scope.js';
 import { KeyLock } from './key-lock.js';
 import type { Computing } from './options.js';
+import { StoreTime } from './store-time.js';
 
 /** The context says nothing of `T`, so that the compiler finds `T` in what the factory returns. */
 export type Factory<T = unknown> = (context: FactoryContext) => T | Promise<T>;
@@ -52,6 +53,10 @@ interface Start {
   readonly patience: number;
   /** Others that wait for the lock go first. */
   readonly yields: boolean;
+  /** How long the read before it took. */
+  readonly spent: number;
+  /** That read failed: the store is left alone. */
+  readonly outage: boolean;
 }
 
 export class Flight {
@@ -76,6 +81,8 @@ export class Flight {
   readonly #patience: number;
   /** Whether others go first: this process had the lock just now. */
   readonly #yields: boolean;
+  readonly #outage: boolean;
+  readonly #time: StoreTime;
   readonly #controller = new AbortController();
   readonly #timers: NodeJS.Timeout[] = [];
   #land!: (landed: Landed) => void;
@@ -94,6 +101,9 @@ export class Flight {
     this.#held = start.held;
     this.#patience = start.patience;
     this.#yields = start.yields;
+    this.#outage = start.outage;
+    this.#time = new StoreTime(core.settings.store);
+    this.#time.spent(start.spent);
     this.running = runningIn(core, call.key);
     this.ticket = start.ticket;
     this.clears = core.clears;
@@ -164,17 +174,15 @@ export class Flight {
 
   /** Gets the lock, or what another process made meanwhile. `undefined` = go on. */
   async #board(): Promise<Landed | undefined> {
-    const { key } = this.#call;
     let pause = FIRST_POLL_MS;
+    if (this.#outage) {
+      return undefined;
+    }
     if (this.#yields) {
       await sleep(jittered(LAST_POLL_MS), undefined, { ref: false });
     }
     while (!this.aborted) {
-      // In this order, in one batch: what the read finds is as new as the lock.
-      const [locked, reading] = await Promise.all([
-        this.#lock.take().catch((error) => this.#quietly(error)),
-        this.#core.store.read(key, true).catch((error) => this.#quietly(error)),
-      ]);
+      const { locked, reading } = await this.#lockAndRead();
       if (reading === undefined) {
         // An outage: without an epoch nothing can be stored, without a lock everyone computes for himself.
         this.ticket = undefined;
@@ -190,8 +198,28 @@ export class Flight {
       }
       await sleep(jittered(pause), undefined, { ref: false });
       pause = Math.min(pause * 2, LAST_POLL_MS);
+      this.#time.renew();
     }
     return undefined;
+  }
+
+  /** What failed is told once. */
+  async #lockAndRead(): Promise<{ locked?: boolean | undefined; reading?: Reading | undefined }> {
+    // In this order, in one batch: what the read finds is as new as the lock.
+    const both = Promise.allSettled([this.#lock.take(), this.#core.store.read(this.#call.key, true)]);
+    const outcome = await this.#time.within(both).catch((error) => this.#quietly(error));
+    if (outcome === undefined) {
+      return {};
+    }
+    const [lock, read] = outcome;
+    const failed = read.status === 'rejected' ? read : lock;
+    if (failed.status === 'rejected') {
+      this.#quietly(failed.reason);
+    }
+    return {
+      locked: lock.status === 'fulfilled' ? lock.value : undefined,
+      reading: read.status === 'fulfilled' ? read.value : undefined,
+    };
   }
 
   /** A value that someone else has stored meanwhile. */
@@ -262,7 +290,7 @@ export class Flight {
       const set = this.#core.store.set(key, encoded, life, tagsOf(key, tags), true, extra);
       // In the same batch: whoever gets the lock next finds the value.
       this.#lock.release();
-      return await set;
+      return await this.#time.within(set);
     } catch (error) {
       if (this.#core.settings.throws || !(error instanceof CachalotError)) {
         throw error;

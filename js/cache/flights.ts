@@ -43,14 +43,24 @@ export class Flights {
     return flight && { flight, joinable: covers(flight, ticket, this.#core.clears) };
   }
 
-  /** @param patience until when other processes are waited for; a refresh waits for as long as two leases last */
-  start(call: Call, ticket: string | undefined, held?: Held, patience?: number): Flight {
+  /**
+   * @param patience until when other processes are waited for; a refresh waits for as long as two leases last
+   * @param read what the read before it took of the caller's time, and whether it failed
+   */
+  start(
+    call: Call,
+    ticket: string | undefined,
+    held?: Held,
+    patience?: number,
+    read: { spent: number; outage: boolean } = { spent: 0, outage: false },
+  ): Flight {
     const flight = new Flight(this.#core, call, {
       ticket,
       held,
       owner: `${this.#owner}:${this.#count++}`,
       patience: patience ?? performance.now() + 2 * call.timing.lease,
       yields: this.#yields(call.key),
+      ...read,
     });
     this.#running.set(call.key, flight);
     this.#all.add(flight);

@@ -19,7 +19,9 @@ export async function getOrSet(core: Core, call: Call): Promise<unknown> {
   const patience = began + 2 * timing.lease;
   let counted = false;
   for (let waits = 0; ; waits++) {
+    const asked = performance.now();
     const reading = await read(core, key, times);
+    const taken = { spent: performance.now() - asked, outage: reading === undefined };
     const decoded = reading?.value === undefined ? undefined : core.decode(reading.value);
     const old = reading !== undefined && isOld(reading, timing.maxAge);
     if (decoded !== undefined && reading !== undefined && !reading.stale && !old) {
@@ -56,7 +58,9 @@ export async function getOrSet(core: Core, call: Call): Promise<unknown> {
       continue;
     }
     const own = running?.joinable !== true;
-    const flight = own ? core.flights.start(call, reading?.ticket, undefined, patience) : running.flight;
+    const flight = own
+      ? core.flights.start(call, reading?.ticket, undefined, patience, taken)
+      : running.flight;
     const landed = await onBehalf(flight.running, () => waited(flight, own, deadline, call));
     if (landed?.how === 'value') {
       return landed.value;
