@@ -100,4 +100,23 @@ export function waiting(store: SpecUnderTest) {
     finish.open();
     await expect.poll(() => cache.get('k'), { timeout: 5000 }).toBe('new');
   });
+
+  it('warns once of two calls at one time whose tags or ttl differ', async () => {
+    const lines: string[] = [];
+    const logger = { warn: (line: string) => lines.push(line) };
+    const cache = open({ logger });
+    const both = (key: string, other: object) => {
+      const factory = () => sleep(100, 1);
+      return Promise.all([
+        cache.getOrSet({ key, tags: ['a'], ttl: '1m', factory }),
+        sleep(30).then(() => cache.getOrSet({ key, tags: ['a'], ttl: '1m', factory, ...other })),
+      ]);
+    };
+    await both('same', {});
+    expect(lines).toEqual([]);
+    await both('tags', { tags: ['b'] });
+    expect(lines).toEqual([expect.stringMatching(/"tags" at one time name different tags or ttl/)]);
+    await both('ttl', { ttl: '2m' });
+    expect(lines).toHaveLength(1);
+  });
 }

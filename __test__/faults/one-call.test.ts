@@ -25,7 +25,7 @@ const kinds = {
   },
 };
 
-describe.each(Object.entries(kinds))('one getOrSet on %s', (_, { start, store }) => {
+describe.each(Object.entries(kinds))('one call on %s', (_, { start, store }) => {
   async function behind(): Promise<{ cache: Cache; wire: Wire; operations: string[] }> {
     const server = await start();
     ends.push(() => server.stop());
@@ -39,6 +39,21 @@ describe.each(Object.entries(kinds))('one getOrSet on %s', (_, { start, store })
     cache.on('error', ({ operation }) => operations.push(operation));
     return { cache, wire, operations };
   }
+
+  it.each(['is gone', 'is frozen'])('of deleteMany forgets no key of a server that %s', async (how) => {
+    const { cache, wire, operations } = await behind();
+    const keys = Array.from({ length: 9_500 }, (_, n) => `k${n}`);
+    await cache.setMany(keys.map((key) => ({ key, value: 1 })));
+    await (how === 'is gone' ? wire.refuse() : wire.blackHole());
+    const began = performance.now();
+    expect(await cache.deleteMany(keys)).toBe(false);
+    expect(performance.now() - began).toBeLessThan(10 * COMMAND_MS);
+    expect(operations).toEqual(['deleteMany']);
+    wire.pass();
+    await wire.accept();
+    await cache.ready();
+    expect((await cache.getMany(keys)).filter((value) => value !== undefined)).toEqual([]);
+  });
 
   it('takes one commandTimeout of a server that is frozen, and tells of one error', async () => {
     const { cache, wire, operations } = await behind();

@@ -8,6 +8,7 @@ import { race } from '../race.js';
 import { textOf } from '../text-of.js';
 import { tell, tolerable } from '../tolerance.js';
 import { callers, type Running } from './factory-scope.js';
+import type { Call, Flight } from './flight.js';
 import { Flights } from './flights.js';
 import { type CacheSettings, FACE } from './options.js';
 import { Telemetry } from './telemetry.js';
@@ -23,6 +24,8 @@ export class Core {
   /** Clears asked for so far: where no epoch could be read, they tell whether a running factory is too old to join. */
   clears = 0;
   readonly #log: OutageLog;
+  readonly #hints: FaceLog;
+  #hintsLeft = process.env.NODE_ENV !== 'production';
   #closing: Promise<void> | undefined;
   /** Calls of several steps under way, and who waits for there to be none. */
   #busy = 0;
@@ -32,6 +35,7 @@ export class Core {
     this.settings = settings;
     this.telemetry = new Telemetry(settings.store.native.prefix);
     this.flights = new Flights(this);
+    this.#hints = new FaceLog(settings.logger ?? processWarnings(() => false), FACE);
     const log = new FaceLog(settings.logger ?? processWarnings(() => this.telemetry.heard('error')), FACE);
     log.ignored(settings.store);
     this.#log = new OutageLog(log);
@@ -63,6 +67,19 @@ export class Core {
       throw error;
     }
     this.tell(operation, error);
+  }
+
+  /** A call waits for what another one makes: whose tags and ttl it is stored with is said once, while developing. */
+  joined(call: Call, flight: Flight): void {
+    if (this.#hintsLeft && flight.differsFrom(call)) {
+      this.#hintsLeft = false;
+      this.#hints.line(
+        'warn',
+        `Two calls of "${call.key}" at one time name different tags or ttl`,
+        'The value is stored with those of the first, whose factory runs',
+        'This is said once, and not with NODE_ENV=production',
+      );
+    }
   }
 
   /** An error that no caller sees. */

@@ -136,6 +136,16 @@ export class Flight {
     );
   }
 
+  /** Whether what it stores is not what this call asks for. */
+  differsFrom({ tags, timing }: Call): boolean {
+    const own = this.#call;
+    return (
+      own.timing.ttl !== timing.ttl ||
+      own.tags.text !== tags.text ||
+      own.tags.lengths.join() !== tags.lengths.join()
+    );
+  }
+
   /** The key was set meanwhile: what the factory makes is given to those who wait for it, and not stored. */
   supersede(): void {
     this.#superseded = true;
@@ -297,7 +307,9 @@ export class Flight {
       }
       this.#core.telemetry.failed(error);
       // The caller has its value; that it could not be kept is no reason to fail.
-      this.#core.tell('set', error);
+      if (error.code !== 'CACHALOT_CLOSED') {
+        this.#core.tell('set', error);
+      }
       return false;
     }
   }

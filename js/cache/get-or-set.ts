@@ -58,6 +58,9 @@ export async function getOrSet(core: Core, call: Call): Promise<unknown> {
       continue;
     }
     const own = running?.joinable !== true;
+    if (!own) {
+      core.joined(call, running.flight);
+    }
     const flight = own
       ? core.flights.start(call, reading?.ticket, undefined, patience, taken)
       : running.flight;

@@ -57,9 +57,21 @@ export async function remove(core: Core, method: string, keys: readonly string[]
   core.clears++;
   return core.attempt(method, false, async () => {
     let there = false;
+    let failed: PromiseRejectedResult | undefined;
+    let underWay: Promise<PromiseSettledResult<boolean>[]>[] = [];
     for (let at = 0; at < keys.length; at += SLICE) {
-      const removed = keys.slice(at, at + SLICE).map((one) => core.store.remove(one));
-      there = (await Promise.all(removed)).some(Boolean) || there;
+      underWay.push(Promise.allSettled(keys.slice(at, at + SLICE).map((one) => core.store.remove(one))));
+      // After a failure the rest is asked for at once: what an outage keeps must be known, and all of it in one deadline.
+      if (failed === undefined) {
+        const outcomes = (await Promise.all(underWay)).flat();
+        underWay = [];
+        there = outcomes.some((one) => one.status === 'fulfilled' && one.value) || there;
+        failed = outcomes.find((one) => one.status === 'rejected');
+      }
+    }
+    await Promise.all(underWay);
+    if (failed !== undefined) {
+      throw failed.reason;
     }
     deleted(core, keys);
     return there;
