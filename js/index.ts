@@ -7,6 +7,7 @@ export type { CacheOptions, ComputeOptions } from './cache/options.js';
 export type { Serializer } from './cache/serializer.js';
 export type { CacheEventName, CacheEvents, CacheStats, Quantiles } from './cache/telemetry.js';
 export type {
+  CacheLike,
   DeleteManyOptions,
   GetOptions,
   GetOrSetOptions,

@@ -2,6 +2,7 @@
 
 import {
   type Cache,
+  type CacheLike,
   type CacheStats,
   createCache,
   type Duration,
@@ -164,3 +165,13 @@ export async function disposing(): Promise<void> {
   const dispose: () => Promise<void> = cache[Symbol.asyncDispose];
   await dispose.call(cache);
 }
+
+// A function that asks for what it uses takes a cache and a fake.
+export async function userOf(users: CacheLike, id: number): Promise<User | undefined> {
+  return users.namespace('users').get<User>(`${id}`);
+}
+declare const methods: { [Name in keyof Cache]: Cache[Name] };
+export const fake: CacheLike = { ...methods, namespace: () => fake };
+export const found = [userOf(cache, 1), userOf(fake, 1)];
+// @ts-expect-error a cache is more than its methods
+export const real: Cache = methods;

@@ -1,4 +1,5 @@
 /** What the methods of `Cache` take, and what a cache can keep. */
+import type { Cache } from './cache.js';
 import type { Factory } from './flight.js';
 import type { ComputeOptions } from './options.js';
 
@@ -65,4 +66,9 @@ export interface DeleteManyOptions {
 
 export interface TagsOptions {
   tags: readonly string[];
+}
+
+/** What a `Cache` can do: to depend on, so that a test may pass a fake. */
+export interface CacheLike<Allowed = JsonStorable> extends Omit<Cache<Allowed>, 'namespace'> {
+  namespace(name: string): CacheLike<Allowed>;
 }

@@ -185,7 +185,7 @@ async fn a_server_that_evicts_keeps_what_is_read() {
         info.lines().find_map(|line| line.strip_prefix("evicted_keys:")).unwrap().trim().parse().unwrap();
     assert!(evicted > 1_000, "{evicted} evictions are no pressure");
     assert!(hits * 10 > reads * 9, "{hits} hits of {reads} reads, {evicted} evictions");
-    // The epoch may be gone at this moment: Redis samples, by a clock of whole seconds. Losing it costs all hits, so it shows above.
+    // The epoch may be gone right now: Redis samples, by a clock of whole seconds. What that costs in hits shows above.
 }
 
 #[tokio::test(flavor = "multi_thread")]
