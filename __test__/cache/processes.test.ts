@@ -2,7 +2,7 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it, test } from 'vitest';
 import { uniquePrefix } from '../contract/stores.js';
 import { type NodeChild, runNode, startNode } from '../support/processes.js';
 import { type MemcachedServer, type RedisServer, startMemcached, startRedis } from '../support/servers.js';
@@ -140,4 +140,10 @@ describe('an idle process', () => {
       expect(Number(/idle (\d+)/.exec(ended.stderr)?.[1])).toBeLessThan(2_000);
     },
   );
+});
+
+test('one more cache takes less than 100 KB', async () => {
+  const { stdout, stderr } = await runNode(script('footprint'), { args: [], timeoutMs: 15_000 });
+  expect(Number(stdout), stderr).toBeGreaterThan(0);
+  expect(Number(stdout)).toBeLessThan(100 * 1024);
 });

@@ -13,6 +13,9 @@ import { type Call, Flight, type Held, type Landed } from './flight.js';
 /** Keys whose factory failed lately; beyond it the longest ago is tried again early. */
 const MAX_BACKOFFS = 10_000;
 
+/** By size and not by `max`, for which the library takes all the memory at once. */
+const BOUNDED = { maxSize: MAX_BACKOFFS, sizeCalculation: () => 1 };
+
 /** Values of a key that clears overtake in a row before this process lets others have the lock first. */
 const TURNS = 3;
 
@@ -26,9 +29,9 @@ export class Flights {
   readonly #running = new Map<string, Flight>();
   /** All that callers may wait for, the newest or not. */
   readonly #all = new Set<Flight>();
-  readonly #failed = new LRUCache<string, true>({ max: MAX_BACKOFFS });
+  readonly #failed = new LRUCache<string, true>(BOUNDED);
   /** Keys whose values clears overtook, and how often in a row: other processes wait for their lock, too. */
-  readonly #refused = new LRUCache<string, number>({ max: MAX_BACKOFFS });
+  readonly #refused = new LRUCache<string, number>(BOUNDED);
   /** Tells this process's locks from those of others. */
   readonly #owner = randomUUID();
   #count = 0;

@@ -68,6 +68,9 @@ type Measured = 'read' | 'write' | 'factory';
 /** One of so many reads and writes is timed: a clock and a histogram cost as much as a part of the call itself. */
 const SAMPLE = 8;
 
+/** An hour in microseconds: what takes longer counts as that. */
+const LONGEST_US = 3_600_000_000;
+
 const CHANNELS = Object.fromEntries(
   (
     [
@@ -105,11 +108,8 @@ export class Telemetry {
   readonly #prefix: string;
   readonly #errors = new Map<string, number>();
   readonly #listeners = new Map<CacheEventName, Set<Listener>>();
-  readonly #latency: Record<Measured, RecordableHistogram> = {
-    read: createHistogram(),
-    write: createHistogram(),
-    factory: createHistogram(),
-  };
+  /** Made when they are first recorded in: one takes some 26 KB. */
+  readonly #latency: Partial<Record<Measured, RecordableHistogram>> = {};
   readonly #calls = { read: 0, write: 0 };
 
   /** @param prefix tells caches apart for a subscriber of the channels */
@@ -206,8 +206,9 @@ export class Telemetry {
   }
 
   took(what: Measured, ms: number): void {
+    this.#latency[what] ??= createHistogram({ highest: LONGEST_US, figures: 2 });
     // Microseconds, 1 at least: a histogram of Node.js takes whole numbers above 0.
-    this.#latency[what].record(Math.max(1, Math.round(ms * 1000)));
+    this.#latency[what].record(Math.min(Math.max(1, Math.round(ms * 1000)), LONGEST_US));
   }
 
   stats(store: Stats): CacheStats {
@@ -228,14 +229,14 @@ export class Telemetry {
   }
 }
 
-function quantiles(histogram: RecordableHistogram): Quantiles {
-  const { count } = histogram;
-  const ms = (percentile: number) => (count === 0 ? 0 : histogram.percentile(percentile) / 1000);
+function quantiles(histogram: RecordableHistogram | undefined): Quantiles {
+  const count = histogram?.count ?? 0;
+  const ms = (percentile: number) => (histogram?.percentile(percentile) ?? 0) / 1000;
   return {
     count,
     p50: ms(50),
     p90: ms(90),
     p99: ms(99),
-    max: count === 0 ? 0 : histogram.max / 1000,
+    max: (histogram?.max ?? 0) / 1000,
   };
 }
