@@ -88,7 +88,7 @@ impl Keyspace {
         format!("{}!m", self.escaped)
     }
 
-    /// The epoch up to which cleared entries were removed, on Redis.
+    /// How far cleared entries were removed, on Redis.
     pub fn swept(&self) -> String {
         format!("{}!s", self.escaped)
     }

@@ -17,3 +17,4 @@ mod proxy;
 mod races;
 mod server;
 mod store;
+mod sweeps;

@@ -136,17 +136,30 @@ impl Core {
         // Like the read and the set beside it, so that they keep their order.
         let turn = self.settled(deadline).await?;
         let name = self.space.lock(key);
-        let asked = self.lock_of(&name, owner, ms);
+        let asked = self.lock_of(&name, owner, ms, None);
         deadline.bound(begun(turn, asked)).await
     }
 
-    /// The same of a lock by its own name.
-    pub async fn lock_of(&self, name: &str, owner: &str, ms: Option<u64>) -> Result<bool> {
+    /// The same of a lock by its own name. `note`: a key, and what is written there if the lock is theirs.
+    pub async fn lock_of(
+        &self,
+        name: &str,
+        owner: &str,
+        ms: Option<u64>,
+        note: Option<(&str, &str)>,
+    ) -> Result<bool> {
         let mut pipeline = Pipeline::default();
-        pipeline.call(&self.server.scripts.lock, Call::Text, 1, 2);
+        let noted = usize::from(note.is_some());
+        pipeline.call(&self.server.scripts.lock, Call::Text, 1 + noted, 2 + noted);
         pipeline.arg(name.as_bytes());
+        if let Some((key, _)) = note {
+            pipeline.arg(key.as_bytes());
+        }
         pipeline.arg(owner.as_bytes());
         pipeline.arg(ms.map(|ms| ms.to_string()).unwrap_or_default().as_bytes());
+        if let Some((_, note)) = note {
+            pipeline.arg(note.as_bytes());
+        }
         let reply = reply::only(self.deadline().bound(self.send(pipeline)).await?);
         Ok(reply::integer(&reply)? == 1)
     }

@@ -6,7 +6,8 @@
 //!   both, and what is told of changes, in the order of replies. `local`: of those, what concerns values kept in JavaScript.
 //! - `greeting`: what is said first on a new connection. `replay`: what a failover may have lost, made again there. `channels`:
 //!   messages between processes.
-//! - `reads`, `writes`, `clears`, `exact`, `index`: what a batch becomes. `sweep`, `upkeep`, `watch`: what runs behind.
+//! - `reads`, `writes`, `clears`, `exact`, `index`: what a batch becomes. `sweep`, `upkeep`, `watch`: what runs behind; `progress`:
+//!   how far sweeps came, pure.
 
 // Also in tests: a change that no longer fits it is seen at once.
 #[cfg(any(feature = "bench", test))]
@@ -23,6 +24,7 @@ mod greeting;
 mod history;
 mod index;
 mod local;
+mod progress;
 mod protocol;
 mod reads;
 mod replay;
@@ -310,6 +312,7 @@ impl Backend for RedisBackend {
         // A last chance for clears that an outage kept back; without a connection it fails at once.
         let _ = self.core.settled(self.core.deadline()).await;
         self.behind.iter().for_each(JoinHandle::abort);
+        self.core.sweep_at_close().await;
         self.core.link.close().await;
     }
 }

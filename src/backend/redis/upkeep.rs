@@ -3,8 +3,8 @@
 use super::Core;
 use super::command::Pipeline;
 use super::state::State;
+use super::sweep::Looked;
 use crate::clock::{self, UnixMs};
-use crate::tags::Epoch;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -42,11 +42,11 @@ pub(super) async fn run(core: Weak<Core>, wake: Arc<Notify>) {
 
 /// Until the store is dropped.
 pub(super) async fn sweep(core: Weak<Core>) {
-    let (mut next, mut swept) = (Instant::now(), Epoch::NONE);
+    let (mut next, mut looked) = (Instant::now(), Looked::default());
     loop {
         let Some(core) = core.upgrade() else { return };
         core.sweeper.work(next).await;
-        next = core.sweep(next, &mut swept).await;
+        next = core.sweep(next, &mut looked).await;
     }
 }
 

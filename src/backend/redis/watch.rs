@@ -39,6 +39,7 @@ pub(super) async fn run(core: Weak<Core>) {
         let Some(core) = core.upgrade() else { return };
         core.watch.wake.notified().await;
         core.watch.is_used.store(false, SeqCst);
+        core.sweeper.used();
         core.ask_role().await;
         sleep(EVERY).await;
     }

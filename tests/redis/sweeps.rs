@@ -1,0 +1,230 @@
+//! Sweeps: whatever is dead is removed in the end, whoever ends, and whatever is lost meanwhile.
+
+use crate::server::{Server, ask};
+use crate::store::{Set, Store, space, tagged};
+use cachalot::backend::{Backend, Clear, Written};
+use cachalot::tags::{Invalidation, Tag};
+use cachalot::ttl::Ttl;
+use redis::Connection;
+use std::time::{Duration, Instant};
+
+fn forever<'a>(tags: &'a [&'a str]) -> Set<'a> {
+    tagged(tags).ttl(Ttl::Forever)
+}
+
+async fn fill(store: &Store, stem: &str, count: usize, set: Set<'_>) {
+    for from in (0..count).step_by(500) {
+        let to = count.min(from + 500);
+        let writes = (from..to).map(|i| set.write(&format!("{stem}{i}"), "v")).collect();
+        for outcome in store.backend.write(writes, 0).await {
+            assert_eq!(outcome.unwrap(), Written::Stored(None));
+        }
+    }
+}
+
+fn members(raw: &mut Connection) -> usize {
+    ask(raw, &["ZCARD", &space().whole_index()])
+}
+
+fn entries(raw: &mut Connection) -> usize {
+    ask::<Vec<String>>(raw, &["KEYS", "p:*"]).len()
+}
+
+/// Waits until so many members of the index are left.
+async fn shrinks(raw: &mut Connection, left: usize, within: Duration) {
+    let began = Instant::now();
+    while members(raw) > left {
+        assert!(began.elapsed() < within, "{} members after {within:?}", members(raw));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!((members(raw), entries(raw)), (left, left));
+}
+
+/// How often a command was called since the statistics were reset.
+fn calls(raw: &mut Connection, command: &str) -> u64 {
+    let stats: String = ask(raw, &["INFO", "commandstats"]);
+    let count =
+        stats.split(&format!("cmdstat_{command}:calls=")).nth(1).and_then(|rest| rest.split(',').next());
+    count.map_or(0, |count| count.parse().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_is_full_is_swept() {
+    let server = Server::with(&["--maxmemory-policy", "noeviction"]);
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    fill(&store, "k", 900, forever(&["t"])).await;
+    ask::<()>(&mut raw, &["CONFIG", "SET", "maxmemory", "1mb"]);
+    assert!(store.set("more", "v", forever(&["t"])).await.is_err());
+    store.clear_tags(&["t"]).await;
+    shrinks(&mut raw, 0, Duration::from_secs(15)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_closing_process_cleared_it_removes_if_that_is_soon_done() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    fill(&store, "k", 900, forever(&["t"])).await;
+    store.clear_tags(&["t"]).await;
+    let began = Instant::now();
+    store.backend.close().await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    shrinks(&mut raw, 0, Duration::ZERO).await;
+    assert!(!ask::<bool>(&mut raw, &["EXISTS", "p!sweep"]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn closing_leaves_a_large_sweep_to_the_next_process_which_begins_at_once_and_goes_on_where_it_was() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    fill(&store, "alive", 30_000, forever(&["u"])).await;
+    fill(&store, "dead", 1_000, forever(&["t"])).await;
+    store.clear_tags(&["t"]).await;
+    let began = Instant::now();
+    store.backend.close().await;
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    let state = || ask::<String>(&mut server.raw(), &["GET", &space().swept()]);
+    assert_eq!(state().split(' ').count(), 6, "{}", state());
+    ask::<()>(&mut raw, &["CONFIG", "RESETSTAT"]);
+    let next = Store::open(&server);
+    shrinks(&mut raw, 30_000, Duration::from_secs(60)).await;
+    let began = Instant::now();
+    while state().split(' ').count() != 3 {
+        assert!(began.elapsed() < Duration::from_secs(60), "{}", state());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // 31 pages are the whole.
+    assert!((1..=30).contains(&calls(&mut raw, "zscan")), "{}", calls(&mut raw, "zscan"));
+    drop(next);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_just_began_finishes_what_one_left_that_was_killed() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    fill(&store, "k", 900, forever(&["t"])).await;
+    store.clear_tags(&["t"]).await;
+    drop(store);
+    let _next = Store::open(&server);
+    shrinks(&mut raw, 0, Duration::from_secs(6)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_could_not_be_judged_is_looked_at_again() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    fill(&store, "k", 300, forever(&["t"])).await;
+    store.clear_tags(&["t"]).await;
+    drop(store);
+    ask::<()>(&mut raw, &["DEL", &space().clear_log()]);
+    let next = Store::open(&server);
+    next.get("k0").await;
+    // It knows neither what was cleared, nor that it was not.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    // This begins the log again: what is older than it counts as cleared.
+    next.clear_key("any").await;
+    shrinks(&mut raw, 0, Duration::from_secs(30)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_under_way_when_its_tag_was_swept_is_removed_later() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let (reader, writer) = (Store::open(&server), Store::open(&server));
+    let miss = reader.miss().await;
+    writer.clear_tags(&["t"]).await;
+    let began = Instant::now();
+    while !ask::<bool>(&mut raw, &["EXISTS", &space().swept()]) {
+        assert!(began.elapsed() < Duration::from_secs(15));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    // The reader has not heard of the clear.
+    let late = reader.set("late", "v", forever(&["t"]).after(miss)).await.unwrap();
+    assert_eq!((late, members(&mut raw)), (Written::Stored(None), 1));
+    drop((reader, writer));
+    // Six minutes pass.
+    let ago = |n: u64| n - 360_000_000;
+    let log = space().clear_log();
+    let scores: Vec<(Vec<u8>, u64)> =
+        redis::cmd("ZRANGE").arg(&log).arg(0).arg(-1).arg("WITHSCORES").query(&mut raw).unwrap();
+    for (member, n) in scores {
+        redis::cmd("ZADD").arg(&log).arg(ago(n)).arg(member).exec(&mut raw).unwrap();
+    }
+    for name in [space().epoch(), space().swept()] {
+        let text: String = ask(&mut raw, &["GET", &name]);
+        let (generation, rest) = text.split_once(' ').unwrap();
+        let rest: Vec<String> = rest.split(' ').map(|n| ago(n.parse().unwrap()).to_string()).collect();
+        ask::<()>(&mut raw, &["SET", &name, &format!("{generation} {}", rest.join(" "))]);
+    }
+    let entry = space().entry("late");
+    let mut bytes: Vec<u8> = ask(&mut raw, &["GET", &entry]);
+    cachalot::codec::envelope::restamp(&mut bytes, cachalot::tags::Epoch { n: ago(miss.n), ..miss });
+    redis::cmd("SET").arg(&entry).arg(bytes).exec(&mut raw).unwrap();
+    let _next = Store::open(&server);
+    shrinks(&mut raw, 0, Duration::from_secs(15)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_of_thousands_of_tags_are_swept_in_small_steps() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    let names: Vec<Vec<String>> =
+        (0..100).map(|i| (0..6_000).map(|j| format!("{i} {j}")).collect()).collect();
+    for (i, names) in names.iter().enumerate() {
+        let tags: Vec<&str> = names.iter().map(String::as_str).collect();
+        store.set(&format!("k{i}"), "v", forever(&tags)).await.unwrap();
+    }
+    // More than a new connection reads of the log: it must look everything up.
+    let other: Vec<Tag> = (0..1_200).map(|i| Tag::of(&format!("other {i}"))).collect();
+    let half = (0..100).step_by(2).map(|i| Tag::of(&format!("{i} 77")));
+    let tags = half.chain(other).collect();
+    store.clear(Clear { keys: vec![], tags, raise: Invalidation::Hard }).await.unwrap();
+    drop(store);
+    let _next = Store::open(&server);
+    shrinks(&mut raw, 50, Duration::from_secs(90)).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_process_that_only_writes_finishes_what_another_left() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let (store, other) = (Store::open(&server), Store::open(&server));
+    fill(&store, "k", 900, forever(&["t"])).await;
+    // It has looked, and there was nothing.
+    other.get("k0").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    store.clear_tags(&["t"]).await;
+    drop(store);
+    let began = Instant::now();
+    while entries(&mut raw) > 1 {
+        assert!(began.elapsed() < Duration::from_secs(40), "{} entries", entries(&mut raw));
+        other.set("mine", "v", tagged(&[])).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_log_that_began_again_made_invalid_is_removed() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    fill(&store, "k", 300, forever(&["u"])).await;
+    store.clear_tags(&["t"]).await;
+    let began = Instant::now();
+    while !ask::<bool>(&mut raw, &["EXISTS", &space().swept()]) {
+        assert!(began.elapsed() < Duration::from_secs(15));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(members(&mut raw), 300);
+    drop(store);
+    ask::<()>(&mut raw, &["DEL", &space().clear_log()]);
+    let next = Store::open(&server);
+    next.clear_key("any").await;
+    assert_eq!(next.get("k0").await, None);
+    shrinks(&mut raw, 0, Duration::from_secs(30)).await;
+}
