@@ -32,9 +32,38 @@ async fn the_longest_life_in_use_is_known_as_long_as_it_is_in_use() {
     let refused = store.set("late", "v", tagged(&["t"]).ttl(minutes(120)).after(late)).await.unwrap();
     assert_eq!((refused, longest().0.as_str()), (Written::Stale, "7200000"));
     store.set("k", "v", tagged(&["t"]).ttl(Ttl::Forever)).await.unwrap();
-    assert_eq!(longest(), ("inf".to_owned(), -1));
+    assert_eq!(longest().0, "7200000", "of those that end");
     other.set("k", "v", tagged(&["t"]).ttl(minutes(900))).await.unwrap();
-    assert_eq!(longest(), ("inf".to_owned(), -1));
+    assert_eq!(longest().0, "54000000");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_without_end_keeps_the_log_whole_and_only_while_it_is_there() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    let log = space().clear_log();
+    store.set("ever", "v", tagged(&["t"]).ttl(Ttl::Forever)).await.unwrap();
+    store.set("k", "v", tagged(&["t"]).ttl(minutes(10))).await.unwrap();
+    let names: Vec<String> = (0..2_500).map(|i| format!("n{i}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    store.clear_tags(&names).await;
+    age_log(&mut raw, 60 * 60_000);
+    store.clear_tags(&["more"]).await;
+    assert_eq!(ask::<i64>(&mut raw, &["ZCARD", &log]), 2_503);
+    assert_eq!(Store::open(&server).get("ever").await.as_deref(), Some("v"));
+    assert_eq!(ask::<i64>(&mut raw, &["PTTL", &space().whole_index()]), -1);
+    store.clear_key("ever").await;
+    for _ in 0..4 {
+        store.clear_tags(&["more"]).await;
+    }
+    let left: i64 = ask(&mut raw, &["ZCARD", &log]);
+    assert!((3..=1_002).contains(&left), "{left}");
+    assert_eq!(Store::open(&server).get("k").await.as_deref(), Some("v"));
+    // The index ends with its entries again.
+    let other = Store::open(&server);
+    other.set("k", "v", tagged(&["t"]).ttl(minutes(10))).await.unwrap();
+    assert!(ask::<i64>(&mut raw, &["PTTL", &space().whole_index()]) > 600_000);
 }
 
 #[tokio::test(flavor = "multi_thread")]

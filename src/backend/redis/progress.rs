@@ -6,6 +6,10 @@ use crate::tags::Epoch;
 /// In the server's microseconds, which numbers of epochs count too.
 const LATE: u64 = UNDER_WAY.as_micros() as u64;
 
+/// An index that has grown by so many and doubled since its last sweep is swept, though nothing was cleared: a server that evicts
+/// entries leaves their members.
+const GROWN: u64 = 1_000;
+
 /// What a sweep sees when it begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Log {
@@ -16,15 +20,19 @@ pub struct Log {
     pub floor: u64,
     /// The server's clock.
     pub now: u64,
+    /// Of the index.
+    pub members: u64,
 }
 
-/// `<generation> <upto> <floor>`, and while a sweep goes on, ` <upto> <floor> <cursor>`.
+/// `<generation> <upto> <floor> <members>`, and while a sweep goes on, ` <upto> <floor> <cursor>`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Progress {
     pub generation: u64,
     /// Nothing is left that was cleared up to this number, or that is below this floor.
     pub upto: u64,
     pub floor: u64,
+    /// Of the index, when it had been gone through.
+    pub members: u64,
     pub sweep: Option<Sweep>,
 }
 
@@ -48,18 +56,18 @@ impl Progress {
         let Some(generation) = generation() else { return Progress::default() };
         let numbers: Option<Vec<u64>> = words.map(|digits| digits.parse().ok()).collect();
         match numbers.as_deref() {
-            Some([upto, floor]) => Progress { generation, upto: *upto, floor: *floor, sweep: None },
-            Some(&[upto, floor, to, to_floor, cursor]) => {
+            Some(&[upto, floor, members]) => Progress { generation, upto, floor, members, sweep: None },
+            Some(&[upto, floor, members, to, to_floor, cursor]) => {
                 let sweep = Some(Sweep { upto: to, floor: to_floor, cursor });
-                Progress { generation, upto, floor, sweep }
+                Progress { generation, upto, floor, members, sweep }
             }
             _ => Progress::default(),
         }
     }
 
     pub fn text(&self) -> String {
-        let Progress { generation, upto, floor, sweep } = self;
-        let mut text = format!("{generation:016x} {upto} {floor}");
+        let Progress { generation, upto, floor, members, sweep } = self;
+        let mut text = format!("{generation:016x} {upto} {floor} {members}");
         if let Some(Sweep { upto, floor, cursor }) = sweep {
             text += &format!(" {upto} {floor} {cursor}");
         }
@@ -74,7 +82,8 @@ impl Progress {
         // What was under way when its tag was cleared may have been stored since, and dead.
         let is_late = log.now >= log.last + LATE && self.upto < log.last + LATE;
         if self.sweep.is_none() {
-            if log.last <= self.upto && log.floor <= self.floor && !is_late {
+            let has_grown = log.members >= 2 * self.members + GROWN;
+            if log.last <= self.upto && log.floor <= self.floor && !is_late && !has_grown {
                 return None;
             }
             let upto = log.epoch.n.max(log.now);
@@ -88,13 +97,13 @@ impl Progress {
         (self.upto < log.last + LATE).then(|| (log.last + LATE).saturating_sub(log.now))
     }
 
-    /// The index was gone through. `is_whole`: and everything in it could be judged.
-    pub fn done(self, is_whole: bool) -> Self {
+    /// The index was gone through, and has so many members now. `is_whole`: everything in it could be judged.
+    pub fn done(self, is_whole: bool, members: u64) -> Self {
         let (upto, floor) = match self.sweep {
             Some(sweep) if is_whole => (sweep.upto, sweep.floor),
             _ => (self.upto, self.floor),
         };
-        Progress { upto, floor, sweep: None, ..self }
+        Progress { upto, floor, members, sweep: None, ..self }
     }
 }
 
@@ -103,10 +112,10 @@ mod tests {
     use super::*;
 
     const SWEEP: Sweep = Sweep { upto: 70, floor: 30, cursor: 9 };
-    const PROGRESS: Progress = Progress { generation: 255, upto: 50, floor: 20, sweep: None };
+    const PROGRESS: Progress = Progress { generation: 255, upto: 50, floor: 20, members: 0, sweep: None };
 
     fn log(last: u64, floor: u64, now: u64) -> Log {
-        Log { epoch: Epoch { generation: 255, n: last }, last, floor, now }
+        Log { epoch: Epoch { generation: 255, n: last }, last, floor, now, members: 0 }
     }
 
     #[test]
@@ -116,7 +125,7 @@ mod tests {
             assert_eq!(Progress::of(progress.text().as_bytes()), progress);
         }
         for noise in
-            ["", "x", "00000000000000ff 1", "00000000000000ff 1 2 3", "ff 1 2", "00000000000000ff -1 2"]
+            ["", "x", "00000000000000ff 1", "00000000000000ff 1 2", "ff 1 2 3", "00000000000000ff -1 2 3"]
         {
             assert_eq!(Progress::of(noise.as_bytes()), Progress::default(), "{noise}");
         }
@@ -134,10 +143,13 @@ mod tests {
         assert_eq!(swept.again(&log(90, 20, 100)), Some(LATE - 10));
         let late = Progress { upto: 90 + LATE, ..swept };
         assert_eq!((late.due(&log(90, 20, 95 + LATE)), late.again(&log(90, 20, 95 + LATE))), (None, None));
+        let grown =
+            |members| Progress { members: 500, ..swept }.due(&Log { members, ..log(90, 20, 95) }).is_some();
+        assert_eq!([500, 1_999, 2_000].map(grown), [false, false, true]);
         let another = Log { epoch: Epoch { generation: 1, n: 5 }, ..log(5, 5, 5) };
         assert_eq!(
-            swept.due(&another).unwrap().done(true),
-            Progress { generation: 1, upto: 5, floor: 5, sweep: None }
+            swept.due(&another).unwrap().done(true, 7),
+            Progress { generation: 1, upto: 5, floor: 5, members: 7, sweep: None }
         );
     }
 
@@ -146,9 +158,9 @@ mod tests {
         let left = Progress { sweep: Some(SWEEP), ..PROGRESS };
         let goes_on = left.due(&log(100, 40, 120)).unwrap();
         assert_eq!(goes_on, left);
-        let done = goes_on.done(true);
-        assert_eq!(done, Progress { upto: 70, floor: 30, ..PROGRESS });
+        let done = goes_on.done(true, 7);
+        assert_eq!(done, Progress { upto: 70, floor: 30, members: 7, ..PROGRESS });
         assert!(done.due(&log(100, 40, 120)).is_some());
-        assert_eq!(goes_on.done(false), PROGRESS);
+        assert_eq!(goes_on.done(false, 7), Progress { members: 7, ..PROGRESS });
     }
 }

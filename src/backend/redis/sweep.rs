@@ -177,6 +177,7 @@ impl Core {
         pipeline.push(&[b"ZREVRANGE", log, b"0", b"1", b"WITHSCORES"]);
         pipeline.push(&[b"ZRANGE", log, b"0", b"0", b"WITHSCORES"]);
         pipeline.push(&[b"TIME"]);
+        pipeline.push(&[b"ZCARD", self.names.index.as_bytes()]);
         let mut replies = self.deadline().bound(self.send(pipeline)).await?.into_iter();
         let mut reply = || replies.next().unwrap_or(Value::Nil);
         let texts = reply::array(reply())?;
@@ -189,10 +190,11 @@ impl Core {
         let time = reply::array(reply())?;
         let time = |at: usize| time.get(at).and_then(reply::text)?.parse::<u64>().ok();
         let now = time(0).zip(time(1)).map(|(seconds, micros)| seconds * 1_000_000 + micros);
+        let members = members_of(&reply());
         // The floor is the lowest member of every log. Without it nothing could be judged: the next clear begins another.
         let (Some(floor), Some(now)) = (oldest.floor, now) else { return Ok(None) };
         let last = newest.members.iter().map(|(_, n)| *n).chain(newest.floor).max().unwrap_or(floor);
-        Ok((epoch != Epoch::NONE).then_some((progress, Log { epoch, last, floor, now })))
+        Ok((epoch != Epoch::NONE).then_some((progress, Log { epoch, last, floor, now, members })))
     }
 
     /// `None`: another process is at it, or not everything could be judged.
@@ -210,7 +212,7 @@ impl Core {
         }
         self.sweeper.has_lock.store(false, Relaxed);
         let Some(swept) = swept? else { return Ok(None) };
-        if swept.due(&log).is_none() {
+        if swept.due(&Log { members: swept.members, ..log }).is_none() {
             return Ok(Some(self.swept(&swept, &log)));
         }
         if swept.upto > progress.upto {
@@ -256,7 +258,9 @@ impl Core {
                 locked = Instant::now();
             }
         }
-        Ok(Some(progress.done(is_whole)))
+        let card = Pipeline::one(&[b"ZCARD", self.names.index.as_bytes()]);
+        let members = members_of(&self.ask_one(card).await?);
+        Ok(Some(progress.done(is_whole, members)))
     }
 
     /// Whether everything could be judged; `None`: another process took the lock.
@@ -369,6 +373,11 @@ impl Core {
         self.stats.reclaimed.add(removed.unsigned_abs());
         Ok(())
     }
+}
+
+/// Of the index; nothing else is one.
+fn members_of(card: &Value) -> u64 {
+    reply::integer(card).map_or(0, i64::unsigned_abs)
 }
 
 async fn pause(since: Instant) {

@@ -64,7 +64,8 @@ pub(super) struct Lives {
 
 #[derive(Clone, Copy)]
 struct Told {
-    life: Ttl,
+    /// In milliseconds.
+    life: u64,
     at: Instant,
     /// The connection over which it was told: another one may lead to another server, or an empty one.
     incarnation: u64,
@@ -72,12 +73,10 @@ struct Told {
 
 impl Lives {
     /// Whether a life must be announced: it is longer than what was told, or that is some time ago (the server may have lost it).
-    fn announces(&self, life: Ttl, incarnation: u64) -> bool {
+    fn announces(&self, life: u64, incarnation: u64) -> bool {
         let told = self.told.lock();
         !told.is_some_and(|told| {
-            told.incarnation == incarnation
-                && told.life.max(life) == told.life
-                && told.at.elapsed() < TELL_EVERY
+            told.incarnation == incarnation && told.life >= life && told.at.elapsed() < TELL_EVERY
         })
     }
 
@@ -85,9 +84,7 @@ impl Lives {
     fn told(&self, told: Told) {
         let mut known = self.told.lock();
         let is_shorter = known.is_some_and(|known| {
-            known.incarnation == told.incarnation
-                && known.at.elapsed() < TELL_EVERY
-                && known.life.max(told.life) != told.life
+            known.incarnation == told.incarnation && known.at.elapsed() < TELL_EVERY && known.life > told.life
         });
         if !is_shorter {
             *known = Some(told);
@@ -202,7 +199,8 @@ impl Core {
     ) -> Option<Told> {
         let names = &self.names;
         let entries = || group.entries.iter().map(|at| &slots[*at]);
-        let longest = entries().map(|slot| slot.write.ttl).reduce(Ttl::max);
+        // Entries that never end are members of the index, which says so.
+        let longest = entries().filter_map(|slot| slot.write.ttl.redis_px()).max().unwrap_or(0);
         let is_indexed = entries().any(Slot::is_indexed);
         pipeline.call(&self.server.scripts.set, how, 5 + group.entries.len(), 5 + 5 * group.entries.len());
         for name in [&names.epoch, &names.log, &names.fences, &names.index, &names.longest] {
@@ -214,10 +212,9 @@ impl Core {
         pipeline.arg(&generation_text(Epoch::draw_generation()));
         pipeline.number(group.entries.len() as u64);
         pipeline.number(names.entry.len() as u64 + 1);
-        let announced = longest.filter(|life| self.lives.announces(*life, incarnation));
+        let announced = Some(longest).filter(|life| self.lives.announces(*life, incarnation));
         match announced {
-            Some(Ttl::Forever) => pipeline.arg(b"inf"),
-            Some(Ttl::Ms(ms)) => pipeline.number(ms),
+            Some(ms) => pipeline.number(ms),
             None => pipeline.arg(b""),
         }
         pipeline.arg(if is_indexed && self.lives.counts() { b"1" } else { b"0" });
@@ -398,21 +395,16 @@ mod tests {
     fn a_life_is_announced_until_it_was_told_over_the_present_connection() {
         let lives = Lives::default();
         let told = |life| lives.told(Told { life, at: Instant::now(), incarnation: 1 });
-        assert!(lives.announces(Ttl::Ms(50), 1) && lives.announces(Ttl::Ms(50), 1));
-        told(Ttl::Ms(50));
-        assert!(!lives.announces(Ttl::Ms(50), 1) && !lives.announces(Ttl::Ms(1), 1));
-        assert!(lives.announces(Ttl::Ms(60), 1) && lives.announces(Ttl::Ms(1), 2));
-        told(Ttl::Ms(60));
-        told(Ttl::Ms(50));
-        assert!(!lives.announces(Ttl::Ms(60), 1), "answers may come in any order");
-        told(Ttl::Forever);
-        assert!(!lives.announces(Ttl::Ms(1), 1) && !lives.announces(Ttl::Forever, 1));
-        *lives.told.lock() = Some(Told {
-            life: Ttl::Forever,
-            at: Instant::now().checked_sub(TELL_EVERY).unwrap(),
-            incarnation: 1,
-        });
-        assert!(lives.announces(Ttl::Ms(1), 1));
+        assert!(lives.announces(50, 1) && lives.announces(50, 1));
+        told(50);
+        assert!(!lives.announces(50, 1) && !lives.announces(1, 1));
+        assert!(lives.announces(60, 1) && lives.announces(1, 2));
+        told(60);
+        told(50);
+        assert!(!lives.announces(60, 1), "answers may come in any order");
+        *lives.told.lock() =
+            Some(Told { life: 60, at: Instant::now().checked_sub(TELL_EVERY).unwrap(), incarnation: 1 });
+        assert!(lives.announces(1, 1));
     }
 
     #[test]

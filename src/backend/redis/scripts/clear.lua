@@ -61,6 +61,10 @@ if size > TRIMMED then
   local life = try('GET', KEYS[5])
   life = type(life) == 'string' and number(match(life, '^%d+$'))
   local horizon = life and n - (life + tonumber(ARGV[6])) * 1000 or -1
+  -- What never ends may need all of it.
+  if horizon > 0 and try('ZCOUNT', KEYS[4], '+inf', '+inf') ~= 0 then
+    horizon = -1
+  end
   if score_at(1) <= horizon then
     -- Up to a clear, and not to the moment itself: what was stored after the last clear that is so old carries its number.
     local last = call('ZREVRANGEBYSCORE', log, text(horizon), '-inf', 'WITHSCORES', 'LIMIT', 0, 1)[2]

@@ -2,7 +2,7 @@
 -- given the present epoch instead. Clears of tags are not looked at: they show when the entry is read.
 -- KEYS: epoch, log, fences, index, longest life, then the entries.
 -- ARGV: generation to begin if there is none; number of entries; where in an entry's store key the user's key begins; the
---       longest life to announce, in milliseconds ('' = none, 'inf' = for ever); '1' to count what has expired of the index;
+--       longest life of those that end to announce, in milliseconds ('' = none); '1' to count what has expired of the index;
 --       of each entry: its epoch as `<generation> <n>`; flags (1 = a miss guards it, 2 = it is entered into the index); its life
 --       in milliseconds ('' = for ever); the bucket of its key; its bytes.
 -- Answers, of each entry, 1 = stored, 0 = too old, or an error; then how many members of the index have expired.

@@ -3,7 +3,7 @@ local INDEXED = 2
 -- place, which costs a third of moving it.
 local GRAINS = 64
 
-local index, millis
+local index, is_endless, millis
 for e = 1, count do
   if not reply[e] then
     local at = FIRST + EACH * (e - 1)
@@ -23,6 +23,8 @@ for e = 1, count do
           millis = millis or redis.call('TIME')[1] * 1000
           local grain = math.max(1, life / GRAINS)
           score = string.format('%.0f', math.ceil((millis + 1000 + life) / grain) * grain)
+        else
+          is_endless = true
         end
         index = index or { KEYS[4] }
         index[#index + 1], index[#index + 2] = score, string.sub(key, ARGV[3])
@@ -38,6 +40,9 @@ if index then
     redis.call('UNLINK', KEYS[4])
     redis.call('ZADD', unpack(index))
   end
+  if is_endless then
+    redis.call('PERSIST', KEYS[4])
+  end
   if ARGV[5] == '1' then
     millis = millis or redis.call('TIME')[1] * 1000
     reply[count + 1] = redis.call('ZCOUNT', KEYS[4], '-inf', string.format('%.0f', millis))
@@ -47,19 +52,15 @@ end
 local life = ARGV[4]
 if life ~= '' then
   local DAY = 86400000
+  -- Those who set announce it again and again; the longest of others must not end sooner for it. Without room for it the
+  -- entries are stored all the same.
   local have = redis.pcall('GET', KEYS[5])
-  if life == 'inf' or have == 'inf' then
-    if have ~= 'inf' then
-      redis.pcall('SET', KEYS[5], 'inf')
-    end
-    redis.call('PERSIST', KEYS[4])
-  else
-    -- Those who set announce it again and again; the longest of others must not end sooner for it. Without room for it the
-    -- entries are stored all the same.
-    have = type(have) == 'string' and string.match(have, '^%d+$') or '0'
-    local longest = math.max(tonumber(life), #have <= 16 and tonumber(have) or 0)
-    local twice = string.format('%.0f', 2 * longest + DAY)
-    redis.pcall('SET', KEYS[5], string.format('%.0f', longest), 'PX', twice)
+  have = type(have) == 'string' and string.match(have, '^%d+$') or '0'
+  local longest = math.max(tonumber(life), #have <= 16 and tonumber(have) or 0)
+  local twice = string.format('%.0f', 2 * longest + DAY)
+  redis.pcall('SET', KEYS[5], string.format('%.0f', longest), 'PX', twice)
+  -- As long as an entry that never ends is a member, it never ends either.
+  if redis.pcall('ZCOUNT', KEYS[4], '+inf', '+inf') == 0 then
     redis.call('PEXPIRE', KEYS[4], twice)
   end
 end
