@@ -234,25 +234,122 @@ async fn what_a_log_that_began_again_made_invalid_is_removed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn members_of_entries_that_the_server_evicted_are_removed_though_nothing_is_cleared() {
-    let server = Server::with(&["--maxmemory", "12mb", "--maxmemory-policy", "allkeys-lru"]);
+    let server = Server::start();
     let mut raw = server.raw();
     let store = Store::open(&server);
-    let value = "v".repeat(4_000);
     store.set("k", "v", forever(&["t"])).await.unwrap();
     first_sweep(&mut raw).await;
-    for from in (0..40_000).step_by(100) {
-        let writes = (from..from + 100).map(|i| forever(&["t"]).write(&format!("k{i}"), &value)).collect();
-        for outcome in store.backend.write(writes, 0).await {
-            assert_eq!(outcome.unwrap(), Written::Stored(None));
-        }
+    fill(&store, "evicted", 3_000, forever(&["t"])).await;
+    for i in 0..3_000 {
+        ask::<()>(&mut raw, &["UNLINK", &space().entry(&format!("evicted{i}"))]);
     }
-    // Some 2,500 are there. The index may have doubled since its last sweep.
     let began = Instant::now();
-    while members(&mut raw) > 12_000 {
-        assert!(began.elapsed() < Duration::from_secs(60), "{} members", members(&mut raw));
+    while members(&mut raw) > 1 {
+        assert!(began.elapsed() < Duration::from_secs(40), "{} members", members(&mut raw));
         // In use.
-        store.set("k", "v", tagged(&[])).await.unwrap();
+        store.get("k").await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
-    assert!(entries(&mut raw) > 500);
+    assert_eq!(store.get("k").await.as_deref(), Some("v"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clear_of_everything_asks_nothing_about_the_keys_of_others() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    for from in (0..200_000).step_by(10_000) {
+        let mut many = redis::cmd("MSET");
+        (from..from + 10_000).for_each(|i| _ = many.arg(format!("other:{i}")).arg("v"));
+        many.exec(&mut raw).unwrap();
+    }
+    fill(&store, "k", 1_500, forever(&["t"])).await;
+    ask::<()>(&mut raw, &["CONFIG", "RESETSTAT"]);
+    store.clear_tags(&["*"]).await;
+    let began = Instant::now();
+    while members(&mut raw) > 0 {
+        assert!(began.elapsed() < Duration::from_secs(20), "{} members", members(&mut raw));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(["scan", "keys"].map(|command| calls(&mut raw, command)), [0, 0]);
+    assert!((1..=10).contains(&calls(&mut raw, "zscan")), "{}", calls(&mut raw, "zscan"));
+    assert!(ask::<usize>(&mut raw, &["DBSIZE"]) <= 200_006);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn rounds_of_sets_and_clears_leave_a_few_keys_and_little_memory() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    fill(&store, "warm", 5_000, forever(&["!ns:warm"])).await;
+    store.clear_tags(&["*"]).await;
+    store.clear_key("warm").await;
+    shrinks(&mut raw, 0, Duration::from_secs(20)).await;
+    let memory = |raw: &mut Connection| {
+        let info: String = ask(raw, &["INFO", "memory"]);
+        let used = info.lines().find_map(|line| line.strip_prefix("used_memory_dataset:"));
+        used.unwrap().trim().parse::<i64>().unwrap()
+    };
+    let before = memory(&mut raw);
+    for round in 0..5 {
+        let names: Vec<String> = (0..1_000).map(|i| format!("{round}:{i}")).collect();
+        for name in &names {
+            let (outer, inner) = (format!("!ns:{round}"), format!("!ns:{name}"));
+            store.set(&format!("{name}:k"), "v", forever(&[&outer, &inner])).await.unwrap();
+        }
+        let keys = names.iter().map(|name| format!("{name}:k")).collect();
+        store.clear(Clear { keys, tags: vec![], raise: Invalidation::Hard }).await.unwrap();
+        fill(&store, &format!("{round}:rest"), 1_000, forever(&[&format!("!ns:{round}")])).await;
+    }
+    store.clear_tags(&["*"]).await;
+    shrinks(&mut raw, 0, Duration::from_secs(20)).await;
+    let left: Vec<String> = ask(&mut raw, &["KEYS", "*"]);
+    assert!(left.len() <= 6, "{left:?}");
+    // The fences are the most of it.
+    let grown = memory(&mut raw) - before;
+    assert!(grown < 600_000, "{grown} bytes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_namespace_costs_a_few_bytes_of_its_entries() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    let value = "v".repeat(40);
+    let mut usage =
+        |key: String| ask::<u64>(&mut raw, &["MEMORY", "USAGE", &space().entry(&key), "SAMPLES", "0"]);
+    let (mut plain, mut spaced) = (0, 0);
+    for i in 0..100 {
+        let space = format!("!ns:user:{i}");
+        store.set(&format!("user-{i}-cart"), &value, tagged(&[])).await.unwrap();
+        store.set(&format!("user:{i}:cart"), &value, tagged(&["!ns:user", &space])).await.unwrap();
+        plain += usage(format!("user-{i}-cart"));
+        spaced += usage(format!("user:{i}:cart"));
+    }
+    assert!(spaced * 100 <= plain * 115, "{spaced} bytes and {plain}");
+    // And no key or member of its own.
+    assert_eq!(members(&mut raw), 0);
+    assert!(ask::<usize>(&mut raw, &["DBSIZE"]) <= 200 + 6);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_of_thousands_of_cleared_tags_and_of_wide_entries_is_swept() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    let names: Vec<String> = (0..5_000).map(|i| format!("own {i}")).collect();
+    for part in names.chunks(500) {
+        let writes = part.iter().map(|name| forever(&[name]).write(name, "v"));
+        store.backend.write(writes.collect(), 0).await;
+    }
+    let wide: Vec<Vec<String>> =
+        (0..300).map(|i| (0..450).map(|j| format!("wide {i} {j}")).collect()).collect();
+    for (i, tags) in wide.iter().enumerate() {
+        let tags: Vec<&str> = tags.iter().map(String::as_str).collect();
+        store.set(&format!("wide {i}"), "v", forever(&tags)).await.unwrap();
+    }
+    assert_eq!(members(&mut raw), 5_300);
+    let tags = names.iter().chain(wide.iter().map(|tags| &tags[449])).map(|name| Tag::of(name)).collect();
+    store.clear(Clear { keys: vec![], tags, raise: Invalidation::Hard }).await.unwrap();
+    shrinks(&mut raw, 0, Duration::from_secs(60)).await;
 }
