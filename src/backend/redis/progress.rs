@@ -76,6 +76,9 @@ impl Progress {
 
     /// What is to be swept now; a sweep that another process left goes on.
     pub fn due(mut self, log: &Log) -> Option<Progress> {
+        if log.members == 0 {
+            return None;
+        }
         if self.generation != log.epoch.generation {
             self = Progress { generation: log.epoch.generation, ..Progress::default() };
         }
@@ -115,7 +118,7 @@ mod tests {
     const PROGRESS: Progress = Progress { generation: 255, upto: 50, floor: 20, members: 0, sweep: None };
 
     fn log(last: u64, floor: u64, now: u64) -> Log {
-        Log { epoch: Epoch { generation: 255, n: last }, last, floor, now, members: 0 }
+        Log { epoch: Epoch { generation: 255, n: last }, last, floor, now, members: 1 }
     }
 
     #[test]
@@ -147,6 +150,7 @@ mod tests {
             |members| Progress { members: 500, ..swept }.due(&Log { members, ..log(90, 20, 95) }).is_some();
         assert_eq!([500, 1_999, 2_000].map(grown), [false, false, true]);
         let another = Log { epoch: Epoch { generation: 1, n: 5 }, ..log(5, 5, 5) };
+        assert_eq!(swept.due(&Log { members: 0, ..another }), None);
         assert_eq!(
             swept.due(&another).unwrap().done(true, 7),
             Progress { generation: 1, upto: 5, floor: 5, members: 7, sweep: None }
