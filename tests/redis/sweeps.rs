@@ -353,3 +353,21 @@ async fn each_of_thousands_of_cleared_tags_and_of_wide_entries_is_swept() {
     store.clear(Clear { keys: vec![], tags, raise: Invalidation::Hard }).await.unwrap();
     shrinks(&mut raw, 0, Duration::from_secs(60)).await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn members_that_expired_leave_the_index_though_nothing_is_stored_any_more() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    let store = Store::open(&server);
+    store.set("k", "v", forever(&["t"])).await.unwrap();
+    // It has looked: this many living members are no reason to.
+    fill(&store, "brief", 1_500, tagged(&["t"]).ttl(Ttl::Ms(8_000))).await;
+    first_sweep(&mut raw).await;
+    let began = Instant::now();
+    while members(&mut raw) > 1 {
+        assert!(began.elapsed() < Duration::from_secs(50), "{} members", members(&mut raw));
+        // In use.
+        store.get("k").await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+}

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 /// From a clear, or the start, to its sweep. Most of what is still read is replaced within this time, which leaves less to remove.
 const REST: Duration = Duration::from_secs(1);
 /// So often a process in use that had nothing to clear looks whether another left something.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The pause after a step is so many times as long as the step, so that sweeping takes a small part of the server's time.
 const PAUSES: u32 = 4;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
@@ -124,13 +124,14 @@ impl Core {
         }
         self.sweeper.is_cleared.store(false, Relaxed);
         let is_used = self.sweeper.is_used.swap(false, Relaxed);
-        // Nothing was cleared since, as far as is known here, and nobody asks.
-        if (is_used
-            || looked.swept != self.server.state.newest()
-            || looked.again_at.is_some_and(|at| at <= began))
-            && let Ok(Some(found)) = self.sweep_if_due().await
-        {
-            *looked = found;
+        let again = looked.again_at.is_some_and(|at| at <= began);
+        // Else nothing was cleared since, as far as is known here, and nobody asks.
+        if is_used || again || looked.swept != self.server.state.newest() {
+            // What has merely expired need not be looked at.
+            let _ = self.shed().await;
+            if let Ok(Some(found)) = self.sweep_if_due().await {
+                *looked = found;
+            }
         }
         Instant::now() + (began.elapsed() * RESTS).max(REST)
     }
@@ -236,7 +237,6 @@ impl Core {
 
     /// What it comes to; `None`: another process took the lock, and goes on.
     async fn sweep_all(&self, mut progress: Progress) -> Result<Option<Progress>> {
-        self.shed().await?;
         // The table knows of every clear up to now, also of those of others that no reply has told yet.
         let epoch = Pipeline::one(&[b"GET", self.names.epoch.as_bytes()]);
         self.judged(epoch, 0, None, self.deadline()).await?;
