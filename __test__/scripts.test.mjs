@@ -42,6 +42,14 @@ describe('counts', () => {
     expect(counts).toEqual({ passed: 15, failed: 2, skipped: 1 });
   });
 
+  test('of cargo: which tests were told to take long, and did not end', () => {
+    const { line, slow } = cargoReader();
+    line('test races::one has been running for over 60 seconds');
+    line('test races::other has been running for over 60 seconds');
+    line('test races::one ... ok');
+    expect([...slow]).toEqual(['races::other']);
+  });
+
   test("of Node's test runner, in both forms", () => {
     const { line, counts } = nodeTestReader();
     for (const text of ['# pass 3', '# fail 1', '# skipped 0', 'ℹ pass 2', 'ℹ cancelled 1', 'ℹ todo 1'])
@@ -95,6 +103,21 @@ describe('run', () => {
     });
     expect(code).toBe(4);
     expect(lines.sort()).toEqual(['grüße', 'last', 'oops']);
+  });
+
+  test('ends who prints nothing for long, and nobody else', async () => {
+    const program =
+      'let n = 0; setInterval(() => n++ < 6 && console.log(n), 100); setTimeout(() => {}, 60_000);';
+    const began = performance.now();
+    const lines = [];
+    const { code } = await run(process.execPath, ['-e', program], {
+      quiet: true,
+      silenceMs: 500,
+      line: (text) => lines.push(text),
+    });
+    expect(code).toBe(1);
+    expect(lines).toEqual(['1', '2', '3', '4', '5', '6']);
+    expect(performance.now() - began).toBeGreaterThan(1_000);
   });
 
   test('a program that is not there is told apart', async () => {

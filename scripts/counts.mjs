@@ -20,12 +20,19 @@ export function withExit(counts, code) {
   return code !== 0 && counts.failed === 0 ? { ...counts, failed: 1 } : counts;
 }
 
-/** Sums the closing lines of cargo's test binaries. */
+/** Sums the closing lines of cargo's test binaries. `slow`: tests of which cargo said that they take long, and which have not ended. */
 export function cargoReader() {
   const counts = none();
+  /** @type {Set<string>} */
+  const slow = new Set();
   return {
     counts,
+    slow,
     line(text) {
+      const long = /^test (\S+) has been running for over/.exec(text);
+      if (long) slow.add(long[1]);
+      const ended = /^test (\S+) \.\.\. /.exec(text);
+      if (ended) slow.delete(ended[1]);
       const found = /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored;/.exec(text);
       if (!found) return;
       counts.passed += Number(found[1]);

@@ -7,6 +7,9 @@ import { root } from './root.mjs';
 /** After SIGTERM a program has this long to end its own children; then its whole process group is killed. */
 const GRACE_MS = 5_000;
 
+/** A program that prints nothing for this long hangs. The longest silence of a stage that works is a release build: some 5 minutes. */
+const SILENCE_MS = 10 * 60_000;
+
 const running = new Set();
 
 /**
@@ -14,11 +17,15 @@ const running = new Set();
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: Record<string, string>, line?: (line: string) => void, quiet?: boolean }} [options]
- *   `line` gets every line of both outputs; `quiet` shows none of them.
+ * @param {{ cwd?: string, env?: Record<string, string>, line?: (line: string) => void, quiet?: boolean, silenceMs?: number }} [options]
+ *   `line` gets every line of both outputs; `quiet` shows none of them; who prints nothing for `silenceMs` is ended.
  * @returns {Promise<{ code: number, missing: boolean }>} `code` is 1 where a signal ended it
  */
-export function run(command, args, { cwd = root, env = {}, line, quiet = false } = {}) {
+export function run(
+  command,
+  args,
+  { cwd = root, env = {}, line, quiet = false, silenceMs = SILENCE_MS } = {},
+) {
   return new Promise((resolve, reject) => {
     const grouped = process.platform !== 'win32';
     const child = spawn(command, args, {
@@ -29,21 +36,27 @@ export function run(command, args, { cwd = root, env = {}, line, quiet = false }
     });
     const entry = { child, grouped };
     running.add(entry);
+    const hangs = setTimeout(() => {
+      console.error(`${command} printed nothing for ${silenceMs / 1_000} s and is ended: it hangs.`);
+      end(entry);
+    }, silenceMs);
     for (const [from, to] of [
       [child.stdout, process.stdout],
       [child.stderr, process.stderr],
     ]) {
       if (!quiet) from.pipe(to, { end: false });
       if (line) eachLine(from, line);
-      from.resume();
+      from.on('data', () => hangs.refresh());
     }
     child.once('error', (error) => {
       running.delete(entry);
+      clearTimeout(hangs);
       if (error.code === 'ENOENT') resolve({ code: 127, missing: true });
       else reject(error);
     });
     child.once('close', (code) => {
       running.delete(entry);
+      clearTimeout(hangs);
       // Whatever it left in its group, a server of a crashed test for one, ends with it.
       signal(entry, 'SIGKILL');
       resolve({ code: code ?? 1, missing: false });
@@ -66,10 +79,12 @@ function eachLine(stream, line) {
 
 /** Ends everything that `run` started and that still runs. */
 export function stopAll() {
-  for (const entry of running) {
-    signal(entry, 'SIGTERM');
-    setTimeout(() => signal(entry, 'SIGKILL'), GRACE_MS).unref();
-  }
+  for (const entry of running) end(entry);
+}
+
+function end(entry) {
+  signal(entry, 'SIGTERM');
+  setTimeout(() => signal(entry, 'SIGKILL'), GRACE_MS).unref();
 }
 
 function signal({ child, grouped }, name) {

@@ -104,6 +104,7 @@ export const STAGES = [
         ['test', '--locked', '--no-default-features', '--no-fail-fast', ...args],
         { line: reader.line },
       );
+      for (const name of reader.slow) console.error(`Did not end: ${name}`);
       return withExit(reader.counts, code);
     },
   },
