@@ -168,9 +168,9 @@ impl Store {
     }
 }
 
-/// Waits until it is so, at most 10 s.
+/// Waits until it is so, at most 30 s.
 pub async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) {
-    let end = Instant::now() + Duration::from_secs(10);
+    let end = Instant::now() + Duration::from_secs(30);
     while !so().await {
         assert!(Instant::now() < end, "never so: {what}");
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -81,7 +81,10 @@ async fn every_new_connection_takes_subscriptions_up_again() {
     one.backend.subscribe("ended").await.unwrap();
     server.stop();
     // In the outage: one ends, one begins. It fails, and is wanted all the same.
-    while one.backend.publish("a", "lost").await.is_ok() {}
+    let deadline = Instant::now() + ARRIVES;
+    while one.backend.publish("a", "lost").await.is_ok() {
+        assert!(Instant::now() < deadline, "it is still connected");
+    }
     let _ = one.backend.unsubscribe("ended").await;
     let failed = one.backend.subscribe("b").await.unwrap_err();
     assert!(failed.code.is_outage(), "{failed}");

@@ -152,10 +152,12 @@ async fn what_a_sweep_leaves_that_lost_its_lock_is_removed_by_another() {
     let store = Store::open(&server);
     for from in (0..20_000).step_by(500) {
         let writes = (from..from + 500).map(|i| tagged(&["t"]).write(&format!("k{i}"), "v"));
-        store.backend.write(writes.collect(), 0).await;
+        assert!(store.backend.write(writes.collect(), 0).await.iter().all(Result::is_ok));
     }
     store.clear_tags(&["t"]).await;
+    let began = Instant::now();
     while store.stats.snapshot().reclaimed == 0 {
+        assert!(began.elapsed() < Duration::from_secs(30), "no sweep");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let other = Store::open(&server);

@@ -79,7 +79,10 @@ impl Pair {
 
     async fn down(&self) {
         self.proxy.down().await;
-        while self.store.look("x").await.is_ok() {}
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.store.look("x").await.is_ok() {
+            assert!(Instant::now() < deadline, "it is still connected");
+        }
     }
 
     async fn up(&self, server: &Server) {

@@ -87,7 +87,11 @@ impl Server {
         loop {
             let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
             match client.get_connection() {
-                Ok(connection) => return connection,
+                Ok(connection) => {
+                    // A test fails, and does not hang, where its server does not answer.
+                    connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+                    return connection;
+                }
                 Err(error) => assert!(Instant::now() < deadline, "{error}"),
             }
             std::thread::sleep(Duration::from_millis(10));

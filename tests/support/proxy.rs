@@ -68,7 +68,9 @@ impl Proxy {
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 state.accepted.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(carry(client, state.clone()));
+                // A cut from here on is a cut of this connection, also where its task has not begun.
+                let cuts = state.cuts.subscribe();
+                tokio::spawn(carry(client, state.clone(), cuts));
             }
         });
         *self.accepting.lock() = Some(task);
@@ -117,10 +119,8 @@ impl Proxy {
     }
 }
 
-async fn carry(client: TcpStream, state: Arc<State>) {
+async fn carry(client: TcpStream, state: Arc<State>, mut cuts: watch::Receiver<u64>) {
     state.open.fetch_add(1, Ordering::SeqCst);
-    let mut cuts = state.cuts.subscribe();
-    cuts.mark_unchanged();
     let target = *state.target.lock();
     if let Ok(server) = TcpStream::connect(target).await {
         let _ = (client.set_nodelay(true), server.set_nodelay(true));
