@@ -40,6 +40,33 @@ export function computing(store: SpecUnderTest) {
     expect(runs).toBe(1);
   });
 
+  it('stores nothing in place of what was set since, by this cache or another, once its lease or the wait is over', async () => {
+    const [one, other] = [open(), open()];
+    for (const [at, set] of [
+      () => one.set({ key: 'k', value: 'newer' }),
+      () => other.set({ key: 'k', value: 'newer' }),
+      () => other.getOrSet({ key: 'k', factory: () => 'newer' }),
+    ].entries()) {
+      await one.delete('k');
+      const { factory, started, finish } = held('old');
+      const late = one.getOrSet({ key: 'k', factory, lease: 40, ...(at === 1 && { hardTimeout: 30 }) });
+      late.catch(() => {});
+      await started;
+      await sleep(60);
+      await set();
+      finish();
+      if (at === 1) {
+        await expect(late).rejects.toThrow();
+        // The factory is over, and its set asked for.
+        await sleep(30);
+      } else {
+        expect(await late).toBe('old');
+      }
+      expect(await other.get('k')).toBe('newer');
+      expect(await one.getOrSet({ key: 'k', factory: () => 'another' })).toBe('newer');
+    }
+  });
+
   it('gives every waiting caller the error of a factory that throws, and locks nothing', async () => {
     const cache = open();
     let runs = 0;

@@ -19,9 +19,10 @@ const BOUNDED = { maxSize: MAX_BACKOFFS, sizeCalculation: () => 1 };
 /** Values of a key that clears overtake in a row before this process lets others have the lock first. */
 const TURNS = 3;
 
-/** Generation and number of the epoch at a ticket's beginning (src/engine): of one generation, the greater is newer. */
+/** Where generation and number of the epoch end in a ticket (src/engine), of which of one generation the greater is newer; then its lease. */
 const GENERATION = 8;
 const EPOCH = 16;
+const LEASE = 37;
 
 export class Flights {
   readonly #core: Core;
@@ -131,6 +132,6 @@ function covers(flight: Flight, ticket: string | undefined, clears: number): boo
     own.slice(0, GENERATION) === ticket.slice(0, GENERATION) &&
     own.slice(GENERATION, EPOCH) >= ticket.slice(GENERATION, EPOCH) &&
     // On memcached a delete of the key shows in the lease alone.
-    own.slice(EPOCH) === ticket.slice(EPOCH)
+    own.slice(EPOCH, LEASE) === ticket.slice(EPOCH, LEASE)
   );
 }

@@ -45,7 +45,7 @@ export interface CacheStats {
   /** Hits of values kept in this process (option `l1`); among `hits`. */
   l1Hits: number;
   sets: number;
-  /** Sets refused because a clear since made their data too old. */
+  /** Factory results refused because a clear since made their data too old, or a set since made them superfluous. */
   refusedSets: number;
   deletes: number;
   clears: number;

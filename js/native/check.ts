@@ -27,14 +27,18 @@ export function checkOwner(owner: string): void {
   }
 }
 
+/** The length of a ticket, and where in it stands what its read found. */
+const TICKET = 57;
+const FOUND = 37;
+
 /** As strict as src/engine/ticket.rs: what that refuses costs its whole turn. */
 function isTicket(ticket: unknown): boolean {
-  if (typeof ticket !== 'string' || ticket.length !== 37) {
+  if (typeof ticket !== 'string' || ticket.length !== TICKET) {
     return false;
   }
   const lease = ticket.charCodeAt(16);
   for (let at = 0; at < ticket.length; at++) {
-    if (ticket.charCodeAt(at) > (lease === 0 && at > 16 ? 0 : 255)) {
+    if (ticket.charCodeAt(at) > (lease === 0 && at > 16 && at < FOUND ? 0 : 255)) {
       return false;
     }
   }

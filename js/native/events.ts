@@ -31,7 +31,7 @@ export type Stats = {
   l1Bytes: number;
   misses: number;
   sets: number;
-  /** Sets that a clear since their miss made too old: nothing was stored. */
+  /** Sets that a clear since their miss made too old, or a set since what a `getOrSet` found: nothing was stored. */
   staleSets: number;
   /** Sets that no miss guarded: only as fresh as their caller. */
   unguardedSets: number;

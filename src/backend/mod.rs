@@ -36,14 +36,38 @@ pub struct Lease {
     pub link: u64,
 }
 
+/// Which version of an entry a read found. Two entries that share it are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryVersion(pub [u8; EntryVersion::LEN]);
+
+impl EntryVersion {
+    pub const LEN: usize = 20;
+    /// No entry.
+    pub const NONE: Self = EntryVersion([0; Self::LEN]);
+
+    /// For a store that numbers what it stores, from 1.
+    pub fn numbered(number: u64) -> Self {
+        let mut bytes = [0; Self::LEN];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        EntryVersion(bytes)
+    }
+}
+
 /// What a miss leaves behind for the set that follows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Guard {
     pub epoch: Epoch,
     pub lease: Option<Lease>,
+    /// What the read found, where the set may replace nothing else: a set of the key that came since stands.
+    pub found: Option<EntryVersion>,
 }
 
 impl Guard {
+    /// Of a read that found nothing to name, or whose set may replace whatever it finds.
+    pub fn at(epoch: Epoch) -> Self {
+        Guard { epoch, lease: None, found: None }
+    }
+
     /// Where the two can be compared.
     pub fn is_later_than(&self, other: Guard) -> bool {
         self.is_comparable_to(other) && self.epoch.is_later_than(other.epoch)
@@ -107,6 +131,8 @@ pub struct LiveEntry {
     /// `ttl::NEVER` = never.
     pub expires_at: UnixMs,
     pub times: Option<Times>,
+    /// Counted up by the store at each that it keeps.
+    pub number: u64,
 }
 
 #[derive(Debug)]
@@ -144,7 +170,8 @@ pub struct Write {
 pub enum Written {
     /// Stored; on memcached with the lease of the stored version, so that a second set after the same miss can replace it.
     Stored(Option<Lease>),
-    /// A clear since the miss made the data too old: nothing stored, whatever was there is as it was.
+    /// A clear since the miss made the data too old, or a set since has replaced what a ticketed read found: nothing stored,
+    /// whatever was there is as it was.
     Stale,
 }
 

@@ -280,6 +280,7 @@ mod tests {
         let guard = crate::backend::Guard {
             epoch: crate::tags::Epoch { generation: u64::MAX, n: 300 },
             lease: Some(crate::backend::Lease { cas: 200, line: 7, link: 9 }),
+            found: Some(crate::backend::EntryVersion::numbered(3)),
         };
         let ticket: String = ticket::write(guard).iter().map(|byte| char::from(*byte)).collect();
         let words = [

@@ -1,5 +1,6 @@
 //! The stored form of an entry, byte by byte in docs/wire-format.md. Decoding goes by the header alone.
 
+use crate::backend::EntryVersion;
 use crate::clock::UnixMs;
 use crate::error::{Code, Error, Result};
 use crate::tags::{Epoch, Tag};
@@ -18,6 +19,8 @@ pub const MAX_KEY: usize = u16::MAX as usize;
 const SUM: Range<usize> = 4..12;
 /// The epoch and its own check, which the checksum leaves out: a script on the server replaces them.
 const STAMP: Range<usize> = 12..30;
+/// What tells one version of an entry from another: checksum, generation, and the end of the epoch's number that changes.
+pub const IDENTITY: Range<usize> = 4..24;
 const EXPIRES_AT: usize = 30;
 const RAW_LEN: usize = 38;
 const TAG_COUNT: usize = 42;
@@ -151,6 +154,12 @@ pub fn peek(bytes: &[u8]) -> Option<Stub<'_>> {
     let flags = bytes[3];
     let (auto, has_times) = (flags & FLAG_AUTO != 0, flags & FLAG_EXTENSION != 0);
     Some(Stub { epoch, auto, has_times, tags: bytes.get(FIXED..end)? })
+}
+
+/// `NONE` for what is too short to be an entry.
+pub fn version_of(bytes: &[u8]) -> EntryVersion {
+    let identity = bytes.get(IDENTITY).and_then(|identity| identity.try_into().ok());
+    identity.map_or(EntryVersion::NONE, EntryVersion)
 }
 
 /// The epoch of an entry; `None` for what is no entry.

@@ -114,7 +114,7 @@ impl MissMemory {
 
     /// A read that failed, and the epoch that was last seen before its caller asks its own source.
     pub fn remember_failed(&self, key: &str, epoch: Epoch, now: Instant) {
-        self.add(key, Seen { guard: Guard { epoch, lease: None }, at: now, failed: true }, now);
+        self.add(key, Seen { guard: Guard::at(epoch), at: now, failed: true }, now);
     }
 
     fn add(&self, key: &str, seen: Seen, now: Instant) {
@@ -163,13 +163,13 @@ impl MissMemory {
                 return Some(match merged {
                     // The set may follow a miss of this key that was merged before the table had room for it.
                     Some(merged) if merged.first <= of_key.since => {
-                        Guard { epoch: merged.oldest.oldest(seen.guard.epoch), lease: None }
+                        Guard::at(merged.oldest.oldest(seen.guard.epoch))
                     }
                     _ => seen.guard,
                 });
             }
         }
-        merged.map(|merged| Guard { epoch: merged.oldest, lease: None })
+        merged.map(|merged| Guard::at(merged.oldest))
     }
 
     /// A guarded set was refused. If that was for a read that failed, the miss is used up: the next set stands for itself.
@@ -339,7 +339,7 @@ mod tests {
     use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
     fn guard(n: u64) -> Guard {
-        Guard { epoch: Epoch { generation: 1, n }, lease: None }
+        Guard::at(Epoch { generation: 1, n })
     }
 
     /// Every set of its own content.
@@ -521,8 +521,8 @@ mod tests {
     fn merged_misses_of_two_generations_guard_as_the_oldest() {
         let (memory, now) = (memory(0), Instant::now());
         memory.remember("k", guard(5), now);
-        memory.remember("k", Guard { epoch: Epoch { generation: 2, n: 9 }, lease: None }, now);
-        assert_eq!(memory.take("k", differs(), now), Some(Guard { epoch: Epoch::NONE, lease: None }));
+        memory.remember("k", Guard::at(Epoch { generation: 2, n: 9 }), now);
+        assert_eq!(memory.take("k", differs(), now), Some(Guard::at(Epoch::NONE)));
     }
 
     #[test]

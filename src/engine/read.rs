@@ -2,7 +2,7 @@
 
 use super::batch::How;
 use super::{Engine, L1, Outcome, Reading, TICKET_PATIENCE, ticket};
-use crate::backend::{Backend, Found, Guard, Kept, Lease, Seen};
+use crate::backend::{Backend, EntryVersion, Found, Guard, Kept, Lease, Seen};
 use crate::clock::UnixMs;
 use crate::codec::compression::decompress;
 use crate::codec::envelope::{self, Codec};
@@ -76,6 +76,7 @@ impl<B: Backend> Engine<B> {
         let mut stamps = stamps.into_iter();
         for (key, judged) in keys.iter().zip(judged) {
             let stamp = stamps.next();
+            let version = judged.version();
             let (live, lease) = match judged {
                 Judged::Live(live) => {
                     let lease = live.seen.lease();
@@ -91,12 +92,14 @@ impl<B: Backend> Engine<B> {
                     continue;
                 }
             };
-            let guard = Guard { epoch, lease };
+            let guard = Guard { lease, ..Guard::at(epoch) };
             let fresh = live.as_ref().is_some_and(|live| !live.stale);
             let ends = live.as_ref().map_or(0, Live::fresh_until);
             let outcome = match (how, live) {
                 (How::Presence, _) => Outcome::Is(fresh),
-                (How::Ticket { times, .. }, live) => self.ticketed(live, guard, times),
+                (How::Ticket { times, .. }, live) => {
+                    self.ticketed(live, Guard { found: Some(version), ..guard }, times)
+                }
                 (How::Value { .. }, Some(live)) if fresh => self.unpack(live.kept),
                 (How::Value { .. }, _) => Outcome::Miss,
             };
@@ -255,6 +258,15 @@ impl Judged {
         match self {
             Judged::Live(live) => stamp.tags(slots, live.tags.all().iter().copied()),
             Judged::Gone { .. } | Judged::Failed(_) => {}
+        }
+    }
+
+    fn version(&self) -> EntryVersion {
+        match self {
+            Judged::Live(Live { seen: Seen::Live(entry), .. }) => EntryVersion::numbered(entry.number),
+            Judged::Live(Live { seen: Seen::Wire(bytes, _), .. })
+            | Judged::Gone { seen: Some(bytes), .. } => envelope::version_of(bytes),
+            Judged::Live(_) | Judged::Gone { .. } | Judged::Failed(_) => EntryVersion::NONE,
         }
     }
 

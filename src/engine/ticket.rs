@@ -2,12 +2,13 @@
 //!
 //! One character a byte: generation (8) and number (8) of the epoch, both with the greatest byte first, so that of two
 //! tickets of one generation the first 16 characters compare as the epochs do; then 1 if there is a lease, else 0; its
-//! version (8), line (4) and connection (8).
+//! version (8), line (4) and connection (8); then which version of the entry the read found.
 
-use crate::backend::{Guard, Lease};
+use crate::backend::{EntryVersion, Guard, Lease};
 use crate::tags::Epoch;
 
-pub const LEN: usize = 37;
+const FOUND: usize = 37;
+pub const LEN: usize = FOUND + EntryVersion::LEN;
 
 pub type Ticket = [u8; LEN];
 
@@ -19,8 +20,9 @@ pub fn write(guard: Guard) -> Ticket {
         out[16] = 1;
         out[17..25].copy_from_slice(&lease.cas.to_be_bytes());
         out[25..29].copy_from_slice(&lease.line.to_be_bytes());
-        out[29..].copy_from_slice(&lease.link.to_be_bytes());
+        out[29..FOUND].copy_from_slice(&lease.link.to_be_bytes());
     }
+    out[FOUND..].copy_from_slice(&guard.found.unwrap_or(EntryVersion::NONE).0);
     out
 }
 
@@ -42,11 +44,13 @@ pub fn read(text: &str) -> Option<Guard> {
     let line = u32::from_be_bytes([bytes[25], bytes[26], bytes[27], bytes[28]]);
     let lease = Lease { cas: number(17), line, link: number(29) };
     let lease = match bytes[16] {
-        0 if bytes[17..] == [0; LEN - 17] => None,
+        0 if bytes[17..FOUND] == [0; FOUND - 17] => None,
         1 => Some(lease),
         _ => return None,
     };
-    Some(Guard { epoch: Epoch { generation: number(0), n: number(8) }, lease })
+    let mut found = EntryVersion::NONE;
+    found.0.copy_from_slice(&bytes[FOUND..]);
+    Some(Guard { epoch: Epoch { generation: number(0), n: number(8) }, lease, found: Some(found) })
 }
 
 #[cfg(test)]
@@ -60,9 +64,11 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_guard_survives_its_ticket(generation: u64, n: u64, lease in proptest::option::of(any::<(u64, u32, u64)>())) {
+        fn a_guard_survives_its_ticket(
+            generation: u64, n: u64, lease in proptest::option::of(any::<(u64, u32, u64)>()), found: [u8; EntryVersion::LEN],
+        ) {
             let lease = lease.map(|(cas, line, link)| Lease { cas, line, link });
-            let guard = Guard { epoch: Epoch { generation, n }, lease };
+            let guard = Guard { epoch: Epoch { generation, n }, lease, found: Some(EntryVersion(found)) };
             let ticket = text(write(guard));
             prop_assert_eq!(ticket.chars().count(), LEN);
             prop_assert_eq!(read(&ticket), Some(guard));
@@ -70,12 +76,12 @@ mod tests {
 
         #[test]
         fn tickets_of_one_generation_compare_as_their_epochs(a: u64, b: u64) {
-            let head = |n| write(Guard { epoch: Epoch { generation: 7, n }, lease: None })[..16].to_vec();
+            let head = |n| write(Guard::at(Epoch { generation: 7, n }))[..16].to_vec();
             prop_assert_eq!(head(a).cmp(&head(b)), a.cmp(&b));
         }
 
         #[test]
-        fn what_is_read_is_what_was_written(text_of in "\\PC{36,38}", bytes: [u8; 16]) {
+        fn what_is_read_is_what_was_written(text_of in "\\PC{56,58}", bytes: [u8; 16]) {
             let mut made = [0; LEN];
             made[..16].copy_from_slice(&bytes);
             for some in [text_of, text(made)] {
@@ -88,13 +94,13 @@ mod tests {
 
     #[test]
     fn what_is_no_ticket_is_none() {
-        let good = text(write(Guard { epoch: Epoch { generation: 1, n: 2 }, lease: None }));
+        let good = text(write(Guard::at(Epoch { generation: 1, n: 2 })));
         assert!(read(&good).is_some());
         let mut long = good.clone();
         long.push('\0');
         let beyond = format!("€{}", &good[1..]);
         let flagged = format!("{}\u{2}{}", &good[..16], &good[17..]);
-        let half = format!("{}\u{1}", &good[..36]);
+        let half = format!("{}\u{1}{}", &good[..36], &good[37..]);
         for bad in ["", &good[1..], &long, &beyond, &flagged, &half] {
             assert_eq!(read(bad), None, "{bad:?}");
         }

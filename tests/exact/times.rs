@@ -1,7 +1,10 @@
 //! Entries with times: fresh, stale, and what is made of the stale ones.
 
 use crate::bed::{Bed, Caller, EVER, Set, tagged};
+use crate::redis_server::ask;
 use cachalot::clock;
+use cachalot::engine::Outcome;
+use cachalot::key::Keyspace;
 use cachalot::tags::Invalidation;
 use cachalot::ttl::{Times, Ttl};
 use std::time::{Duration, Instant};
@@ -90,6 +93,66 @@ async fn a_ticket_is_of_its_own_read_and_of_no_other() {
         assert!(!a.set("k", "early", tagged(&[])).await, "{}", bed.name);
         assert_eq!(b.get("k").await.as_deref(), Some("late"));
     }
+}
+
+/// A factory that outlives its lease, or runs in two processes at once.
+#[tokio::test]
+async fn a_set_with_a_ticket_replaces_what_its_read_found_and_nothing_that_was_set_since() {
+    for bed in Bed::all() {
+        let (a, b, name) = (bed.open(), bed.open(), bed.name);
+        let early = a.missed("k").await;
+        assert!(b.set("k", "new", tagged(&["t"])).await);
+        assert!(!a.set("k", "early", tagged(&["t"]).after(early)).await, "{name}");
+        // Nor in one batch with it, nor after a clear of something else.
+        let [first, second] = [a.missed("two").await, b.missed("two").await];
+        let [op, other] = [(first, "first"), (second, "second")]
+            .map(|(ticket, value)| tagged(&[]).after(ticket).op("two", value));
+        let outcomes: Vec<_> = a.run(vec![op, other]).await;
+        assert!(matches!(outcomes[..], [Outcome::Is(true), Outcome::Is(false)]), "{name}: {outcomes:?}");
+        b.clear(None, &["unrelated"], Invalidation::Hard).await;
+        assert!(!b.set("two", "late", tagged(&[]).after(second)).await, "{name}");
+        assert_eq!(
+            [a.get("k").await.as_deref(), a.get("two").await.as_deref()],
+            [Some("new"), Some("first")]
+        );
+        // What it found it replaces, once.
+        let [seen, again] = [a.read("k").await.ticket.unwrap(), b.read("k").await.ticket.unwrap()];
+        assert!(a.set("k", "newer", tagged(&["t"]).after(seen)).await, "{name}");
+        for (caller, ticket) in [(&a, seen), (&b, again)] {
+            assert!(!caller.set("k", "twice", tagged(&["t"]).after(ticket)).await, "{name}");
+        }
+        assert_eq!(b.get("k").await.as_deref(), Some("newer"), "{name}");
+        // Also what a clear of a tag made invalid.
+        a.clear(None, &["t"], Invalidation::Hard).await;
+        let ticket = b.missed("k").await;
+        assert!(b.set("k", "after", tagged(&["t"]).after(ticket)).await, "{name}");
+        assert_eq!(a.get("k").await.as_deref(), Some("after"), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_set_with_a_ticket_replaces_what_is_no_entry_and_what_has_expired() {
+    for bed in Bed::all().into_iter().filter(|bed| bed.memcached.is_empty()) {
+        let (store, name) = (bed.open(), bed.name);
+        assert!(store.set("k", "short", Set { ttl: Ttl::Ms(60), ..tagged(&[]) }).await);
+        let ticket = store.read("k").await.ticket.unwrap();
+        tokio::time::sleep(Duration::from_millis(120)).await;
+        assert!(store.set("k", "long", tagged(&[]).after(ticket)).await, "{name}");
+    }
+    let bed = Bed::redis(true);
+    let (store, mut raw) = (bed.open(), bed.redis.as_ref().unwrap().raw());
+    let key = Keyspace::new("p").unwrap().entry("k");
+    let noise = "noise, of more bytes than an entry begins with, and then some";
+    for found in ["short", noise] {
+        ask::<()>(&mut raw, &["SET", &key, found]);
+        let ticket = store.missed("k").await;
+        assert!(store.set("k", "v", tagged(&[]).after(ticket)).await, "{found}");
+        assert_eq!(store.get("k").await.as_deref(), Some("v"));
+    }
+    ask::<i64>(&mut raw, &["DEL", &key]);
+    ask::<i64>(&mut raw, &["RPUSH", &key, noise]);
+    let ticket = store.missed("k").await;
+    assert!(store.set("k", "v", tagged(&[]).after(ticket)).await, "a list");
 }
 
 #[tokio::test]

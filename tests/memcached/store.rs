@@ -96,7 +96,7 @@ impl Store {
     pub async fn get(&self, key: &str) -> Result<(Option<String>, Guard)> {
         let mut reply = self.0.read(&[key.to_owned()], clock::now(), Some(PATIENCE)).await?;
         let found = reply.found.remove(0)?;
-        let guard = |lease| Guard { epoch: reply.epoch, lease };
+        let guard = |lease| Guard { lease, ..Guard::at(reply.epoch) };
         let (bytes, lease, clearance) = match found {
             Found::Wire(bytes, lease, clearance) => (bytes, lease, clearance),
             Found::Absent(lease) => return Ok((None, guard(lease))),

@@ -221,6 +221,23 @@ async fn a_server_restored_from_an_old_snapshot_brings_nothing_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_user_who_may_not_ask_for_the_time_has_stored_nothing_when_a_set_fails() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    ask::<String>(&mut raw, &["ACL", "SETUSER", "shop", "on", ">pw", "~*", "&*", "+@all", "-time"]);
+    let before = Store::open(&server);
+    before.put("any", "v", &["t"]).await;
+    let user = (Some("shop".into()), Some("pw".into()));
+    let store = Store::with(RedisConfig { username: user.0, password: user.1, ..config(&server) });
+    let error = store.set("k", "v", tagged(&["t"])).await.unwrap_err();
+    assert!(error.message.contains("Allow it to this user"), "{error}");
+    assert_eq!(ask::<i64>(&mut raw, &["EXISTS", &space().entry("k")]), 0);
+    // Where the time is not asked for, it is stored.
+    assert_eq!(store.set("plain", "v", tagged(&[])).await.unwrap(), Written::Stored(None));
+    assert_eq!(before.get("plain").await.as_deref(), Some("v"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_clear_while_rights_are_taken_away_is_kept() {
     let server = Server::start();
     let mut raw = server.raw();

@@ -33,6 +33,8 @@ struct Entry {
     put: Put,
     /// False: no miss guards it, and it takes whatever place it finds.
     guarded: bool,
+    /// It replaces what its read found and nothing else.
+    exact: bool,
     /// The connection of its lease.
     link: u64,
     stamp: Epoch,
@@ -150,6 +152,7 @@ impl Store {
             bytes: Vec::new(),
             put: Put { flags: line, life },
             guarded: write.guard.is_some(),
+            exact: write.guard.is_some_and(|guard| guard.found.is_some()),
             link: lease.map_or(0, |lease| lease.link),
             stamp: write.guard.map_or(current, |guard| guard.epoch),
             tags: Vec::new(),
@@ -380,14 +383,19 @@ fn dropped(entry: &mut Entry, reply: Result<Reply>) {
 }
 
 /// A leased set found another version in its place. If that descends from the same stub, it came of the same miss and
-/// ours is the later, or it is what reclaiming left of the entry that was leased; anything else is none of ours.
+/// ours is the later, or it is what reclaiming left of the entry that was leased; anything else is none of ours. Nor is a value
+/// that came since, where the set replaces only what its read found.
 fn look(entry: &Entry, reply: &Reply, under_way: &UnderWay<'_>) -> State {
     // Over another connection the server may be a restarted one, where the line's number means another line.
     let same_line = reply.flags == entry.put.flags && reply.link == entry.link;
     match (Version::of(reply), under_way.overtaken(&entry.key, &entry.names)) {
         (Some(_), Overtaken::Replaced) if same_line => State::Over(Ok(Written::Stored(None))),
         // A clear by tag shows when it is read.
-        (Some(version), Overtaken::No | Overtaken::Cleared) if same_line => State::Next(Some(version)),
+        (Some(version), Overtaken::No | Overtaken::Cleared)
+            if same_line && (!entry.exact || reply.size == Some(0)) =>
+        {
+            State::Next(Some(version))
+        }
         _ => State::Over(Ok(Written::Stale)),
     }
 }

@@ -5,7 +5,7 @@ use super::entries::{Entries, Held, Key, new_entries, weigh};
 use super::locks::Locks;
 use super::numbers::Numbers;
 use super::tagged::Tags;
-use crate::backend::{Body, Clear, Invalidation, LiveEntry, Write, Written};
+use crate::backend::{Body, Clear, EntryVersion, Guard, Invalidation, LiveEntry, Write, Written};
 use crate::clock::UnixMs;
 use crate::error::{Code, Error, Result};
 use crate::key::FENCE_BUCKETS;
@@ -37,6 +37,8 @@ pub struct Store {
     tags: Tags,
     expiries: BTreeSet<(UnixMs, u32)>,
     pub locks: Locks,
+    /// Entries kept so far.
+    kept: u64,
     /// Of the handles that keep values in L1. Weak: they go with their handles.
     watchers: Vec<Weak<Slots>>,
 }
@@ -54,6 +56,7 @@ impl Store {
             tags: Tags::from(epoch.n),
             expiries: BTreeSet::new(),
             locks: Locks::default(),
+            kept: 0,
             watchers: Vec::new(),
         }
     }
@@ -112,9 +115,13 @@ impl Store {
         if self.validity(epoch, write.auto, write.times.as_ref(), &write.tags, now) == Validity::Invalid {
             return Ok(Written::Stale);
         }
+        if write.guard.is_some_and(|guard| self.is_replaced(&write.key, guard, now)) {
+            return Ok(Written::Stale);
+        }
         let expires_at = write.ttl.expires_at(now);
+        let number = self.count();
         let (auto, times) = (write.auto, write.times);
-        let entry = LiveEntry { value, epoch, auto, tags: write.tags.into(), expires_at, times };
+        let entry = LiveEntry { value, epoch, auto, tags: write.tags.into(), expires_at, times, number };
         let (key, number) = self.take_place(&write.key, &entry.tags);
         let weight = weigh(&key, &entry, entry.tags.iter().map(|tag| self.tags.users(*tag)));
         if weight > self.max_bytes {
@@ -131,6 +138,17 @@ impl Store {
         }
         self.insert(key, Held::new(entry.into(), number, weight));
         Ok(Written::Stored(None))
+    }
+
+    fn count(&mut self) -> u64 {
+        self.kept += 1;
+        self.kept
+    }
+
+    /// Whether another entry is there than the read found for which this is stored.
+    fn is_replaced(&mut self, key: &str, guard: Guard, now: UnixMs) -> bool {
+        let Some(found) = guard.found else { return false };
+        self.get(key, now).is_some_and(|(entry, _)| EntryVersion::numbered(entry.number) != found)
     }
 
     /// Takes the entry of this key out, if there is one, and enters its number, or a new one, into the sets of these tags.
@@ -181,6 +199,7 @@ impl Store {
             self.remove(key);
             return true;
         };
+        let number = self.count();
         // Of the same weight, under the same tags, until the same end.
         if let Some((key, held)) = self.entries.remove(key) {
             let was = &held.entry;
@@ -191,6 +210,7 @@ impl Store {
                 tags: was.tags.clone(),
                 expires_at: was.expires_at,
                 times: Some(times),
+                number,
             });
             self.insert(key, held.with(entry));
         }

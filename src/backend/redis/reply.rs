@@ -36,6 +36,9 @@ fn code_of(error: &ServerError) -> &str {
     error.code()
 }
 
+const ALLOW_IT: &str =
+    " Allow it to this user: ACL LOG names it, docs/redis-acl.md lists all that a cache needs (ACL SETUSER).";
+
 pub(super) fn is_outage(error: &ServerError) -> bool {
     OUTAGES.contains(&code_of(error))
 }
@@ -64,7 +67,9 @@ pub(super) fn failure(error: &ServerError) -> Error {
     }
     let advice = match code_of(error) {
         "OOM" => " Raise maxmemory, or set maxmemory-policy to allkeys-lru.",
-        "NOPERM" => " Allow it to this user (ACL SETUSER).",
+        "NOPERM" => ALLOW_IT,
+        // In a script (Redis 7).
+        _ if text.contains("user executing the script can't") => ALLOW_IT,
         _ => "",
     };
     Error::new(

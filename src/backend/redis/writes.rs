@@ -7,7 +7,7 @@ use super::deadline::Deadline;
 use super::reply;
 use crate::backend::asked::{Overtaken, UnderWay};
 use crate::backend::line::Turn;
-use crate::backend::{Body, Write, Written};
+use crate::backend::{Body, EntryVersion, Write, Written};
 use crate::codec::envelope::{FIXED, restamp};
 use crate::error::{Code, Error, Result};
 use crate::key::bucket;
@@ -227,7 +227,10 @@ impl Core {
                 Some(px) => pipeline.number(px),
                 None => pipeline.arg(b""),
             }
-            pipeline.arg(&bucket(&slot.write.key));
+            match slot.write.guard.and_then(|guard| guard.found) {
+                Some(EntryVersion(found)) => pipeline.arg_of(&[&bucket(&slot.write.key), &found]),
+                None => pipeline.arg(&bucket(&slot.write.key)),
+            }
             pipeline.arg(slot.body());
         }
         announced.map(|life| Told { life, at: Instant::now(), incarnation })

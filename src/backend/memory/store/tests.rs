@@ -74,7 +74,7 @@ fn carriers(store: &Store, tag: Tag, now: UnixMs) -> Vec<String> {
 fn run(store: &mut Store, step: Step, now: &mut UnixMs, first: Epoch) {
     match step {
         Step::Set { key, tags, ttl, old, times } => {
-            let guard = Some(Guard { epoch: if old { first } else { store.epoch() }, lease: None });
+            let guard = Some(Guard::at(if old { first } else { store.epoch() }));
             let write = Write {
                 key: format!("k{key}"),
                 tags: tags_of(&tags),

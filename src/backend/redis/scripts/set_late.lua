@@ -3,7 +3,7 @@ begin(raw)
 bodies = {}
 local buckets = {}
 for e = 1, count do
-  buckets[e] = ARGV[FIRST + EACH * (e - 1) + 3]
+  buckets[e] = string.sub(ARGV[FIRST + EACH * (e - 1) + 3], 1, BUCKET)
 end
 local floor, found = fences(KEYS[3], unpack(buckets))
 

@@ -3,11 +3,37 @@ local INDEXED = 2
 -- place, which costs a third of moving it.
 local GRAINS = 64
 
-local index, is_endless, millis
+-- What is too short to be an entry, or of another type, is as good as nothing.
+local function is_another(key, found)
+  local there = redis.pcall('GETRANGE', key, 4, 23)
+  return type(there) == 'string' and #there == 20 and there ~= found
+end
+
+local millis
+
+-- Asked once, before anything is stored that needs it: a user who may not ask has stored nothing then.
+local function time()
+  if not millis then
+    local now = redis.pcall('TIME')
+    if now.err then
+      return now
+    end
+    millis = now[1] * 1000
+  end
+end
+
+local index, is_endless
 for e = 1, count do
+  local at = FIRST + EACH * (e - 1)
+  local key, life, body = KEYS[5 + e], ARGV[at + 2], bodies and bodies[e] or ARGV[at + 4]
+  local is_indexed = ARGV[at + 1] + 0 >= INDEXED
+  if #ARGV[at + 3] > BUCKET and is_another(key, string.sub(ARGV[at + 3], BUCKET + 1)) then
+    reply[e] = reply[e] or 0
+  elseif is_indexed and life ~= '' then
+    reply[e] = reply[e] or time()
+  end
   if not reply[e] then
-    local at = FIRST + EACH * (e - 1)
-    local key, life, body, stored = KEYS[5 + e], ARGV[at + 2], bodies and bodies[e] or ARGV[at + 4]
+    local stored
     if life ~= '' then
       stored = redis.pcall('SET', key, body, 'PX', life)
     else
@@ -17,10 +43,9 @@ for e = 1, count do
       reply[e] = stored
     else
       reply[e] = 1
-      if ARGV[at + 1] + 0 >= INDEXED then
+      if is_indexed then
         local score = '+inf'
         if life ~= '' then
-          millis = millis or redis.call('TIME')[1] * 1000
           local grain = math.max(1, life / GRAINS)
           score = string.format('%.0f', math.ceil((millis + 1000 + life) / grain) * grain)
         else
@@ -43,8 +68,7 @@ if index then
   if is_endless then
     redis.call('PERSIST', KEYS[4])
   end
-  if ARGV[5] == '1' then
-    millis = millis or redis.call('TIME')[1] * 1000
+  if ARGV[5] == '1' and not time() then
     reply[count + 1] = redis.call('ZCOUNT', KEYS[4], '-inf', string.format('%.0f', millis))
   end
 end
