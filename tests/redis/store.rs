@@ -95,7 +95,7 @@ impl<'a> Set<'a> {
             auto: self.auto,
             ttl: self.ttl,
             times: None,
-            guard: self.miss.map(|epoch| Guard::at(epoch)),
+            guard: self.miss.map(Guard::at),
             body: Body::Wire(encode(&header, value.as_bytes()).unwrap()),
         }
     }
