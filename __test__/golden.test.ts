@@ -27,7 +27,7 @@ async function stored(version: string, codec: string) {
   const raw = redisRaw(port);
   const prefix = uniquePrefix('g');
   const bytes = await readFile(new URL(`../tests/golden/${version}/${codec}.bin`, import.meta.url));
-  await raw.put(`${prefix}:k`, bytes);
+  await raw.put(`${prefix}::k`, bytes);
   await raw.put(`${prefix}!e`, Buffer.from(`${GENERATION} ${COUNTER}`));
   await raw.command('ZADD', `${prefix}!c`, COUNTER, '#f', COUNTER, `#g${GENERATION}`);
   await raw.command('ZADD', `${prefix}!i`, '+inf', 'k');

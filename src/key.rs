@@ -1,7 +1,8 @@
 //! The keyspace of one prefix: where an entry lives in the store, and where the bookkeeping lives.
 //!
-//! An entry's store key is `esc(prefix) + ':' + key`; bookkeeping lives under `esc(prefix) + '!'`. Escaping (`%`, `:`
-//! and `!` in the prefix) makes sure that no prefix reaches into another and no user key into the bookkeeping.
+//! An entry's store key is `prefix + '::' + key`; bookkeeping lives under `prefix + '!'`. A prefix stands there as it is
+//! written, but for what would be ambiguous: `!`, `%`, and a colon after a colon are escaped. So the first `::` or `!` of a store
+//! key ends its prefix: no prefix reaches into another, and no user key into the bookkeeping.
 
 use crate::error::{Error, Result};
 use crate::tags::Tag;
@@ -23,24 +24,29 @@ pub const MEMCACHED_MAX_KEY: usize = 250;
 /// Longest escaped prefix: leaves room for the bookkeeping names within memcached's 250 bytes.
 const MAX_PREFIX: usize = 128;
 
+/// Between a prefix and a user's key.
+const SEPARATOR: &str = "::";
+
 #[derive(Clone, Debug)]
 pub struct Keyspace {
     escaped: String,
 }
 
 impl Keyspace {
-    /// One trailing `:` of the prefix is the separator; the rest is escaped.
+    /// Colons at its end are the separator's.
     pub fn new(prefix: &str) -> Result<Self> {
-        let name = prefix.strip_suffix(':').unwrap_or(prefix);
+        let name = prefix.trim_end_matches(':');
         if name.is_empty() {
             return Err(Error::config(
                 "prefix: expected a non-empty string, got an empty one; an empty prefix would share its keys with every other application on the server.",
             ));
         }
         let mut escaped = String::with_capacity(name.len());
+        let mut before = None;
         for c in name.chars() {
             match c {
-                ':' | '!' | '%' => escaped.push_str(&format!("%{:02X}", c as u32)),
+                '!' | '%' => escaped.push_str(&format!("%{:02X}", c as u32)),
+                ':' if before == Some(':') => escaped.push_str("%3A"),
                 // What memcached cannot hold, and a glob of Redis's SCAN would read as a pattern, is escaped as well.
                 c if c.is_control() || c.is_whitespace() => {
                     let mut utf8 = [0; 4];
@@ -50,6 +56,7 @@ impl Keyspace {
                 }
                 c => escaped.push(c),
             }
+            before = Some(c);
         }
         if escaped.len() > MAX_PREFIX {
             return Err(Error::config(format!(
@@ -60,15 +67,15 @@ impl Keyspace {
         Ok(Keyspace { escaped })
     }
 
-    /// `esc(prefix) + ':'`, what every entry's key starts with.
+    /// What every entry's key starts with.
     pub fn entry_prefix(&self) -> String {
-        format!("{}:", self.escaped)
+        format!("{}{SEPARATOR}", self.escaped)
     }
 
     pub fn entry(&self, key: &str) -> String {
-        let mut out = String::with_capacity(self.escaped.len() + 1 + key.len());
+        let mut out = String::with_capacity(self.escaped.len() + SEPARATOR.len() + key.len());
         out.push_str(&self.escaped);
-        out.push(':');
+        out.push_str(SEPARATOR);
         out.push_str(key);
         out
     }
@@ -149,23 +156,40 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_trailing_colon_is_the_separator_and_the_rest_is_escaped() {
-        assert_eq!(Keyspace::new("shop").unwrap().entry("a:b"), "shop:a:b");
-        assert_eq!(Keyspace::new("shop:").unwrap().entry("k"), "shop:k");
-        assert_eq!(Keyspace::new("shop::").unwrap().entry("k"), "shop%3A:k");
-        assert_eq!(Keyspace::new("a:b!c%").unwrap().entry("k"), "a%3Ab%21c%25:k");
+    fn a_prefix_stands_as_written_but_for_what_is_ambiguous() {
+        let entry = |prefix: &str, key: &str| Keyspace::new(prefix).unwrap().entry(key);
+        assert_eq!(entry("shop", "a:b"), "shop::a:b");
+        assert_eq!([entry("shop:", "k"), entry("shop::", "k")], ["shop::k", "shop::k"]);
+        assert_eq!(entry("shop:v2:eu", "k"), "shop:v2:eu::k");
+        assert_eq!(entry("{shop}/v2_*", "k"), "{shop}/v2_*::k");
+        assert_eq!(entry("a!b%", "k"), "a%21b%25::k");
+        assert_eq!(entry("a:::b", "k"), "a:%3A%3Ab::k");
+        assert_eq!(Keyspace::new("shop:v2").unwrap().epoch(), "shop:v2!e");
         assert!(Keyspace::new("").is_err());
         assert!(Keyspace::new(":").is_err());
     }
 
     #[test]
     fn no_user_key_reaches_the_bookkeeping_nor_one_prefix_another() {
-        let shop = Keyspace::new("shop").unwrap();
-        let nested = Keyspace::new("shop:a").unwrap();
-        for key in ["!e", "e", "!t:x", "", ":", "a:k"] {
-            assert_ne!(shop.entry(key), shop.epoch());
-            assert!(!shop.entry(key).starts_with(&shop.own("")));
-            assert!(!shop.entry(key).starts_with(&nested.entry_prefix()));
+        let prefixes = [
+            "shop", "shop:a", "shop:a:b", "shop!a", "shop%3Aa", "shop::a", "shop!l:a", ":shop", "a", "!", "%",
+        ];
+        let keys = ["!e", "e", "!t:x", "", ":", "::", "a::k", "a:b::k", ":a::k", "!l:a::k", "%3Aa::k"];
+        let spaces = prefixes.map(|prefix| Keyspace::new(prefix).unwrap());
+        for (at, space) in spaces.iter().enumerate() {
+            for (other, elsewhere) in spaces.iter().enumerate() {
+                for key in keys {
+                    let names = [space.entry(key), space.lock(key), space.own(key), space.epoch()];
+                    assert!(!space.entry(key).starts_with(&elsewhere.own("")), "{at} {other} {key}");
+                    assert!(!space.lock(key).starts_with(&elsewhere.entry_prefix()), "{at} {other} {key}");
+                    if at != other {
+                        for name in names {
+                            assert!(!name.starts_with(&elsewhere.entry_prefix()), "{at} {other} {name}");
+                            assert!(!name.starts_with(&elsewhere.own("")), "{at} {other} {name}");
+                        }
+                    }
+                }
+            }
         }
     }
 

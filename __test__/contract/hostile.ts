@@ -25,13 +25,13 @@ export function hostile(store: StoreUnderTest & { raw: Raw }): void {
     const [writer, reader] = [open({ prefix }), open({ prefix })];
     for (const data of ['small', 'packed '.repeat(600)]) {
       await writer.set({ key: 'k', data, tags: ['t'] });
-      const good = (await raw.get(`${prefix}:k`)) as Buffer;
-      await raw.put(`${prefix}:k`, good);
+      const good = (await raw.get(`${prefix}::k`)) as Buffer;
+      await raw.put(`${prefix}::k`, good);
       expect(await reader.get({ key: 'k' })).toBe(data);
       for (let at = 0; at < good.length; at++) {
         const bad = Buffer.from(good);
         bad[at] = (bad[at] as number) ^ (1 << (at % 8));
-        await raw.put(`${prefix}:k`, bad);
+        await raw.put(`${prefix}::k`, bad);
         expect(await reader.get({ key: 'k' })).toBeNull();
       }
     }
@@ -44,14 +44,14 @@ export function hostile(store: StoreUnderTest & { raw: Raw }): void {
     const prefix = uniquePrefix();
     const [writer, reader] = [open({ prefix }), open({ prefix })];
     await writer.set({ key: 'k', data: { html: 'packed '.repeat(600) }, tags: ['t', 'u'] });
-    const good = (await raw.get(`${prefix}:k`)) as Buffer;
-    await raw.put(`${prefix}:k`, good);
+    const good = (await raw.get(`${prefix}::k`)) as Buffer;
+    await raw.put(`${prefix}::k`, good);
     expect(await reader.get({ key: 'k' })).not.toBeNull();
     for (let length = 0; length < good.length; length++) {
-      await raw.put(`${prefix}:k`, good.subarray(0, length));
+      await raw.put(`${prefix}::k`, good.subarray(0, length));
       expect(await reader.get({ key: 'k' })).toBeNull();
     }
-    await raw.put(`${prefix}:k`, Buffer.concat([good, Buffer.from('x')]));
+    await raw.put(`${prefix}::k`, Buffer.concat([good, Buffer.from('x')]));
     expect(await reader.get({ key: 'k' })).toBeNull();
   });
 
@@ -79,7 +79,7 @@ export function hostile(store: StoreUnderTest & { raw: Raw }): void {
       }),
     ];
     for (const [n, value] of bytes.entries()) {
-      await raw.put(`${prefix}:k${n}`, value);
+      await raw.put(`${prefix}::k${n}`, value);
       expect(await cache.get({ key: `k${n}` })).toBeNull();
       await cache.set({ key: `k${n}`, data: n, tags: ['t'] });
       expect(await cache.get({ key: `k${n}` })).toBe(n);
@@ -231,8 +231,8 @@ export function hostile(store: StoreUnderTest & { raw: Raw }): void {
       const prefix = uniquePrefix();
       const cache = open({ prefix });
       await cache.set({ key: 'seed', data: 1, tags: ['t'] });
-      await command('HSET', `${prefix}:k`, 'field', 'value');
-      await command('RPUSH', `${prefix}:l`, 'value');
+      await command('HSET', `${prefix}::k`, 'field', 'value');
+      await command('RPUSH', `${prefix}::l`, 'value');
       expect(
         await Promise.all([cache.get({ key: 'k' }), cache.get({ key: 'seed' }), cache.get({ key: 'l' })]),
       ).toEqual([null, 1, null]);

@@ -155,7 +155,7 @@ export function lifetimes(store: StoreUnderTest): void {
       const cache = open({ prefix });
       await cache.set({ key: 'month', data: 1, ttl: 30 * DAY, tags: ['t'] });
       await cache.set({ key: 'minute', data: 1, ttl: 60, tags: ['t'] });
-      const entry = (await raw.command('PTTL', `${prefix}:month`)) as number;
+      const entry = (await raw.command('PTTL', `${prefix}::month`)) as number;
       expect(Number(await raw.command('GET', `${prefix}!m`))).toBeGreaterThanOrEqual(entry);
       expect(await raw.command('PTTL', `${prefix}!m`)).toBeGreaterThan(entry);
       await cache.clear({ tags: ['t'] });

@@ -81,7 +81,9 @@ export function names(store: StoreUnderTest): void {
       stem,
       `${stem}x`,
       `${stem}:a`,
-      `${stem}::`,
+      `${stem}:a:b`,
+      `${stem}::a`,
+      `${stem}!l:a`,
       `${stem}%3Aa`,
       `${stem}!`,
       `${stem}!t`,
@@ -95,7 +97,7 @@ export function names(store: StoreUnderTest): void {
 
     test("none sees, clears or lists another's (caching-redis: the prefix is not escaped in SCAN MATCH)", async () => {
       const caches = prefixes.map((prefix) => open({ prefix }));
-      const keys = ['k', 'a:k', ':k', '!e', 't:t'];
+      const keys = ['k', 'a:k', ':k', '!e', 't:t', 'a::k', ':a::k', 'a:b::k', ':b::k'];
       await Promise.all(
         caches.flatMap((cache, n) => keys.map((key) => cache.set({ key, data: `${n} ${key}`, tags: ['t'] }))),
       );
@@ -115,11 +117,12 @@ export function names(store: StoreUnderTest): void {
       }
     });
 
-    test('one trailing colon is the separator', async () => {
+    test('colons at its end are the separator', async () => {
       const prefix = uniquePrefix();
       await open({ prefix: `${prefix}:` }).set({ key: 'k', data: 1 });
-      expect(await open({ prefix }).get({ key: 'k' })).toBe(1);
-      expect(await open({ prefix: `${prefix}::` }).get({ key: 'k' })).toBeNull();
+      for (const same of [prefix, `${prefix}::`]) {
+        expect(await open({ prefix: same }).get({ key: 'k' })).toBe(1);
+      }
     });
 
     test("an empty prefix is an error that says why (caching-redis: empty prefix and * delete other applications' keys)", () => {
@@ -134,7 +137,7 @@ export function names(store: StoreUnderTest): void {
       const { raw } = store;
       test("clearing * leaves other applications' keys alone", async () => {
         const prefix = uniquePrefix();
-        const foreign = [`${prefix}`, `${prefix}x:k`, `other-${prefix}:k`];
+        const foreign = [`${prefix}`, `${prefix}:k`, `${prefix}x::k`, `${prefix}:x::k`, `other-${prefix}::k`];
         await Promise.all(foreign.map((key) => raw.put(key, Buffer.from('theirs'))));
         const cache = open({ prefix });
         await cache.set({ key: 'k', data: 1, tags: ['t'] });
@@ -144,14 +147,20 @@ export function names(store: StoreUnderTest): void {
         await raw.remove(foreign);
       });
 
-      test('everything stored begins with the escaped prefix', async () => {
+      test.each([
+        { more: ':v2:eu_1/a-b', stands: ':v2:eu_1/a-b' },
+        { more: '!a:b%', stands: '%21a:b%25' },
+      ])('everything stored begins with the prefix as written: "$more"', async ({ more, stands }) => {
         const prefix = uniquePrefix();
-        const cache = open({ prefix: `${prefix}!a:b%` });
+        const cache = open({ prefix: `${prefix}${more}` });
         await cache.set({ key: 'k', data: 1, tags: ['t'] });
+        await cache.set({ key: 'kept', data: 1, tags: ['t2'] });
         await cache.clear({ key: 'k', tags: ['t'] });
         const keys = await raw.keys(prefix);
-        expect(keys.length).toBeGreaterThan(0);
-        for (const key of keys) expect(key.startsWith(`${prefix}%21a%3Ab%25`)).toBe(true);
+        expect(keys).toContain(`${prefix}${stands}::kept`);
+        for (const key of keys) {
+          expect(key.startsWith(`${prefix}${stands}::`) || key.startsWith(`${prefix}${stands}!`)).toBe(true);
+        }
       });
     }
   });

@@ -156,7 +156,7 @@ export function values(store: StoreUnderTest): void {
           const prefix = `c${Math.random().toString(36).slice(2)}`;
           const cache = open({ prefix, compression });
           await cache.set({ key: 'k', data });
-          const length = (await raw.get(`${prefix}:k`))?.length ?? 0;
+          const length = (await raw.get(`${prefix}::k`))?.length ?? 0;
           const text = Buffer.byteLength(JSON.stringify(data));
           if (name === 'off') expect(length).toBeGreaterThan(text);
           else expect(length).toBeLessThan(text * 0.75);
@@ -167,7 +167,7 @@ export function values(store: StoreUnderTest): void {
         const prefix = `c${Math.random().toString(36).slice(2)}`;
         const cache = open({ prefix, compression: { threshold: 0, level: 9 } });
         await cache.set({ key: 'k', data: 'Zq' });
-        expect((await raw.get(`${prefix}:k`))?.includes('"Zq"')).toBe(true);
+        expect((await raw.get(`${prefix}::k`))?.includes('"Zq"')).toBe(true);
       });
     }
 

@@ -266,7 +266,7 @@ test('memcached, three servers: a dead one costs its own keys and no other, and 
     const at = held.findIndex(
       (keys) => !keys.some((key) => key.startsWith(`${prefix}!e`) || key === `${prefix}!t:0000000000000000`),
     );
-    const elsewhere = KEYS.filter((key) => !held[at]?.includes(`${prefix}:${key}`));
+    const elsewhere = KEYS.filter((key) => !held[at]?.includes(`${prefix}::${key}`));
     await servers[at]?.kill();
     await Promise.all(KEYS.map((key) => cache.get({ key })));
     const without = await Promise.all(KEYS.map((key) => settle(key, cache.get({ key }))));

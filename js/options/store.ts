@@ -72,9 +72,9 @@ export const timeoutShape: Shape<TimeoutOptions> = {
 /** Longest prefix once escaped, as the core counts it (src/key.rs): leaves room for bookkeeping names on memcached. */
 const MAX_PREFIX_BYTES = 128;
 
-/** One trailing `:` is the separator and not part of the name. */
+/** Colons at its end are the separator's and not part of the name. */
 export const prefix: Check<string> = (value, at) => {
-  if (typeof value !== 'string' || value.replace(/:$/, '') === '') {
+  if (typeof value !== 'string' || value.replace(/:+$/, '') === '') {
     throw invalid(
       at,
       'a non-empty string',

@@ -249,7 +249,7 @@ async fn a_sweep_goes_by_the_clock_that_the_caller_goes_by() {
 async fn a_stub_waits_for_its_set_as_long_as_that_may_take() {
     let bed = Bed::memcached(1);
     let store = bed.open();
-    let life = |key: &str| bed.memcached[0].raw().life(&format!("p:{key}")).unwrap_or(0);
+    let life = |key: &str| bed.memcached[0].raw().life(&format!("p::{key}")).unwrap_or(0);
     assert_eq!(store.get("plain").await, None);
     assert!((28..=31).contains(&life("plain")), "{}", life("plain"));
     store.missed("ticket").await;

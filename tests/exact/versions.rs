@@ -212,12 +212,12 @@ async fn an_expired_entry_keeps_its_end() {
         }
     }
     let mut raw = redis.redis.as_ref().unwrap().raw();
-    let left: i64 = ask(&mut raw, &["PTTL", "p:minute"]);
+    let left: i64 = ask(&mut raw, &["PTTL", "p::minute"]);
     assert!((58_000..=60_000).contains(&left), "{left}");
-    assert_eq!(ask::<i64>(&mut raw, &["PTTL", "p:ever"]), -1);
+    assert_eq!(ask::<i64>(&mut raw, &["PTTL", "p::ever"]), -1);
     let mut raw = memcached.memcached[0].raw();
-    assert!((58..=62).contains(&raw.life("p:minute").unwrap()));
-    assert_eq!(raw.life("p:ever"), Some(-1));
+    assert!((58..=62).contains(&raw.life("p::minute").unwrap()));
+    assert_eq!(raw.life("p::ever"), Some(-1));
 }
 
 #[tokio::test]

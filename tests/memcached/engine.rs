@@ -121,16 +121,16 @@ async fn what_a_clear_made_invalid_is_reclaimed() {
     let servers = [Server::start(&[])];
     let engine = open(&servers);
     run(&engine, (0..500).map(|i| set(&format!("k{i}"), "v", &["t"], 600_000)).collect()).await;
-    assert!(servers[0].raw().value("p:k7").is_some());
+    assert!(servers[0].raw().value("p::k7").is_some());
     run(&engine, vec![Op::Clear { key: None, tags: vec![Tag::of("t")], raise: Invalidation::Hard }]).await;
     until("entries and members are gone", async || {
         let mut raw = servers[0].raw();
-        let mut gone = |i| raw.value(&format!("p:k{i}")).is_none_or(|left| left.is_empty());
+        let mut gone = |i| raw.value(&format!("p::k{i}")).is_none_or(|left| left.is_empty());
         members(&servers[0], Tag::of("t")) == 0 && (0..500).all(&mut gone)
     })
     .await;
     // What is left for the sets that may be on their way lives shortly.
-    assert!(servers[0].raw().life("p:k7").is_none_or(|life| (0..=30).contains(&life)));
+    assert!(servers[0].raw().life("p::k7").is_none_or(|life| (0..=30).contains(&life)));
 }
 
 #[tokio::test]
@@ -175,7 +175,7 @@ async fn an_entry_of_version_1_is_a_counted_miss_that_the_next_set_replaces() {
         }),
     );
     let golden = format!("{}/tests/golden/v1/plain.bin", env!("CARGO_MANIFEST_DIR"));
-    servers[0].raw().set_bytes("p:k", &std::fs::read(golden).unwrap(), 1);
+    servers[0].raw().set_bytes("p::k", &std::fs::read(golden).unwrap(), 1);
     assert_eq!(text(&run(&engine, vec![get("k")]).await[0]), None);
     assert_eq!((engine.stats().corrupt, engine.stats().misses), (1, 1));
     let warned = std::mem::take(&mut *warned.lock().unwrap());

@@ -112,10 +112,10 @@ async fn an_evicted_stub_or_entry_costs_a_set() {
     let server = Server::start(&[]);
     let store = open(vec![server.endpoint()]);
     let guard = store.miss("k").await;
-    server.raw().delete("p:k");
+    server.raw().delete("p::k");
     assert_eq!(store.set("k", &[], "v", Some(guard)).await.unwrap(), Written::Stale);
     store.fill("k", &[], "v").await;
-    server.raw().delete("p:k");
+    server.raw().delete("p::k");
     store.fill("k", &[], "w").await;
     assert_eq!(store.value("k").await.as_deref(), Some("w"));
 }

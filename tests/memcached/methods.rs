@@ -47,11 +47,11 @@ async fn keys_spread_over_three_servers_and_every_one_is_found() {
     for key in &keys {
         assert_eq!(store.value(key).await.as_ref(), Some(key));
         let holders =
-            servers.iter().filter(|server| server.raw().value(&format!("p:{key}")).is_some()).count();
+            servers.iter().filter(|server| server.raw().value(&format!("p::{key}")).is_some()).count();
         assert_eq!(holders, 1, "{key}");
     }
     for server in &servers {
-        assert!(keys.iter().any(|key| server.raw().value(&format!("p:{key}")).is_some()));
+        assert!(keys.iter().any(|key| server.raw().value(&format!("p::{key}")).is_some()));
     }
     assert_eq!(store.members("all").await.len(), 60);
     store.clear_tags(&["t:k7"], Invalidation::Hard).await.unwrap();
@@ -116,10 +116,10 @@ async fn records_and_shards_outlive_their_entries_and_a_clear_keeps_a_records_li
     // A life of more than 30 days is an absolute time on the wire.
     let year = Write { ttl: Ttl::Ms(365 * 86_400_000), ..write("year", &["t"], b"v", None) };
     store.write(year).await.unwrap();
-    let left = raw.life("p:year").unwrap();
+    let left = raw.life("p::year").unwrap();
     assert!((364 * 86_400..=366 * 86_400).contains(&left), "{left}");
     store.write(Write { ttl: Ttl::Forever, ..write("ever", &["t"], b"v", None) }).await.unwrap();
-    assert_eq!(raw.life("p:ever"), Some(-1));
+    assert_eq!(raw.life("p::ever"), Some(-1));
     until("the record lives for ever", async || raw.life(&record_key("t")) == Some(-1)).await;
     assert_eq!(raw.life("p!e"), Some(-1));
 }
@@ -198,7 +198,7 @@ async fn garbage_in_the_store_is_a_miss_that_the_next_set_replaces() {
     let store = open(vec![server.endpoint()]);
     let mut raw = server.raw();
     store.fill("k", &["t"], "v").await;
-    for key in ["p:k", &record_key("t"), &record_key("*"), "p!e"] {
+    for key in ["p::k", &record_key("t"), &record_key("*"), "p!e"] {
         for garbage in ["x", "99999999999999999999999", "\u{0}", "?x", "0000000000000001 1"] {
             raw.set(key, garbage);
             // Validity is between an entry and its records; the epoch matters to those who set and clear.
@@ -236,7 +236,7 @@ async fn members_come_back_once_and_bury_removes_the_dead_but_no_newer_version()
     }
     // Set after it was judged, so it stays; of the absent ones, one has been set meanwhile.
     store.set("k01", &["t"], "newer", None).await.unwrap();
-    server.raw().delete("p:k03");
+    server.raw().delete("p::k03");
     dead.push(Dead { key: "k03".into(), seen: None, retagged: false });
     dead.push(Dead { key: "k04".into(), seen: None, retagged: false });
     store.0.bury(Tag::of("t"), dead).await.unwrap();

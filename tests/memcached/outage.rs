@@ -51,7 +51,7 @@ async fn a_dead_servers_keys_fail_alone_and_come_back_as_misses() {
         .find(|at| ["p!e", &record_key("*")].iter().all(|key| servers[*at].raw().value(key).is_none()))
         .unwrap();
     let theirs: Vec<bool> =
-        keys.iter().map(|key| servers[dead].raw().value(&format!("p:{key}")).is_some()).collect();
+        keys.iter().map(|key| servers[dead].raw().value(&format!("p::{key}")).is_some()).collect();
     assert!(theirs.contains(&true) && theirs.contains(&false));
     servers[dead].kill();
     let began = Instant::now();
@@ -118,7 +118,7 @@ async fn clears_of_an_outage_are_replayed_before_the_first_read_after_it() {
         let pair = Pair::start().await;
         pair.fill_many().await;
         let away = round % 2;
-        let (key, tag) = (pair.name(away, |n| format!("p:{n}")), pair.name(away, record_key));
+        let (key, tag) = (pair.name(away, |n| format!("p::{n}")), pair.name(away, record_key));
         let tagged = tag.clone();
         pair.wires[away].cut();
         let error = pair.store.clear_key(&key).await.unwrap_err();
@@ -126,7 +126,7 @@ async fn clears_of_an_outage_are_replayed_before_the_first_read_after_it() {
         let error = pair.store.clear_tags(&[&tag], Invalidation::Hard).await.unwrap_err();
         assert!(error.queued && error.code.is_outage(), "{error}");
         // Nothing has reached the server yet, so another process still finds both there.
-        assert!(pair.servers[away].raw().value(&format!("p:{key}")).is_some());
+        assert!(pair.servers[away].raw().value(&format!("p::{key}")).is_some());
         pair.wires[away].mend();
         if round < 2 {
             // By whoever reads first.
@@ -144,7 +144,7 @@ async fn clears_of_an_outage_are_replayed_before_the_first_read_after_it() {
             until("another store sees both cleared", async || {
                 // Names are by endpoint, so look behind its back for the key itself.
                 drop(others.get("any").await);
-                pair.servers[away].raw().value(&format!("p:{key}")).is_none()
+                pair.servers[away].raw().value(&format!("p::{key}")).is_none()
             })
             .await;
             assert_eq!(pair.store.value(&tagged).await, None);
@@ -160,7 +160,7 @@ async fn a_tag_clear_without_the_epochs_server_waits_at_the_records_server() {
     // The entry and its tag's record are both on the server that stays.
     let mut raw = pair.servers[near].raw();
     let mut names = (0..30).map(|i| format!("n{i}"));
-    let both = |n: &String| [format!("p:{n}"), record_key(n)].iter().all(|key| raw.value(key).is_some());
+    let both = |n: &String| [format!("p::{n}"), record_key(n)].iter().all(|key| raw.value(key).is_some());
     let tag = names.find(both).unwrap();
     let before = record(&pair.servers[near], &tag);
     pair.wires[away].cut();
@@ -185,7 +185,7 @@ async fn without_the_epochs_server_nothing_is_a_hit_and_after_its_loss_no_clear_
     let mut pair = Pair::start().await;
     pair.fill_many().await;
     let near = 1 - pair.epoch;
-    let key = pair.name(near, |n| format!("p:{n}"));
+    let key = pair.name(near, |n| format!("p::{n}"));
     let guard = pair.store.get(&key).await.unwrap().1;
     pair.servers[pair.epoch].kill();
     for _ in 0..3 {
@@ -211,7 +211,7 @@ async fn a_replay_that_fails_keeps_its_clears() {
     pair.fill_many().await;
     let near = 1 - pair.epoch;
     let tag = pair.name(near, record_key);
-    let key = pair.name(near, |n| format!("p:{n}"));
+    let key = pair.name(near, |n| format!("p::{n}"));
     pair.wires[near].cut();
     assert!(pair.store.clear_tags(&[&tag], Invalidation::Hard).await.is_err_and(|error| error.queued));
     assert!(pair.store.clear_key(&key).await.is_err_and(|error| error.queued));

@@ -270,7 +270,7 @@ async fn a_cleared_entry_stays_cleared_whichever_bookkeeping_is_lost() {
             // Makes anew whatever was lost.
             let guard = store.miss("new").await;
             store.set("new", &["own0", "own1", "shared"], "1", Some(guard)).await.unwrap();
-            raw.delete("p:new");
+            raw.delete("p::new");
         }
     }
 }

@@ -142,7 +142,7 @@ async fn what_a_process_leaves_that_ends_after_its_clear_is_removed_by_another()
     drop(store);
     other.get("k0").await;
     assert!(swept(&other, &mut raw, 900).await.is_empty());
-    assert!(ask::<Vec<String>>(&mut raw, &["KEYS", "p:*"]).is_empty());
+    assert!(ask::<Vec<String>>(&mut raw, &["KEYS", "p::*"]).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -188,7 +188,7 @@ async fn entries_without_end_leave_nothing_behind_however_often_they_are_set_and
     assert_eq!(ask::<i64>(&mut raw, &["ZCARD", &space().whole_index()]), 750);
     store.clear_tags(&["*"]).await;
     assert!(swept(&store, &mut raw, 750).await.is_empty());
-    assert!(ask::<Vec<String>>(&mut raw, &["KEYS", "p:*"]).is_empty());
+    assert!(ask::<Vec<String>>(&mut raw, &["KEYS", "p::*"]).is_empty());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -27,7 +27,7 @@ fn members(raw: &mut Connection) -> usize {
 }
 
 fn entries(raw: &mut Connection) -> usize {
-    ask::<Vec<String>>(raw, &["KEYS", "p:*"]).len()
+    ask::<Vec<String>>(raw, &["KEYS", "p::*"]).len()
 }
 
 /// Waits until so many members of the index are left.
