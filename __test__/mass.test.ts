@@ -33,6 +33,23 @@ function random(seed: number): (below: number) => number {
 describe.each(specs())('$name', (store: SpecUnderTest) => {
   const open = opener(store);
 
+  it('finishes what travels in parts before it closes', async () => {
+    const [cache, other] = [open({ errors: 'throw' }), open({ errors: 'throw' })];
+    const keys = numbers(MANY).map((nth) => `k${nth}`);
+    const set = cache.setMany(keys.map((key) => ({ key, value: 1 })));
+    const closed = cache.close();
+    await expect(cache.get('k0')).rejects.toThrow(/closed/);
+    expect(await set).toBe(true);
+    await closed;
+    const ending = open({ errors: 'throw' });
+    const read = ending.getMany(keys);
+    const removed = ending.deleteMany(keys);
+    await ending.close();
+    expect((await read).filter((value) => value === 1)).toHaveLength(MANY);
+    expect(await removed).toBe(true);
+    expect((await other.getMany(keys)).some((value) => value !== undefined)).toBe(false);
+  });
+
   it('answers every operation of a turn as if it were alone', async () => {
     const cache = open({ errors: 'throw' });
     for (let seed = 1; seed <= 20; seed++) {

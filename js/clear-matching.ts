@@ -50,13 +50,31 @@ async function clearListed(
   let cleared = 0;
   for (let cursor: number | undefined = 0; cursor !== undefined; ) {
     const page: KeyPage = await store.keys(head, cursor);
-    const fitting = page.keys.filter(matches);
-    for (let from = 0; from < fitting.length; from += MAX_AT_ONCE) {
-      cleared += await clearAll(store, fitting.slice(from, from + MAX_AT_ONCE));
-      await nextTurn();
-    }
+    cleared += await clearInParts(store, page.keys.filter(matches));
     cursor = page.next;
   }
+  return cleared;
+}
+
+/** @throws what the first part failed with; the parts after it are asked for all the same: in an outage they are kept */
+async function clearInParts(store: NativeStore, keys: readonly string[]): Promise<number> {
+  let cleared = 0;
+  const failed: Promise<number>[] = [];
+  for (let from = 0; from < keys.length; from += MAX_AT_ONCE) {
+    const part = clearAll(store, keys.slice(from, from + MAX_AT_ONCE));
+    if (failed.length > 0) {
+      failed.push(part);
+      continue;
+    }
+    try {
+      cleared += await part;
+    } catch {
+      failed.push(part);
+    }
+    await nextTurn();
+  }
+  await Promise.allSettled(failed);
+  await failed[0];
   return cleared;
 }
 

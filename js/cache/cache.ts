@@ -35,7 +35,7 @@ import type {
   Storable,
   TagsOptions,
 } from './types.js';
-import { clearTags, deleted, prepared, remove, SLICE, write } from './write.js';
+import { clearTags, deleted, inSlices, prepared, remove, write } from './write.js';
 
 declare global {
   // For applications that compile against a library of TypeScript's without it; others declare the same.
@@ -103,12 +103,8 @@ export class Cache<Allowed = JsonStorable> {
     given: readonly string[] | { keys: readonly string[] },
   ): Promise<(T | undefined)[]> {
     const keys = keysOf('getMany', given).map((one) => this.full('getMany', one));
-    this.core.open();
-    const values: unknown[] = [];
-    for (let at = 0; at < keys.length; at += SLICE) {
-      values.push(...(await readMany(this.core, keys.slice(at, at + SLICE))));
-    }
-    return values as (T | undefined)[];
+    const values = await inSlices(this.core, keys, (some) => readMany(this.core, some));
+    return values.flat() as (T | undefined)[];
   }
 
   /**
@@ -147,12 +143,10 @@ export class Cache<Allowed = JsonStorable> {
       const method = `setMany: entries[${at}]`;
       return prepared(this.core, this.space, method, options<SetOptions<unknown>>(method, entry, SET));
     });
-    let all = true;
-    for (let at = 0; at < writes.length; at += SLICE) {
-      const slice = writes.slice(at, at + SLICE).map((one) => write(this.core, 'setMany', one));
-      all = (await Promise.all(slice)).every(Boolean) && all;
-    }
-    return all;
+    const stored = await inSlices(this.core, writes, (some) =>
+      Promise.all(some.map((one) => write(this.core, 'setMany', one))),
+    );
+    return stored.flat().every(Boolean);
   }
 
   /**
@@ -350,7 +344,9 @@ export class Cache<Allowed = JsonStorable> {
   }
 
   private async store(method: string, given: SetOptions<unknown>): Promise<boolean> {
-    return write(this.core, method, prepared(this.core, this.space, method, given));
+    const ready = prepared(this.core, this.space, method, given);
+    this.core.open();
+    return write(this.core, method, ready);
   }
 
   private async compute<T>(method: string, given: GetOrSetOptions<T>): Promise<T> {

@@ -52,6 +52,11 @@ export class Core {
   /** An operation whose failure in an outage is answered with `fallback`, unless errors are thrown. */
   async attempt<T>(operation: string, fallback: T, run: () => Promise<T>): Promise<T> {
     this.open();
+    return this.attempted(operation, fallback, run);
+  }
+
+  /** The same, within a call for which `close()` waits. */
+  async attempted<T>(operation: string, fallback: T, run: () => Promise<T>): Promise<T> {
     try {
       return await run();
     } catch (error) {

@@ -28,12 +28,12 @@ export function prepared(core: Core, space: string, method: string, given: SetOp
   };
 }
 
+/** Within a cache that is open, or a call for which its `close()` waits. */
 export async function write(
   core: Core,
   method: string,
   { key: full, encoded, times, tags }: Prepared,
 ): Promise<boolean> {
-  core.open();
   core.flights.supersede(full);
   const began = core.telemetry.begin('write');
   const { ttl, grace } = times;
@@ -42,7 +42,7 @@ export async function write(
     ttl > 0 && ttl !== Number.POSITIVE_INFINITY && grace > 0
       ? { times: { created: now, freshUntil: now + ttl, cost: 0 } }
       : {};
-  const stored = await core.attempt(method, undefined, () =>
+  const stored = await core.attempted(method, undefined, () =>
     core.store.set(full, encoded, ttl === 0 ? 0 : ttl + grace, tags, true, extra),
   );
   core.telemetry.end('write', began);
@@ -52,30 +52,49 @@ export async function write(
   return stored ?? false;
 }
 
+/** A call whose operations travel in slices, one after the other: `close()` waits for the last of them. */
+export async function inSlices<T, R>(
+  core: Core,
+  all: readonly T[],
+  run: (slice: readonly T[]) => Promise<R>,
+): Promise<R[]> {
+  return core.during(async () => {
+    const results: R[] = [];
+    for (let at = 0; at < all.length; at += SLICE) {
+      results.push(await run(all.slice(at, at + SLICE)));
+    }
+    return results;
+  });
+}
+
 /** @param keys full ones. @returns whether any was there */
 export async function remove(core: Core, method: string, keys: readonly string[]): Promise<boolean> {
   core.clears++;
-  return core.attempt(method, false, async () => {
-    let there = false;
-    let failed: PromiseRejectedResult | undefined;
-    let underWay: Promise<PromiseSettledResult<boolean>[]>[] = [];
-    for (let at = 0; at < keys.length; at += SLICE) {
-      underWay.push(Promise.allSettled(keys.slice(at, at + SLICE).map((one) => core.store.remove(one))));
-      // After a failure the rest is asked for at once: what an outage keeps must be known, and all of it in one deadline.
-      if (failed === undefined) {
-        const outcomes = (await Promise.all(underWay)).flat();
-        underWay = [];
-        there = outcomes.some((one) => one.status === 'fulfilled' && one.value) || there;
-        failed = outcomes.find((one) => one.status === 'rejected');
-      }
+  return keys.length <= SLICE
+    ? core.attempt(method, false, () => removed(core, keys))
+    : core.during(() => core.attempted(method, false, () => removed(core, keys)));
+}
+
+async function removed(core: Core, keys: readonly string[]): Promise<boolean> {
+  let there = false;
+  let failed: PromiseRejectedResult | undefined;
+  let underWay: Promise<PromiseSettledResult<boolean>[]>[] = [];
+  for (let at = 0; at < keys.length; at += SLICE) {
+    underWay.push(Promise.allSettled(keys.slice(at, at + SLICE).map((one) => core.store.remove(one))));
+    // After a failure the rest is asked for at once: what an outage keeps must be known, and all of it in one deadline.
+    if (failed === undefined) {
+      const outcomes = (await Promise.all(underWay)).flat();
+      underWay = [];
+      there = outcomes.some((one) => one.status === 'fulfilled' && one.value) || there;
+      failed = outcomes.find((one) => one.status === 'rejected');
     }
-    await Promise.all(underWay);
-    if (failed !== undefined) {
-      throw failed.reason;
-    }
-    deleted(core, keys);
-    return there;
-  });
+  }
+  await Promise.all(underWay);
+  if (failed !== undefined) {
+    throw failed.reason;
+  }
+  deleted(core, keys);
+  return there;
 }
 
 /** Counts and tells of keys that were deleted. */

@@ -135,5 +135,7 @@ export function write(core: Core, key: string, text: string | Uint8Array, ttl: n
 
 export function clearPattern(core: Core, pattern: string, before: string): Promise<number | undefined> {
   core.clears++;
-  return clearMatching(FACE, core.store, core.settings.store.kind, patternOf(pattern, before));
+  return core.during(() =>
+    clearMatching(FACE, core.store, core.settings.store.kind, patternOf(pattern, before)),
+  );
 }
