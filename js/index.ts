@@ -3,6 +3,7 @@ export { Cache, createCache } from './cache/cache.js';
 export type { FactoryContext } from './cache/factory-context.js';
 export type { Factory } from './cache/flight.js';
 export type { ReadyOptions } from './cache/health.js';
+export type { Jsonify } from './cache/jsonify.js';
 export type { CacheOptions, ComputeOptions } from './cache/options.js';
 export type { Serializer } from './cache/serializer.js';
 export type { CacheEventName, CacheEvents, CacheStats, Quantiles } from './cache/telemetry.js';
@@ -14,7 +15,6 @@ export type {
   JsonStorable,
   SetForeverOptions,
   SetOptions,
-  Storable,
   TagsOptions,
 } from './cache/types.js';
 export {

@@ -67,6 +67,32 @@ export function computing(store: SpecUnderTest) {
     }
   });
 
+  it('gives those who wait for a factory what those get who come later: a Date is a string', async () => {
+    const cache = open();
+    const at = new Date(0);
+    const plain = { n: 1 };
+    const factory = () => ({ at, deep: [{ at }], left: undefined, plain });
+    const read = { at: at.toJSON(), deep: [{ at: at.toJSON() }], plain };
+    const [first, second] = await Promise.all([0, 1].map(() => cache.getOrSet({ key: 'k', factory })));
+    expect(first).toStrictEqual(read);
+    expect(second).toBe(first);
+    expect(await cache.getOrSet({ key: 'k', factory })).toStrictEqual(read);
+    expect(
+      await cache.getOrSet({
+        key: 'skipped',
+        factory: ({ skip }) => {
+          skip();
+          return { at };
+        },
+      }),
+    ).toEqual({ at: at.toJSON() });
+    // What JSON keeps is not copied.
+    const kept = { n: 1, list: ['x', null] };
+    expect(await cache.getOrSet({ key: 'kept', factory: () => kept })).toBe(kept);
+    const structured = open({ serializer: 'structured' });
+    expect((await structured.getOrSet({ key: 's', factory })).at).toBe(at);
+  });
+
   it('gives every waiting caller the error of a factory that throws, and locks nothing', async () => {
     const cache = open();
     let runs = 0;

@@ -21,28 +21,27 @@ import { Core } from './core.js';
 import type { Factory } from './flight.js';
 import { byAge, getOrSet } from './get-or-set.js';
 import { ping, READY, type ReadyOptions, ready } from './health.js';
+import type { Jsonify, Made } from './jsonify.js';
 import { type CacheOptions, computeShape, FACE, settingsOf } from './options.js';
 import { counted, kept as fromL1, read, readMany } from './read.js';
 import { type CacheEventName, type CacheEvents, type CacheStats, EVENTS } from './telemetry.js';
 import type {
   DeleteManyOptions,
-  Entry,
   GetOptions,
   GetOrSetOptions,
   JsonStorable,
   SetForeverOptions,
   SetOptions,
-  Storable,
   TagsOptions,
 } from './types.js';
 import { clearTags, deleted, inSlices, prepared, remove, write } from './write.js';
 
-declare global {
-  // For applications that compile against a library of TypeScript's without it; others declare the same.
-  interface SymbolConstructor {
-    readonly asyncDispose: unique symbol;
-  }
+/** What `await using` asks for, where the application's library of TypeScript's has it. */
+type AsyncDisposes = typeof globalThis extends {
+  Symbol: { readonly asyncDispose: infer Name extends symbol };
 }
+  ? { [Its in Name]: () => Promise<void> }
+  : object;
 
 const GET = new Set(['key', 'defaultValue']);
 const SET = new Set(['key', 'value', 'ttl', 'grace', 'tags']);
@@ -58,6 +57,7 @@ const READY_NAMES = new Set(['timeout']);
  * A miss is `undefined`; `null` is a value like any other. In an outage reads miss and writes answer `false` (with
  * `errors: 'throw'` both reject); the caller's mistakes always reject, with `CACHALOT_CONFIG`.
  */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: it has the method that the interface tells of
 export class Cache<Allowed = JsonStorable> {
   // Not #private: a cache may be handed out behind a Proxy, through which #fields cannot be reached.
   private readonly core: Core;
@@ -113,24 +113,24 @@ export class Cache<Allowed = JsonStorable> {
    * @throws ConfigError (rejects) on a value that the serializer cannot represent; nothing was stored
    * @throws TooLargeError (rejects) on a value over the store's limit; no older value is left
    */
-  async set<T>(given: SetOptions<T> & { value: Storable<T, Allowed> }): Promise<boolean> {
+  async set<T>(given: SetOptions<T>): Promise<boolean> {
     return this.store('set', options<SetOptions<unknown>>('set', given, SET));
   }
 
   /** The same as `set`. */
-  async put<T>(given: SetOptions<T> & { value: Storable<T, Allowed> }): Promise<boolean> {
+  async put<T>(given: SetOptions<T>): Promise<boolean> {
     return this.store('put', options<SetOptions<unknown>>('put', given, SET));
   }
 
   /** `set` without an end. */
-  async setForever<T>(given: SetForeverOptions<T> & { value: Storable<T, Allowed> }): Promise<boolean> {
+  async setForever<T>(given: SetForeverOptions<T>): Promise<boolean> {
     const asked = options<SetForeverOptions<unknown>>('setForever', given, SET_FOREVER);
     return this.store('setForever', { ...asked, ttl: null });
   }
 
   /** All are checked before any is stored. @returns true if all are stored */
   async setMany(
-    given: readonly SetOptions<Entry<Allowed>>[] | { entries: readonly SetOptions<Entry<Allowed>>[] },
+    given: readonly SetOptions<unknown>[] | { entries: readonly SetOptions<unknown>[] },
   ): Promise<boolean> {
     this.core.open();
     const entries: unknown = Array.isArray(given)
@@ -155,18 +155,24 @@ export class Cache<Allowed = JsonStorable> {
    * @throws whatever the factory throws, if there is no stale value
    * @throws FactoryTimeoutError (rejects) after `hardTimeout`, if there is no stale value
    */
-  async getOrSet<T>(given: GetOrSetOptions<T>): Promise<T> {
+  async getOrSet<T, R extends T | Jsonify<T> = Made<T, Allowed>>(given: GetOrSetOptions<T>): Promise<R> {
     return this.compute('getOrSet', options<GetOrSetOptions<T>>('getOrSet', given, GET_OR_SET));
   }
 
   /** `getOrSet` without an end. */
-  async getOrSetForever<T>(given: Omit<GetOrSetOptions<T>, 'ttl'>): Promise<T> {
+  async getOrSetForever<T, R extends T | Jsonify<T> = Made<T, Allowed>>(
+    given: Omit<GetOrSetOptions<T>, 'ttl'>,
+  ): Promise<R> {
     const asked = options<GetOrSetOptions<T>>('getOrSetForever', given, GET_OR_SET_FOREVER);
     return this.compute('getOrSetForever', { ...asked, ttl: null });
   }
 
   /** `getOrSet` by position. @param ttl milliseconds or text; `undefined` = the cache's; `null` = for ever */
-  async wrap<T>(key: string, ttl: Duration | null | undefined, fn: Factory<T>): Promise<T> {
+  async wrap<T, R extends T | Jsonify<T> = Made<T, Allowed>>(
+    key: string,
+    ttl: Duration | null | undefined,
+    fn: Factory<T>,
+  ): Promise<R> {
     const factory = callable('wrap', 'fn', fn, () => `wrap(${describe(key)}, ttl, fn)`);
     return this.compute('wrap', { key, ttl, factory });
   }
@@ -175,7 +181,12 @@ export class Cache<Allowed = JsonStorable> {
    * Serves a value as fresh for `stale`, then, until `max`, serves it while a new one is made behind.
    * @param stale milliseconds or text, from when the value was made; likewise `max`, which is not shorter
    */
-  async wrapSWR<T>(key: string, stale: Duration, max: Duration, fn: Factory<T>): Promise<T> {
+  async wrapSWR<T, R extends T | Jsonify<T> = Made<T, Allowed>>(
+    key: string,
+    stale: Duration,
+    max: Duration,
+    fn: Factory<T>,
+  ): Promise<R> {
     const ttl = positional('wrapSWR', 'stale', stale);
     const end = positional('wrapSWR', 'max', max);
     if (end < ttl) {
@@ -335,6 +346,7 @@ export class Cache<Allowed = JsonStorable> {
     }
   }
 
+  /** @internal Told to the compiler by `AsyncDisposes`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
@@ -349,7 +361,7 @@ export class Cache<Allowed = JsonStorable> {
     return write(this.core, method, ready);
   }
 
-  private async compute<T>(method: string, given: GetOrSetOptions<T>): Promise<T> {
+  private async compute<R>(method: string, given: GetOrSetOptions<unknown>): Promise<R> {
     const full = this.full(method, key(method, given.key));
     const call = {
       method,
@@ -360,14 +372,17 @@ export class Cache<Allowed = JsonStorable> {
     };
     const kept = byAge(call.timing) ? undefined : fromL1(this.core, full);
     if (kept !== undefined) {
-      return kept as T;
+      return kept as R;
     }
     const began = this.core.telemetry.begin('read');
     const value = await this.core.during(() => getOrSet(this.core, call));
     this.core.telemetry.end('read', began);
-    return value as T;
+    return value as R;
   }
 }
+
+// biome-ignore lint/correctness/noUnusedVariables: both declarations name the same
+export interface Cache<Allowed> extends AsyncDisposes {}
 
 /**
  * A cache over a store. Returns at once; connections are made in the background.

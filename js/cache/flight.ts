@@ -264,11 +264,13 @@ export class Flight {
     // JSON has no undefined, which is how a miss looks: there is nothing to keep, and no reason to fail.
     if (overrides.skipped || (value === undefined && this.#core.settings.codec.json)) {
       this.#ran(began, 'skipped');
-      return { how: 'value', value };
+      return { how: 'value', value: this.#core.settings.codec.asRead(value) };
     }
     let stored: boolean;
     try {
-      stored = await this.#store(value, overrides, cost);
+      const encoded = this.#core.encode(key, value);
+      value = this.#core.settings.codec.asRead(value, encoded);
+      stored = await this.#store(encoded, overrides, cost);
     } catch (error) {
       telemetry.count.failures++;
       this.#core.telemetry.failed(error);
@@ -281,9 +283,12 @@ export class Flight {
   }
 
   /** @returns whether the value is in the store now */
-  async #store(value: unknown, { tags, timing }: EntryOverrides, cost: number): Promise<boolean> {
+  async #store(
+    encoded: string | Uint8Array,
+    { tags, timing }: EntryOverrides,
+    cost: number,
+  ): Promise<boolean> {
     const { key } = this.#call;
-    const encoded = this.#core.encode(key, value);
     if (this.ticket === undefined || this.#superseded) {
       return false;
     }

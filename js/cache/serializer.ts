@@ -4,6 +4,7 @@ import { ConfigError, TooLargeError } from '../errors.js';
 import { frozen } from '../l1/freeze.js';
 import { describe } from '../options/check.js';
 import { lossIn } from './json-loss.js';
+import { becomesAnother } from './jsonify.js';
 
 /** A serializer of your own. Both may throw: on `set` the caller gets the error, on `get` it is a miss. */
 export interface Serializer {
@@ -17,6 +18,8 @@ export interface Codec extends Serializer {
   readonly json: boolean;
   /** @param face who is to be named in an error */
   serialize(value: unknown, face?: string): string | Uint8Array;
+  /** What is read back of a value: itself, unless that is another. @param stored what it is stored as, if it is */
+  asRead(value: unknown, stored?: string | Uint8Array): unknown;
 }
 
 /** @param share whether callers get one value, which is therefore frozen */
@@ -25,6 +28,7 @@ export function codecOf(face: string, chosen: 'json' | 'structured' | Serializer
     return {
       json: true,
       serialize: (value, method = face) => toJson(method, value),
+      asRead: asJson,
       deserialize: share ? (stored) => frozen(fromJson(stored)) : fromJson,
     };
   }
@@ -32,12 +36,14 @@ export function codecOf(face: string, chosen: 'json' | 'structured' | Serializer
     return {
       json: false,
       serialize: (value, method = face) => toStructured(method, value),
+      asRead: (value) => value,
       deserialize: fromStructured,
     };
   }
   return {
     json: false,
     serialize: (value, method = face) => checked(method, chosen.serialize(value)),
+    asRead: (value) => value,
     deserialize: (stored) => chosen.deserialize(stored),
   };
 }
@@ -57,6 +63,16 @@ function toJson(face: string, value: unknown): string {
     );
   }
   return text;
+}
+
+function asJson(value: unknown, stored?: string | Uint8Array): unknown {
+  let text: unknown = stored;
+  try {
+    text ??= JSON.stringify(value);
+  } catch {
+    // It is stored nowhere.
+  }
+  return typeof text === 'string' && becomesAnother(value) ? JSON.parse(text) : value;
 }
 
 function fromJson(stored: string | Uint8Array): unknown {
