@@ -33,6 +33,7 @@ export class OutageLog {
   /** Clears that wait for the outage to end. */
   #queued = 0;
   readonly #last = new Map<string, number>();
+  #toldTooLarge = false;
 
   /** @param meanwhile what the face's callers see until a lost server is back */
   constructor(log: FaceLog, meanwhile = 'Reads from it are misses until it is back') {
@@ -85,6 +86,19 @@ export class OutageLog {
     const why =
       'the get before it failed, or the key or one of its tags was cleared since. The next request stores it';
     this.#seldom('debug', 'refused', `A set of "${key}" was refused: ${why}.`);
+  }
+
+  /** A value was too large to be stored, which its caller does not hear of: said once, since there are more of its kind. */
+  tooLarge(error: Error): void {
+    if (!this.#toldTooLarge) {
+      this.#toldTooLarge = true;
+      this.#log.line(
+        'warn',
+        error.message,
+        'Nothing was stored, and no older value is left',
+        'This is said once',
+      );
+    }
   }
 
   #connected(server: string): void {

@@ -205,8 +205,8 @@ mod tests {
     #[test]
     fn what_memcached_cannot_hold_is_hashed() {
         let space = Keyspace::new("p").unwrap();
-        assert_eq!(space.memcached("p:plain"), ("p:plain".into(), false));
-        for key in ["p:with space".to_owned(), "p:line\nbreak".into(), format!("p:{}", "x".repeat(250))] {
+        assert_eq!(space.memcached("p::plain"), ("p::plain".into(), false));
+        for key in ["p::with space".to_owned(), "p::line\nbreak".into(), format!("p::{}", "x".repeat(250))] {
             let (held, hashed) = space.memcached(&key);
             assert!(hashed && held.starts_with("p!h:") && held.len() <= MEMCACHED_MAX_KEY, "{held}");
         }

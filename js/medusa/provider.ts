@@ -10,7 +10,7 @@ import { NO_TAGS, tagList } from '../tags.js';
 import { tolerate } from '../tolerance.js';
 import type { ClearRequest, GetRequest, MedusaCachingProvider, SetRequest } from '../types.js';
 import type { Face } from './options.js';
-import { tellRefused } from './refused-set.js';
+import { tellRefused, tellTooLarge } from './refused-set.js';
 import { loggerOf, settingsFor } from './registration.js';
 
 export abstract class CachingProvider implements MedusaCachingProvider {
@@ -65,10 +65,10 @@ export abstract class CachingProvider implements MedusaCachingProvider {
   /**
    * Stores a value and replaces value, tags and options of the key together. Data read by a `get` before a clear of the
    * key or of one of the tags is not stored after it: `stats().staleSets` counts that, and the channel `cachalot:set` of
-   * node:diagnostics_channel tells of it. In an outage nothing is stored. It resolves all the same.
+   * node:diagnostics_channel tells of it. In an outage nothing is stored, nor is a value over `maxValueBytes` or the server's
+   * limit; then no older value is left, and the log says so once. It resolves all the same.
    * @throws ConfigError (rejects) on `undefined` or anything else that JSON cannot hold, an empty key or one that is no
    * string, a ttl that is no finite number of 0 or more; nothing is stored
-   * @throws TooLargeError (rejects) on a value over `maxValueBytes` or the server's limit; no older value is left
    * @throws ClosedError (rejects) after `close()`
    */
   set(request: SetRequest): Promise<void> {
@@ -87,13 +87,16 @@ export abstract class CachingProvider implements MedusaCachingProvider {
       if (error instanceof TooLargeError) {
         await this.clearEntries({ key });
       }
-      throw error;
+      return tellTooLarge(this.log, this.prefix, key, error);
     }
     try {
       if (!(await this.store.set(key, data, ttl, tags, auto))) {
         tellRefused(this.log, this.prefix, key);
       }
     } catch (error) {
+      if (error instanceof TooLargeError) {
+        return tellTooLarge(this.log, this.prefix, key, error);
+      }
       tolerate(this.log, 'set', error);
     }
   }

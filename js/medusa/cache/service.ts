@@ -9,7 +9,7 @@ import { openStore } from '../../open.js';
 import { OutageLog } from '../../outage-log.js';
 import { patternOf } from '../../patterns.js';
 import { tolerate } from '../../tolerance.js';
-import { tellRefused } from '../refused-set.js';
+import { tellRefused, tellTooLarge } from '../refused-set.js';
 import { loggerOf } from '../registration.js';
 import type { Settings } from './options.js';
 
@@ -61,10 +61,10 @@ export abstract class CacheModuleService implements MedusaCacheService {
   }
 
   /**
+   * A value over `maxValueBytes` or the server's limit is not stored; no older value is left, and the log says so once.
    * @param data anything that JSON can hold
    * @param ttl seconds; 0 stores nothing and leaves no older value. @default the option `ttl`
    * @throws ConfigError (rejects) on an empty key, data that JSON cannot hold, a ttl that is no finite number of 0 or more
-   * @throws TooLargeError (rejects) on a value over `maxValueBytes` or the server's limit; no older value is left
    * @throws ConnectionError, TimeoutError (reject) in an outage
    * @throws ClosedError (rejects) after `close()`
    */
@@ -78,10 +78,14 @@ export abstract class CacheModuleService implements MedusaCacheService {
       if (error instanceof TooLargeError) {
         await this.store.clear({ key: checked });
       }
-      throw error;
+      return tellTooLarge(this.log, this.prefix, checked, error);
     }
-    if (!(await this.store.set(checked, text, ms, tagsOf(checked), true))) {
-      tellRefused(this.log, this.prefix, checked);
+    try {
+      if (!(await this.store.set(checked, text, ms, tagsOf(checked), true))) {
+        tellRefused(this.log, this.prefix, checked);
+      }
+    } catch (error) {
+      tellTooLarge(this.log, this.prefix, checked, error);
     }
   }
 

@@ -122,7 +122,7 @@ mod tests {
     }
 
     const STREAM: &[u8] =
-        b"+OK\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$3\r\np:a\r\n*2\r\n$1\r\nx\r\n_\r\n:7\r\n-ERR no\r\n";
+        b"+OK\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$4\r\np::a\r\n*2\r\n$1\r\nx\r\n_\r\n:7\r\n-ERR no\r\n";
 
     proptest! {
         #[test]

@@ -318,7 +318,7 @@ mod tests {
     fn tracking_outdates_the_keys_it_names() {
         let (slots, state) = state();
         for (key, expected) in
-            [("p:a", [true, false, false]), ("p2:a", [false; 3]), ("p!e2", [false; 3]), ("", [false; 3])]
+            [("p::a", [true, false, false]), ("p:2::a", [false; 3]), ("p!e2", [false; 3]), ("", [false; 3])]
         {
             assert_eq!(outdated(&slots, || pushed(&state, key)), expected, "{key}");
         }
