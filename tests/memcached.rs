@@ -14,6 +14,8 @@ mod leases;
 mod methods;
 #[path = "memcached/outage.rs"]
 mod outage;
+#[path = "memcached/parts.rs"]
+mod parts;
 #[allow(dead_code, reason = "shared with the link's tests")]
 #[path = "support/proxy.rs"]
 mod proxy;

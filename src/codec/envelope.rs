@@ -21,7 +21,7 @@ const SUM: Range<usize> = 4..12;
 const STAMP: Range<usize> = 12..30;
 /// What tells one version of an entry from another: checksum, generation, and the end of the epoch's number that changes.
 pub const IDENTITY: Range<usize> = 4..24;
-const EXPIRES_AT: usize = 30;
+pub const EXPIRES_AT: usize = 30;
 const RAW_LEN: usize = 38;
 const TAG_COUNT: usize = 42;
 const TAG_LEN: usize = 8;
@@ -33,7 +33,8 @@ const FLAG_EXTENSION: u8 = 0b0100_0000;
 /// A field of the extension: its number on the wire, and its length.
 const FIELD_TIMES: u8 = 1;
 const TIMES_LEN: usize = 20;
-const FLAG_RESERVED: u8 = 0b1000_0000;
+/// Of the first bytes of an entry that is split (`split`), which are no entry by themselves.
+const FLAG_SPLIT: u8 = 0b1000_0000;
 /// The greatest prime below 2^16: no change of one byte of a stamp keeps its check.
 const CHECK_MODULUS: u32 = 65_521;
 
@@ -189,7 +190,7 @@ pub fn decode(entry: &Bytes, max_raw: u32) -> Result<(Header, Bytes)> {
     }
     let flags = bytes[3];
     let codec = Codec::from_wire(flags & FLAG_CODEC).ok_or_else(|| corrupt("unknown codec"))?;
-    if flags & FLAG_RESERVED != 0 {
+    if flags & FLAG_SPLIT != 0 {
         return Err(corrupt("unknown flag"));
     }
     let epoch = read_stamp(bytes).ok_or_else(|| corrupt("the epoch's check differs"))?;

@@ -2,4 +2,5 @@
 
 pub mod compression;
 pub mod envelope;
+pub mod split;
 pub mod text;

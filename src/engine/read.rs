@@ -6,6 +6,7 @@ use crate::backend::{Backend, EntryVersion, Found, Guard, Kept, Lease, Seen};
 use crate::clock::UnixMs;
 use crate::codec::compression::decompress;
 use crate::codec::envelope::{self, Codec};
+use crate::codec::split;
 use crate::codec::text::Value;
 use crate::error::{Code, Error, Result};
 use crate::l1::{Slots, Stamp, UNHEARD_MS};
@@ -196,6 +197,10 @@ impl<B: Backend> Engine<B> {
             }
             Ok(Found::Wire(bytes, lease, clearance)) => (bytes, lease, clearance),
         };
+        // A part of it is gone: evicted, or of a set that was not finished.
+        if split::rest_of(&bytes).is_some() {
+            return Judged::Gone { lease, seen: Some(bytes) };
+        }
         let (header, payload) = match envelope::decode(&bytes, self.max_value) {
             Ok(decoded) => decoded,
             Err(error) => {

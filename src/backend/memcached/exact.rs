@@ -58,8 +58,11 @@ impl Store {
         let (entry, expires_at) = retime(bytes, times)?;
         // A line of its own: the sets under way were leased on another, and are refused.
         let flags = rand::random::<u32>().max(1);
-        let put = Put { flags, life: seconds(Ttl::until(expires_at, now)) };
-        Ok(Step::Asked(batch.replace(&place, version, &entry, put)))
+        let life = Ttl::until(expires_at, now);
+        let Some((entry, parts)) = self.split(&place, entry, life) else { return Ok(Step::Known(false)) };
+        // Should one be refused, the entry is a miss.
+        parts.append(self, batch);
+        Ok(Step::Asked(batch.replace(&place, version, &entry, Put { flags, life: seconds(life) })))
     }
 
     /// On the server of the key itself, whose connection keeps the order of what a batch asks of both.

@@ -4,7 +4,8 @@
 //! - `ring`: which server holds a key; `shard`: the bytes of an index. No I/O.
 //! - `greeting`: authentication, and the proof that the server has what is needed.
 //! - `store`, `batch`: the servers, one link each, and one request for each of them per batch.
-//! - `records`, `clear`, `write` (and `first`), `exact`, `index` (with `notes`): what takes more than one command to be safe.
+//! - `records`, `clear`, `write` (with `first` and `parts`), `exact`, `index` (with `notes`): what takes more than one command to be
+//!   safe.
 //!
 //! Nothing here is atomic over two keys. Safety comes from generations, compare-and-swap and the order of steps
 //! (docs/tags.md); none of it asks a clock.
@@ -20,6 +21,7 @@ mod first;
 mod greeting;
 mod index;
 mod notes;
+mod parts;
 mod protocol;
 mod records;
 mod ring;
@@ -105,6 +107,7 @@ impl MemcachedBackend {
             other => other.map(|counter| counter.epoch()),
         };
         self.judge(&mut found, star.ok().and_then(|reply| record(&reply)).as_ref()).await;
+        store.complete(&places, &mut found).await;
         ReadReply { epoch: epoch.unwrap_or(Epoch::NONE), found }
     }
 

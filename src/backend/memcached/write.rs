@@ -4,6 +4,7 @@
 
 use super::batch::{Put, Version, Want, seconds};
 use super::index::Joining;
+use super::parts::{Parts, hindrance};
 use super::protocol::{Outcome, Reply};
 use super::records::{Held, Needed, held};
 use super::store::{Counter, Place, Store};
@@ -18,7 +19,7 @@ use futures_util::FutureExt;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// What an item costs the server beside key and value: its header, a CAS number, client flags, some padding.
-const ITEM_HEADER: usize = 60;
+pub const ITEM_HEADER: usize = 60;
 
 /// Turns of a set that finds a later set of its own line in its place each time; more than a few mean a crowd of
 /// writers, one of whose values will do.
@@ -30,6 +31,8 @@ struct Entry {
     names: Vec<Tag>,
     place: Place,
     bytes: Vec<u8>,
+    /// Of one that is larger than an item.
+    parts: Parts,
     put: Put,
     /// False: no miss guards it, and it takes whatever place it finds.
     guarded: bool,
@@ -79,6 +82,15 @@ impl Store {
         let mut entries: Vec<Entry> = Vec::with_capacity(writes.len());
         for write in writes {
             let mut entry = self.entry_of(&write, current);
+            if let (Body::Wire(bytes), State::Next(_)) = (write.body, &entry.state) {
+                let length = bytes.len();
+                match self.split(&entry.place, bytes, write.ttl) {
+                    Some((bytes, parts)) => (entry.bytes, entry.parts) = (bytes, parts),
+                    None => {
+                        entry.state = State::Drop(self.too_large(length, &entry.place, write.tags.len()));
+                    }
+                }
+            }
             if matches!(entry.state, State::Next(_)) {
                 for tag in write.tags.iter().copied().chain([Tag::ROOT]) {
                     let at = *names.entry(tag).or_insert_with(|| {
@@ -93,9 +105,6 @@ impl Store {
                     entry.tags.push(at);
                 }
                 joining.add(&write.tags, &write.key, write.ttl, now);
-            }
-            if let Body::Wire(bytes) = write.body {
-                entry.bytes = bytes;
             }
             (entry.key, entry.names) = (write.key, write.tags);
             entries.push(entry);
@@ -114,10 +123,6 @@ impl Store {
 
     fn entry_of(&self, write: &Write, current: Epoch) -> Entry {
         let place = self.entry(&write.key);
-        let length = match &write.body {
-            Body::Wire(bytes) => bytes.len(),
-            Body::Live(_) => 0,
-        };
         let life = seconds(write.ttl);
         let lease = write.guard.and_then(|guard| guard.lease);
         let absence = write.guard.and_then(|_| self.nodes()[place.server].link.absence());
@@ -126,9 +131,6 @@ impl Store {
                 Code::Internal,
                 "memcached: expected an envelope to store, got a live value; please report it.",
             ))),
-            _ if length + place.key.len() + ITEM_HEADER > self.max_item => {
-                State::Drop(self.too_large(length, &place, write.tags.len()))
-            }
             (Some(guard), _, _) if guard.epoch == Epoch::NONE => State::Over(Ok(Written::Stale)),
             (Some(_), None, _) => State::Over(Ok(Written::Stale)),
             // Of another connection: its number may mean another version by now.
@@ -150,6 +152,7 @@ impl Store {
             names: Vec::new(),
             place,
             bytes: Vec::new(),
+            parts: Parts::default(),
             put: Put { flags: line, life },
             guarded: write.guard.is_some(),
             exact: write.guard.is_some_and(|guard| guard.found.is_some()),
@@ -173,7 +176,7 @@ impl Store {
         let stored = entries.iter().any(|entry| matches!(entry.state, State::Next(_)));
         let epoch = stored.then(|| batch.get(&self.epoch, Want::VALUE));
         let records: Vec<_> = needed.iter().map(|need| batch.get(&need.place, Want::VALUE_TTL)).collect();
-        let (mut sets, mut drops) = (Vec::new(), Vec::new());
+        let (mut sets, mut parts, mut drops) = (Vec::new(), Vec::new(), Vec::new());
         for (at, entry) in entries.iter_mut().enumerate() {
             match &entry.state {
                 State::Next(version) => {
@@ -181,6 +184,7 @@ impl Store {
                         // The engine stamped it with what it knew.
                         envelope::restamp(&mut entry.bytes, current);
                     }
+                    parts.push((at, entry.parts.append(self, &mut batch)));
                     sets.push((
                         at,
                         match version {
@@ -217,6 +221,15 @@ impl Store {
                 Ok(reply) => self.after_set(entry, &reply, now, under_way),
                 Err(error) => State::Over(Err(error)),
             };
+        }
+        for (at, slots) in parts {
+            let entry = &mut entries[at];
+            match hindrance(slots, &mut replies) {
+                Ok(Outcome::Done) => {}
+                // Its first bytes may be there, and are a miss until they are gone.
+                Ok(other) => entry.state = State::Drop(self.hindered(entry, &other)),
+                Err(error) => entry.state = State::Over(Err(error)),
+            }
         }
         for (at, slot) in drops {
             dropped(&mut entries[at], replies.take(slot));
@@ -321,16 +334,22 @@ impl Store {
             Outcome::Exists => State::Look,
             // A delete or an eviction has ended the line.
             Outcome::NotFound => State::Over(Ok(Written::Stale)),
+            other => State::Drop(self.hindered(entry, other)),
+        }
+    }
+
+    fn hindered(&self, entry: &Entry, outcome: &Outcome) -> Error {
+        match outcome {
             Outcome::Failed(text) if text.contains("too large") => {
-                State::Drop(self.too_large(entry.bytes.len(), &entry.place, entry.names.len()))
+                self.too_large(entry.bytes.len(), &entry.place, entry.names.len())
             }
-            other => State::Drop(Error::new(
+            other => Error::new(
                 Code::Server,
                 format!(
                     "memcached {}: the entry was not stored: {other:?}. If the server is out of memory, give it more (-m), or let it evict (without -M).",
                     self.nodes()[entry.place.server].name
                 ),
-            )),
+            ),
         }
     }
 
@@ -338,7 +357,7 @@ impl Store {
         Error::new(
             Code::TooLarge,
             format!(
-                "memcached {}: an entry of {} bytes with its key, header and {tags} tags is more than the server takes ({} configured). Store less, or raise the server's item limit (-I, for example -I 4m) and maxItemBytes with it.",
+                "memcached {}: an entry of {} bytes with its key, header and {tags} tags is more than the server takes ({} configured). Store less, raise the server's item limit (-I, for example -I 4m), or set maxItemBytes to what it is.",
                 self.nodes()[place.server].name,
                 length + place.key.len() + ITEM_HEADER,
                 self.max_item
