@@ -21,7 +21,7 @@ const MEMCACHED_INSTANCES = 3;
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const settled = await Promise.allSettled<RedisServer | MemcachedServer>([
     startRedis(),
-    ...Array.from({ length: MEMCACHED_INSTANCES }, () => startMemcached()),
+    ...Array.from({ length: MEMCACHED_INSTANCES }, () => startMemcached({ args: ['-m', '512'] })),
   ]);
   const started = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
   const stop = async () => void (await Promise.all(started.map((server) => server.stop())));

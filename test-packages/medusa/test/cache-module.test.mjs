@@ -31,7 +31,7 @@ for (const [store, [start, optionsFor]] of Object.entries(stores)) {
         assert.equal(await cache.get('none'), null);
         if (store === 'redis') {
           const keys = await redisKeys(server.port);
-          assert.ok(keys.includes('shop:ps:1'), `${keys}`);
+          assert.ok(keys.includes('shop::ps:1'), `${keys}`);
         }
         await cache.invalidate('ps:*');
         assert.equal(await cache.get('ps:1'), null);
@@ -55,7 +55,7 @@ it('examples/medusa/cache-module/medusa-config.ts boots', async () => {
     medusa = await bootCache(config.modules.cache);
     await medusa.cache.set('k', { n: 1 });
     assert.deepEqual(await medusa.cache.get('k'), { n: 1 });
-    assert.ok((await redisKeys(redis.port)).includes('medusa:k'));
+    assert.ok((await redisKeys(redis.port)).includes('medusa::k'));
   } finally {
     await medusa?.close();
     await redis.stop();

@@ -167,31 +167,31 @@ describe('options of each provider', () => {
   it('reach the stores: prefixes', async () => {
     await medusa.caching.set({ key: 'where', data: { n: 1 }, tags: [], providers: ids });
     const keys = await redisKeys(redis.port);
-    assert.ok(keys.includes('cachalot:where'), `default prefix among ${keys}`);
-    assert.ok(keys.includes('second:where'), `own prefix among ${keys}`);
+    assert.ok(keys.includes('cachalot::where'), `default prefix among ${keys}`);
+    assert.ok(keys.includes('second::where'), `own prefix among ${keys}`);
     assert.ok(
-      keys.every((key) => /^(cachalot|second)[:!]/.test(key)),
+      keys.every((key) => /^(cachalot|second)(::|!)/.test(key)),
       `nothing outside the prefixes among ${keys}`,
     );
-    assert.notEqual(await memcachedSize(memcached.port, 'shop:where'), null);
-    assert.equal(await memcachedSize(memcached.port, 'medusa:where'), null);
+    assert.notEqual(await memcachedSize(memcached.port, 'shop::where'), null);
+    assert.equal(await memcachedSize(memcached.port, 'medusa::where'), null);
   });
 
   it('reach the stores: compression', async () => {
     await medusa.caching.set({ key: 'size', data: { text }, tags: [], providers: ids });
-    assert.ok((await redisInteger(redis.port, 'STRLEN cachalot:size')) < 1_000, 'compressed by default');
+    assert.ok((await redisInteger(redis.port, 'STRLEN cachalot::size')) < 1_000, 'compressed by default');
     assert.ok(
-      (await redisInteger(redis.port, 'STRLEN second:size')) > text.length,
+      (await redisInteger(redis.port, 'STRLEN second::size')) > text.length,
       'below its own threshold',
     );
-    assert.ok((await memcachedSize(memcached.port, 'shop:size')) < 1_000, 'compressed by default');
+    assert.ok((await memcachedSize(memcached.port, 'shop::size')) < 1_000, 'compressed by default');
     for (const id of ids)
       assert.deepEqual(await medusa.caching.get({ key: 'size', providers: [id] }), { text }, id);
   });
 
   it("store with the Caching Module's ttl of an hour where the call gives none", async () => {
     await medusa.caching.set({ key: 'life', data: { n: 1 }, tags: [] });
-    const life = await redisInteger(redis.port, 'PTTL cachalot:life');
+    const life = await redisInteger(redis.port, 'PTTL cachalot::life');
     assert.ok(life > 3_500_000 && life <= 3_700_000, `${life} ms`);
   });
 
