@@ -73,13 +73,51 @@ test('the tarball holds what runs and what is read, and no sources or tests', ()
       'CHANGELOG.md',
       'index.js',
       'index.d.ts',
+      'native.cjs',
       'package.json',
     ]),
   );
   expect(files.filter((file) => file.endsWith('.node'))).toHaveLength(1);
   const expected =
-    /^(dist\/.+|index\.(js|d\.ts)|[\w.-]+\.node|LICENSE|(README|CHANGELOG)\.md|package\.json)$/;
+    /^(dist\/.+|index\.(js|d\.ts)|native\.cjs|[\w.-]+\.node|LICENSE|(README|CHANGELOG)\.md|package\.json)$/;
   expect(files.filter((file) => !expected.test(file))).toEqual([]);
+});
+
+test.each([
+  { what: 'missing', bytes: undefined, says: /Sought: .*\.node, cachalot-/ },
+  { what: 'of another kind', bytes: 'no addon', says: /Reason: .*\.node: / },
+])('an addon that is $what is an error that says what to do', async ({ bytes, says }) => {
+  const addon = join(app, 'node_modules/cachalot', files.find((file) => file.endsWith('.node')) as string);
+  await rename(addon, `${addon}.away`);
+  try {
+    if (bytes !== undefined) {
+      await writeFile(addon, bytes);
+    }
+    const told = await inApp(
+      'missing.mjs',
+      `import { createRequire } from 'node:module';
+       const told = [];
+       for (const load of [() => import('cachalot'), async () => createRequire(import.meta.url)('cachalot')]) {
+         const { CachalotError, createCache, memory, UnsupportedError } = await load();
+         try {
+           createCache({ store: memory() });
+         } catch (error) {
+           const { code, name, message } = error;
+           if (error instanceof CachalotError && error instanceof UnsupportedError) told.push({ code, name, message });
+         }
+       }
+       console.log(JSON.stringify(told));`,
+    );
+    const [imported, required] = JSON.parse(told);
+    expect(imported).toMatchObject({ code: 'CACHALOT_UNSUPPORTED', name: 'UnsupportedError' });
+    expect(imported.message).toMatch(says);
+    for (const word of [process.platform, process.arch, 'external', process.versions.node]) {
+      expect(imported.message).toContain(word);
+    }
+    expect(required.message).toBe(imported.message);
+  } finally {
+    await rename(`${addon}.away`, addon);
+  }
 });
 
 test('publint finds nothing to say', async () => {
