@@ -142,6 +142,16 @@ where
 /// Readers that miss, read the database and set; a writer that commits, then clears. Nobody reads what is older than
 /// the last acknowledged clear when the read began.
 async fn race(server: &Server, tracking: bool, clear: Clear) {
+    race_of(server, tracking, |_| vec!["t".to_owned(), "u".to_owned()], |_| clear.clone()).await;
+}
+
+/// `tags`: of the set that stores a version; `clear`: of one, which each of these ends.
+async fn race_of(
+    server: &Server,
+    tracking: bool,
+    tags: impl Fn(u64) -> Vec<String> + Send + Sync + Copy + 'static,
+    clear: impl Fn(u64) -> Clear,
+) {
     let database = Arc::new(AtomicU64::new(0));
     let acknowledged = Arc::new(AtomicU64::new(0));
     let ended = Arc::new(AtomicBool::new(false));
@@ -160,10 +170,12 @@ async fn race(server: &Server, tracking: bool, clear: Clear) {
                     hits += 1;
                     continue;
                 }
-                let value = database.load(SeqCst).to_string();
+                let version = database.load(SeqCst);
                 tokio::time::sleep(Duration::from_micros(500)).await;
-                let set = tagged(&["t", "u"]).after(epoch);
-                if store.set("k", &value, set).await.unwrap() == Written::Stored(None) {
+                let names = tags(version);
+                let names: Vec<&str> = names.iter().map(String::as_str).collect();
+                let set = tagged(&names).after(epoch);
+                if store.set("k", &version.to_string(), set).await.unwrap() == Written::Stored(None) {
                     stored += 1;
                 }
             }
@@ -173,7 +185,7 @@ async fn race(server: &Server, tracking: bool, clear: Clear) {
     let writer = open();
     for version in 1..=400 {
         database.store(version, SeqCst);
-        writer.clear(clear.clone()).await.unwrap();
+        writer.clear(clear(version)).await.unwrap();
         acknowledged.store(version, SeqCst);
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
@@ -199,6 +211,24 @@ async fn no_stale_read_by_tag() {
         race(&server, tracking, by_tags(&["t"], Invalidation::Hard)).await;
         race(&server, tracking, by_tags(&["u"], Invalidation::Soft)).await;
         race(&server, tracking, by_tags(&["*"], Invalidation::Hard)).await;
+    }
+}
+
+/// Every entry has 500 of 600 tags, from another one on, and each clear names a few of those that all have and many that none has.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_stale_read_by_any_of_hundreds_of_tags_that_overlap() {
+    let server = Server::start();
+    let name = |nth: u64| format!("Product:{nth}");
+    let tags = move |version: u64| (version % 100..version % 100 + 500).map(name).collect::<Vec<_>>();
+    for tracking in [true, false] {
+        for kind in [Invalidation::Hard, Invalidation::Soft] {
+            let clear = |version: u64| {
+                let common = (0..3).map(|nth| 100 + (version * 131 + nth * 57) % 400);
+                let names: Vec<String> = common.chain(1_000..1_500).map(name).collect();
+                by_tags(&names.iter().map(String::as_str).collect::<Vec<_>>(), kind)
+            };
+            race_of(&server, tracking, tags, clear).await;
+        }
     }
 }
 
