@@ -86,7 +86,7 @@ impl Server {
         let deadline = Instant::now() + Duration::from_secs(10);
         loop {
             let client = redis::Client::open(format!("redis://127.0.0.1:{}", self.port)).unwrap();
-            match client.get_connection() {
+            match client.get_connection_with_timeout(Duration::from_secs(10)) {
                 Ok(connection) => {
                     // A test fails, and does not hang, where its server does not answer.
                     connection.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
