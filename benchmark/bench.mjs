@@ -91,7 +91,9 @@ function takesPart(contestant, shape) {
 }
 
 function floors(port) {
-  const kinds = new Map(plan.cells.map(({ bytes, text }) => [`${bytes}:${text}`, { bytes, text }]));
+  // Pages of the shop have no size that is set beforehand.
+  const sized = plan.cells.filter(({ bytes }) => bytes > 0);
+  const kinds = new Map(sized.map(({ bytes, text }) => [`${bytes}:${text}`, { bytes, text }]));
   return {
     json: jsonFloor([...kinds.values()], plan.entries),
     redis: redisLimit(port, { bytes: quick ? [1_024] : [200, 1_024, 16_384] }),
