@@ -151,6 +151,31 @@ export async function throughJson(): Promise<void> {
   return void [placed, total, at, note, parent, extra, wrong, same, list, maybe, any, kind];
 }
 
+type Json = string | number | boolean | null | Json[] | { [name: string]: Json };
+declare const json: Json;
+declare class Tree {
+  constructor(at: Date);
+  id: string & { readonly __brand: 'id' };
+  children: Tree[];
+  seen: Record<string, Date>;
+  at?: Date;
+  walk(): void;
+}
+type Nested<N extends number, Far extends unknown[] = []> = Far['length'] extends N
+  ? Date
+  : { next: Nested<N, [...Far, 0]> };
+
+/** Types that name themselves have an end, and are usable. */
+export async function recursive(): Promise<void> {
+  const same: Json = await cache.getOrSet({ key: 'j', factory: () => json });
+  const tree = await cache.getOrSet({ key: 't', factory: () => new Tree(new Date()) });
+  const id: string & { readonly __brand: 'id' } = tree.id;
+  const at: string | undefined = tree.children[0]?.children[0]?.at ?? tree.seen.x;
+  const far = await cache.getOrSet({ key: 'f', factory: (): Nested<30> => null as never });
+  const nothing: undefined | void = await cache.getOrSet({ key: 'n', factory: () => {} });
+  return void [same, id, at, far.next.next, nothing];
+}
+
 export async function writing(): Promise<void> {
   // @ts-expect-error no value
   await cache.set({ key: 'k' });

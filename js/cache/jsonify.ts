@@ -2,6 +2,15 @@
 
 type Callable = (...given: never[]) => unknown;
 
+/** What is the same after a way through JSON. Asked first: of a type that names itself the compiler would not find an end. */
+type JsonValue =
+  | string
+  | number
+  | boolean
+  | null
+  | readonly JsonValue[]
+  | { readonly [name: string]: JsonValue | undefined };
+
 /** Whether a property of this type is left out of JSON. */
 type IsLeftOut<P> = unknown extends P
   ? false
@@ -15,7 +24,7 @@ type IsLeftOut<P> = unknown extends P
  */
 export type Jsonify<T> = unknown extends T
   ? T
-  : T extends string | number | boolean | null | undefined
+  : T extends JsonValue | undefined
     ? T
     : T extends { toJSON(...given: never[]): infer Said }
       ? Jsonify<Said>
