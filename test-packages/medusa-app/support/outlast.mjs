@@ -15,19 +15,13 @@ import { startShop } from './shop.mjs';
 const MODULE = 'caching-2.19';
 /** Of products: the JSON of one has tens of kB, that of the other more than a MB. */
 const [SMALL, LARGE] = [1, 60];
-/** Between the JSON of the two. memcached itself has a limit between them, of 1 MB, once nothing is compressed. */
+/** Between the JSON of the two. */
 const MAX_VALUE_BYTES = 500_000;
 /** For what is begun in the background to succeed or fail: a store here answers in milliseconds. */
 const BACKGROUND_MS = 5_000;
 
-const limits = {
-  redis: { maxValueBytes: MAX_VALUE_BYTES },
-  memcached: { compression: { enabled: false } },
-  memory: { maxValueBytes: MAX_VALUE_BYTES },
-};
-
 const [id, failure] = process.argv.slice(2);
-const { server, provider } = await stores[id](failure === 'large' ? limits[id] : {});
+const { server, provider } = await stores[id](failure === 'large' ? { maxValueBytes: MAX_VALUE_BYTES } : {});
 const shop = await startShop(provider, databaseOf(OLDER), MODULE);
 const { default: older } = createRequire(import.meta.url)(MODULE);
 assert.equal(shop.caching.constructor, older.service);
