@@ -31,7 +31,7 @@ function explained(cause) {
     'If node_modules was installed on another platform, or without optional dependencies, install it here, with them.',
   ];
   const error = new Error(parts.filter(Boolean).join(' '), { cause });
-  // As js/errors.ts has it, of which nothing can be loaded from here.
+  // As js/shared/errors.ts has it, of which nothing can be loaded from here.
   Object.defineProperty(error, Symbol.for('cachalot.error'), { value: true });
   return Object.assign(error, { name: 'UnsupportedError', code: 'CACHALOT_UNSUPPORTED', queued: false });
 }

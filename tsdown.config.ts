@@ -3,12 +3,12 @@ import { defineConfig } from 'tsdown';
 export default defineConfig({
   entry: [
     'js/index.ts',
-    'js/adonis/index.ts',
-    'js/bentocache/index.ts',
-    'js/glasswork/index.ts',
-    'js/keyv/index.ts',
-    'js/medusa/{index,redis,memcached,memory}.ts',
-    'js/medusa/cache/{index,redis,memcached,memory}.ts',
+    'js/adapters/adonis/index.ts',
+    'js/adapters/bentocache/index.ts',
+    'js/adapters/glasswork/index.ts',
+    'js/adapters/keyv/index.ts',
+    'js/adapters/medusa/{index,redis,memcached,memory}.ts',
+    'js/adapters/medusa-cache/{index,redis,memcached,memory}.ts',
   ],
   format: ['esm', 'cjs'],
   platform: 'node',

@@ -1,9 +1,9 @@
 // The provider of a configuration over every store. AdonisJS itself with it is in test-packages/adonis.
 
 import { describe, expect, inject, it } from 'vitest';
-import { cachalot } from '../js/adonis/index.js';
-import { memcached, memory, redis, type StoreSpec } from '../js/config.js';
-import { ConfigError } from '../js/errors.js';
+import { cachalot } from '../js/adapters/adonis/index.js';
+import { memcached, memory, redis, type StoreSpec } from '../js/options/config.js';
+import { ConfigError } from '../js/shared/errors.js';
 import { uniquePrefix } from './contract/stores.js';
 
 const stores: Record<string, (prefix: string) => StoreSpec> = {

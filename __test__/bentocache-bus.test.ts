@@ -1,10 +1,10 @@
 // The bus as Bentocache uses it. Bentocache itself with it is in test-packages/bentocache.
 
 import { afterEach, describe, expect, inject, it, vi } from 'vitest';
-import { cachalotBus } from '../js/adonis/index.js';
-import { type BusTransport, cachalotBusDriver } from '../js/bentocache/index.js';
-import { memcached, memory, redis } from '../js/config.js';
-import { CachalotError, ConfigError } from '../js/errors.js';
+import { cachalotBus } from '../js/adapters/adonis/index.js';
+import { type BusTransport, cachalotBusDriver } from '../js/adapters/bentocache/index.js';
+import { memcached, memory, redis } from '../js/options/config.js';
+import { CachalotError, ConfigError } from '../js/shared/errors.js';
 import { uniquePrefix } from './contract/stores.js';
 import { proxy } from './support/proxy.js';
 
@@ -48,7 +48,7 @@ describe('the bus', () => {
     const [one, other] = [bus('one'), bus('other')];
     const heard: unknown[] = [];
     await one.subscribe('c', (message) => void heard.push(message));
-    const { openStore } = await import('../js/open.js');
+    const { openStore } = await import('../js/store/open.js');
     const store = openStore(redis({ url: server.url, prefix }));
     for (const text of ['', 'no JSON', 'null', '5', '[]', '{}', '{"busId":5,"payload":1}']) {
       await store.publish('c', text);

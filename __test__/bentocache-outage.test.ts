@@ -1,8 +1,8 @@
 // Bentocache's driver while its server is away, on a wire that can be broken: everything throws, Bentocache decides.
 
 import { afterEach, describe, expect, inject, it } from 'vitest';
-import { cachalotDriver, type L2CacheDriver } from '../js/bentocache/index.js';
-import { memcached, redis, type StoreSpec } from '../js/config.js';
+import { cachalotDriver, type L2CacheDriver } from '../js/adapters/bentocache/index.js';
+import { memcached, redis, type StoreSpec } from '../js/options/config.js';
 import { uniquePrefix } from './contract/stores.js';
 import { proxy } from './support/proxy.js';
 

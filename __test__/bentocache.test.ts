@@ -2,9 +2,9 @@
 // test-packages/bentocache.
 
 import { afterEach, describe, expect, inject, it } from 'vitest';
-import { cachalotDriver, type L2CacheDriver } from '../js/bentocache/index.js';
-import { memcached, memory, redis, type StoreSpec } from '../js/config.js';
-import { ConfigError } from '../js/errors.js';
+import { cachalotDriver, type L2CacheDriver } from '../js/adapters/bentocache/index.js';
+import { memcached, memory, redis, type StoreSpec } from '../js/options/config.js';
+import { ConfigError } from '../js/shared/errors.js';
 import { uniquePrefix } from './contract/stores.js';
 
 const stores: Record<string, (prefix: string) => StoreSpec> = {

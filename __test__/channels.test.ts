@@ -2,10 +2,10 @@
 
 import { join } from 'node:path';
 import { afterEach, describe, expect, inject, it, vi } from 'vitest';
-import { memcached, memory, redis, type StoreSpec } from '../js/config.js';
-import { ConfigError } from '../js/errors.js';
-import type { NativeStore, StoreEvent } from '../js/native.js';
-import { openStore } from '../js/open.js';
+import { memcached, memory, redis, type StoreSpec } from '../js/options/config.js';
+import { ConfigError } from '../js/shared/errors.js';
+import type { NativeStore, StoreEvent } from '../js/store/native-store.js';
+import { openStore } from '../js/store/open.js';
 import { uniquePrefix } from './contract/stores.js';
 import { runNode } from './support/processes.js';
 import { proxy } from './support/proxy.js';

@@ -1,7 +1,7 @@
 // Lifetimes as people write them.
 
 import { describe, expect, it } from 'vitest';
-import { type Duration, milliseconds } from '../js/duration.js';
+import { type Duration, milliseconds } from '../js/options/duration.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;

@@ -8,7 +8,7 @@ import {
   CacheService,
   type CacheStore,
   MemoryCacheStore,
-} from '../js/glasswork/index.js';
+} from '../js/adapters/glasswork/index.js';
 import { runNode } from './support/processes.js';
 
 /** Glasswork's own. */

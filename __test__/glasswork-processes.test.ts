@@ -3,7 +3,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, inject, it } from 'vitest';
-import { CacheService, type CacheStore } from '../js/glasswork/index.js';
+import { CacheService, type CacheStore } from '../js/adapters/glasswork/index.js';
 import { uniquePrefix } from './contract/stores.js';
 import { ownStores } from './glasswork/stores.js';
 import { type NodeChild, startNode } from './support/processes.js';

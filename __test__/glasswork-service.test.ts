@@ -2,7 +2,6 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { memcached, memory, redis } from '../js/config.js';
 import {
   CachalotStore,
   type CacheConfig,
@@ -10,7 +9,8 @@ import {
   type CacheStore,
   createCacheKey,
   MemoryCacheStore,
-} from '../js/glasswork/index.js';
+} from '../js/adapters/glasswork/index.js';
+import { memcached, memory, redis } from '../js/options/config.js';
 import { allStores, recorder, UsersStore } from './glasswork/stores.js';
 import { startMemcached, startRedis } from './support/servers.js';
 

@@ -1,15 +1,15 @@
 // Glasswork's CacheStore over every store: its interface, patterns, and what is refused.
 
 import { afterEach, describe, expect, inject, it } from 'vitest';
-import { memcached, memory, redis } from '../js/config.js';
-import { CachalotError } from '../js/errors.js';
 import {
   CachalotStore,
   type CacheStore,
   DynamoDBCacheStore,
   MemoryCacheStore,
   RedisCacheStore,
-} from '../js/glasswork/index.js';
+} from '../js/adapters/glasswork/index.js';
+import { memcached, memory, redis } from '../js/options/config.js';
+import { CachalotError } from '../js/shared/errors.js';
 import { redisRaw } from './contract/raw-redis.js';
 import { uniquePrefix } from './contract/stores.js';
 import { ownStores, recorder } from './glasswork/stores.js';

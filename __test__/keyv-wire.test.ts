@@ -2,8 +2,8 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, inject, it } from 'vitest';
-import { memcached, redis, type StoreSpec } from '../js/config.js';
-import { CachalotKeyv, type CachalotKeyvOptions } from '../js/keyv/index.js';
+import { CachalotKeyv, type CachalotKeyvOptions } from '../js/adapters/keyv/index.js';
+import { memcached, redis, type StoreSpec } from '../js/options/config.js';
 import { uniquePrefix } from './contract/stores.js';
 import { proxy } from './support/proxy.js';
 

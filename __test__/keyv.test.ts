@@ -3,11 +3,11 @@
 
 import { Keyv } from 'keyv';
 import { afterEach, describe, expect, inject, it } from 'vitest';
-import { memcached, memory, redis, type StoreSpec } from '../js/config.js';
-import { ConfigError } from '../js/errors.js';
-import { CachalotKeyv, type CachalotKeyvOptions, createKeyv } from '../js/keyv/index.js';
-import { described, openStore } from '../js/open.js';
+import { CachalotKeyv, type CachalotKeyvOptions, createKeyv } from '../js/adapters/keyv/index.js';
+import { memcached, memory, redis, type StoreSpec } from '../js/options/config.js';
 import type { StoreOptions } from '../js/options/store.js';
+import { ConfigError } from '../js/shared/errors.js';
+import { described, openStore } from '../js/store/open.js';
 import { uniquePrefix } from './contract/stores.js';
 
 type Given = Pick<StoreOptions, 'maxValueBytes'>;

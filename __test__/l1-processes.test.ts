@@ -4,8 +4,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Cache } from '../js/index.js';
-import type { Tier } from '../js/l1/tier.js';
-import type { NativeStore } from '../js/native.js';
+import type { Tier } from '../js/local-cache/local-cache.js';
+import type { NativeStore } from '../js/store/native-store.js';
 import { redisRaw } from './contract/raw-redis.js';
 import { uniquePrefix } from './contract/stores.js';
 import { cacheAt, type Other, other, type Place, race, script } from './l1/others.js';

@@ -2,7 +2,7 @@
 
 import { describe, expect, it, test } from 'vitest';
 import { createCache, memory } from '../js/index.js';
-import { frozen, weightOf } from '../js/l1/freeze.js';
+import { frozen, weightOf } from '../js/local-cache/freeze.js';
 import { specs } from './cache/caches.js';
 import { hits } from './l1/hits.js';
 

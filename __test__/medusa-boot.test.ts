@@ -10,10 +10,10 @@ import {
   type ProviderLoader,
   RedisCachingProvider,
   redisLoader,
-} from '../js/medusa/index.js';
-import memcachedModule from '../js/medusa/memcached.js';
-import memoryModule from '../js/medusa/memory.js';
-import redisModule from '../js/medusa/redis.js';
+} from '../js/adapters/medusa/index.js';
+import memcachedModule from '../js/adapters/medusa/memcached.js';
+import memoryModule from '../js/adapters/medusa/memory.js';
+import redisModule from '../js/adapters/medusa/redis.js';
 
 type Line = [level: string, message: string];
 

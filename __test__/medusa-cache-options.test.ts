@@ -1,11 +1,15 @@
 // What the older Cache Module is configured with, and what Medusa finds at its entries.
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { MemcachedCacheService, MemoryCacheService, RedisCacheService } from '../js/medusa/cache/index.js';
-import memcachedModule from '../js/medusa/cache/memcached.js';
-import memoryModule from '../js/medusa/cache/memory.js';
-import { memcachedSettings, memorySettings, redisSettings } from '../js/medusa/cache/options.js';
-import redisModule from '../js/medusa/cache/redis.js';
+import {
+  MemcachedCacheService,
+  MemoryCacheService,
+  RedisCacheService,
+} from '../js/adapters/medusa-cache/index.js';
+import memcachedModule from '../js/adapters/medusa-cache/memcached.js';
+import memoryModule from '../js/adapters/medusa-cache/memory.js';
+import { memcachedSettings, memorySettings, redisSettings } from '../js/adapters/medusa-cache/options.js';
+import redisModule from '../js/adapters/medusa-cache/redis.js';
 
 const open: MemoryCacheService[] = [];
 afterEach(async () => {

@@ -7,7 +7,7 @@ import {
   MemcachedCacheService,
   MemoryCacheService,
   RedisCacheService,
-} from '../js/medusa/cache/index.js';
+} from '../js/adapters/medusa-cache/index.js';
 import { uniquePrefix } from './contract/stores.js';
 import { freePort } from './support/ports.js';
 import { runNode } from './support/processes.js';

@@ -1,16 +1,16 @@
 // What a provider does when its store fails, with a store that fails on demand. Real outages are in the failure suite.
 
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import { CachalotError, TooLargeError } from '../js/errors.js';
-import { RedisCachingProvider } from '../js/medusa/index.js';
-import type { StoreEvent } from '../js/native.js';
+import { RedisCachingProvider } from '../js/adapters/medusa/index.js';
+import { CachalotError, TooLargeError } from '../js/shared/errors.js';
+import type { StoreEvent } from '../js/store/native-store.js';
 
 const store = vi.hoisted(() => ({
   failure: undefined as Error | undefined,
   onEvent: (_: unknown): void => {},
 }));
 
-vi.mock('../js/native.js', () => ({
+vi.mock('../js/store/native-store.js', () => ({
   NativeStore: class {
     constructor(_config: unknown, onEvent: (event: unknown) => void) {
       store.onEvent = onEvent;

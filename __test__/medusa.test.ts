@@ -2,7 +2,7 @@
 // alike is in the contract suite.
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { MemoryCachingProvider } from '../js/medusa/index.js';
+import { MemoryCachingProvider } from '../js/adapters/medusa/index.js';
 
 const open: MemoryCachingProvider[] = [];
 

@@ -1,8 +1,8 @@
 // What every store answers to the operations below the faces: two handles of one store, as two processes have them.
 
 import { afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest';
-import { type KeyPage, NativeStore, type Times } from '../js/native.js';
 import type { NativeConfig } from '../js/options/native-config.js';
+import { type KeyPage, NativeStore, type Times } from '../js/store/native-store.js';
 import { uniquePrefix } from './contract/stores.js';
 
 const { redis, memcached } = inject('servers');

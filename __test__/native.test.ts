@@ -2,10 +2,10 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import native from '#native';
-import { CachalotError, ClosedError, ConfigError, errorOf } from '../js/errors.js';
-import { Flight, Kind } from '../js/native/flight.js';
-import { Receiver } from '../js/native/receiver.js';
-import { type Extra, NativeStore, type StoreEvent } from '../js/native.js';
+import { CachalotError, ClosedError, ConfigError, errorOf } from '../js/shared/errors.js';
+import { type Extra, NativeStore, type StoreEvent } from '../js/store/native-store.js';
+import { Flight, Kind } from '../js/store/pending-batch.js';
+import { Receiver } from '../js/store/receiver.js';
 
 let store: NativeStore;
 let events: StoreEvent[];
@@ -217,7 +217,7 @@ describe('flights', () => {
 describe('errors', () => {
   it('are of their class by code, also from another copy of the package', async () => {
     vi.resetModules();
-    const other = await import('../js/errors.js');
+    const other = await import('../js/shared/errors.js');
     expect(other.CachalotError).not.toBe(CachalotError);
     const error = new other.ClosedError('Closed.');
     expect(error instanceof CachalotError && error instanceof ClosedError).toBe(true);

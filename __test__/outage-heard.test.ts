@@ -2,13 +2,13 @@
 
 import { Keyv } from 'keyv';
 import { afterEach, expect, inject, it, vi } from 'vitest';
-import { cachalotBusDriver, cachalotDriver } from '../js/bentocache/index.js';
-import { redis, type StoreSpec } from '../js/config.js';
-import { CachalotStore } from '../js/glasswork/index.js';
+import { cachalotBusDriver, cachalotDriver } from '../js/adapters/bentocache/index.js';
+import { CachalotStore } from '../js/adapters/glasswork/index.js';
+import { CachalotKeyv, createKeyv } from '../js/adapters/keyv/index.js';
+import { RedisCachingProvider } from '../js/adapters/medusa/index.js';
+import { RedisCacheService } from '../js/adapters/medusa-cache/index.js';
 import { type CacheLogger, createCache } from '../js/index.js';
-import { CachalotKeyv, createKeyv } from '../js/keyv/index.js';
-import { RedisCacheService } from '../js/medusa/cache/index.js';
-import { RedisCachingProvider } from '../js/medusa/index.js';
+import { redis, type StoreSpec } from '../js/options/config.js';
 import { uniquePrefix } from './contract/stores.js';
 import { proxy } from './support/proxy.js';
 

@@ -1,9 +1,9 @@
 // What the log of an outage makes of events and failures that come in an order of their own.
 
 import { expect, it, vi } from 'vitest';
-import { ConnectionError } from '../js/errors.js';
-import { FaceLog } from '../js/face-log.js';
-import { OutageLog } from '../js/outage-log.js';
+import { ConnectionError } from '../js/shared/errors.js';
+import { FaceLog } from '../js/shared/logger.js';
+import { OutageLog } from '../js/shared/outage-log.js';
 
 const server = '127.0.0.1:1';
 

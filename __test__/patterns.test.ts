@@ -1,7 +1,7 @@
 // Which keys a pattern fits, and which patterns need no listing of keys.
 
 import { describe, expect, it } from 'vitest';
-import { patternOf } from '../js/patterns.js';
+import { patternOf } from '../js/cache/patterns.js';
 
 function fits(written: string, key: string, before = ''): boolean {
   const pattern = patternOf(written, before);

@@ -2,12 +2,12 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import native from '#native';
-import { CachalotError } from '../js/errors.js';
+import { MemoryCachingProvider } from '../js/adapters/medusa/index.js';
 import { createCache, memory } from '../js/index.js';
-import { MemoryCachingProvider } from '../js/medusa/index.js';
-import { oneByOne } from '../js/native/parts.js';
-import { NativeStore } from '../js/native.js';
-import { NO_TAGS, tag } from '../js/tags.js';
+import { CachalotError } from '../js/shared/errors.js';
+import { oneByOne } from '../js/store/clear-parts.js';
+import { NativeStore } from '../js/store/native-store.js';
+import { NO_TAGS, tag } from '../js/store/tags.js';
 
 let cache: MemoryCachingProvider;
 

@@ -1,11 +1,9 @@
 /** Cachalot: a cache with tags over Redis, Valkey, memcached or process memory. */
 export { Cache, createCache } from './cache/cache.js';
 export type { FactoryContext } from './cache/factory-context.js';
-export type { Factory } from './cache/flight.js';
+export type { Factory } from './cache/factory-run.js';
 export type { ReadyOptions } from './cache/health.js';
-export type { Jsonify } from './cache/jsonify.js';
 export type { CacheOptions, ComputeOptions } from './cache/options.js';
-export type { Serializer } from './cache/serializer.js';
 export type { CacheEventName, CacheEvents, CacheStats, Quantiles } from './cache/telemetry.js';
 export type {
   CacheLike,
@@ -17,6 +15,7 @@ export type {
   SetOptions,
   TagsOptions,
 } from './cache/types.js';
+export type { L1Options } from './local-cache/settings.js';
 export {
   type MemcachedStoreOptions,
   type MemoryStoreOptions,
@@ -25,8 +24,14 @@ export {
   type RedisStoreOptions,
   redis,
   type StoreSpec,
-} from './config.js';
-export type { Duration } from './duration.js';
+} from './options/config.js';
+export type { Duration } from './options/duration.js';
+export type { MemcachedOptions, MemjsOptions } from './options/memcached.js';
+export type { RedisConnectionOptions, RedisOptions } from './options/redis.js';
+export type { UrlObject } from './options/redis-url.js';
+export type { CompressionOptions, StoreOptions, TimeoutOptions } from './options/store.js';
+export type { Jsonify } from './serializer/jsonify.js';
+export type { Serializer } from './serializer/serializer.js';
 export {
   BusyError,
   CachalotError,
@@ -44,11 +49,6 @@ export {
   TimeoutError,
   TooLargeError,
   UnsupportedError,
-} from './errors.js';
-export type { L1Options } from './l1/settings.js';
-export type { Stats, StoreEvent } from './native.js';
-export type { MemcachedOptions, MemjsOptions } from './options/memcached.js';
-export type { RedisConnectionOptions, RedisOptions } from './options/redis.js';
-export type { UrlObject } from './options/redis-url.js';
-export type { CompressionOptions, StoreOptions, TimeoutOptions } from './options/store.js';
-export type { CacheLogger } from './types.js';
+} from './shared/errors.js';
+export type { CacheLogger } from './shared/types.js';
+export type { Stats, StoreEvent } from './store/native-store.js';

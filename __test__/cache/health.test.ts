@@ -1,6 +1,7 @@
 // Whether the server answers, and what closing ends.
 
 import { afterEach, describe, expect, inject, it } from 'vitest';
+import { MemoryCachingProvider } from '../../js/adapters/medusa/index.js';
 import {
   type Cache,
   type CacheOptions,
@@ -10,7 +11,6 @@ import {
   redis,
   type StoreSpec,
 } from '../../js/index.js';
-import { MemoryCachingProvider } from '../../js/medusa/index.js';
 import { uniquePrefix } from '../contract/stores.js';
 import { proxy } from '../support/proxy.js';
 

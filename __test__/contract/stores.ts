@@ -9,8 +9,8 @@ import {
   type MemoryProviderOptions,
   RedisCachingProvider,
   type RedisProviderOptions,
-} from '../../js/medusa/index.js';
-import type { NativeStore } from '../../js/native.js';
+} from '../../js/adapters/medusa/index.js';
+import type { NativeStore } from '../../js/store/native-store.js';
 import { memcachedRaw } from './raw-memcached.js';
 import { redisRaw } from './raw-redis.js';
 

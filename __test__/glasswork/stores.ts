@@ -1,9 +1,9 @@
 // The stores that a CacheService is tested over: ours, and one that a user wrote.
 
 import { afterEach, inject } from 'vitest';
-import { memcached, memory, redis } from '../../js/config.js';
-import { CachalotStore, type CacheStore } from '../../js/glasswork/index.js';
-import type { CacheLogger } from '../../js/types.js';
+import { CachalotStore, type CacheStore } from '../../js/adapters/glasswork/index.js';
+import { memcached, memory, redis } from '../../js/options/config.js';
+import type { CacheLogger } from '../../js/shared/types.js';
 import { uniquePrefix } from '../contract/stores.js';
 
 /** Glasswork's interface as its guide has it, over a Map: what a user's own store looks like. */

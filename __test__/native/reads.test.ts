@@ -6,7 +6,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
-import { NativeStore, type StoreEvent } from '../../js/native.js';
+import { NativeStore, type StoreEvent } from '../../js/store/native-store.js';
 import { uniquePrefix } from '../contract/stores.js';
 import { proxy } from '../support/proxy.js';
 import { type RedisServer, startRedis } from '../support/servers.js';

@@ -1,15 +1,19 @@
 // What people have in their configurations from other clients: it works, and one line names what has no meaning here.
 
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { cachalotBusDriver, cachalotDriver } from '../../js/bentocache/index.js';
-import { memcached, redis } from '../../js/config.js';
-import { RedisCacheStore } from '../../js/glasswork/index.js';
+import { cachalotBusDriver, cachalotDriver } from '../../js/adapters/bentocache/index.js';
+import { RedisCacheStore } from '../../js/adapters/glasswork/index.js';
+import { CachalotKeyv, createKeyv } from '../../js/adapters/keyv/index.js';
+import {
+  MemcachedCachingProvider,
+  RedisCachingProvider,
+  redisLoader,
+} from '../../js/adapters/medusa/index.js';
+import { memcachedFace, redisFace } from '../../js/adapters/medusa/options.js';
+import { MemcachedCacheService } from '../../js/adapters/medusa-cache/index.js';
+import { memcachedSettings, redisSettings } from '../../js/adapters/medusa-cache/options.js';
 import { createCache } from '../../js/index.js';
-import { CachalotKeyv, createKeyv } from '../../js/keyv/index.js';
-import { MemcachedCacheService } from '../../js/medusa/cache/index.js';
-import { memcachedSettings, redisSettings } from '../../js/medusa/cache/options.js';
-import { MemcachedCachingProvider, RedisCachingProvider, redisLoader } from '../../js/medusa/index.js';
-import { memcachedFace, redisFace } from '../../js/medusa/options.js';
+import { memcached, redis } from '../../js/options/config.js';
 import { refusal } from './refusal.js';
 
 const url = 'redis://127.0.0.1:1';

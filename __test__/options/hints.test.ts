@@ -1,12 +1,12 @@
 // What an error suggests: what another library calls it, a slip of the keyboard, or nothing.
 
 import { describe, expect, it } from 'vitest';
-import { cachalotBusDriver, cachalotDriver } from '../../js/bentocache/index.js';
-import { memcached, memory, redis } from '../../js/config.js';
+import { cachalotBusDriver, cachalotDriver } from '../../js/adapters/bentocache/index.js';
+import { CachalotKeyv } from '../../js/adapters/keyv/index.js';
+import { memcachedFace, memoryFace, redisFace } from '../../js/adapters/medusa/options.js';
+import { memcachedSettings, memorySettings, redisSettings } from '../../js/adapters/medusa-cache/options.js';
 import { type Cache, createCache } from '../../js/index.js';
-import { CachalotKeyv } from '../../js/keyv/index.js';
-import { memcachedSettings, memorySettings, redisSettings } from '../../js/medusa/cache/options.js';
-import { memcachedFace, memoryFace, redisFace } from '../../js/medusa/options.js';
+import { memcached, memory, redis } from '../../js/options/config.js';
 import { refusal } from './refusal.js';
 
 const url = 'redis://127.0.0.1:1';

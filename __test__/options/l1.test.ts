@@ -1,12 +1,12 @@
 // What people write for L1, in `createCache` and in the Medusa providers.
 
 import { expect, it } from 'vitest';
-import { createCache, memcached, memory, redis } from '../../js/index.js';
 import {
   MemcachedCachingProvider,
   MemoryCachingProvider,
   RedisCachingProvider,
-} from '../../js/medusa/index.js';
+} from '../../js/adapters/medusa/index.js';
+import { createCache, memcached, memory, redis } from '../../js/index.js';
 import { refusal } from './refusal.js';
 
 const url = 'redis://127.0.0.1:6379';

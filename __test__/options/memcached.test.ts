@@ -1,7 +1,7 @@
 // What people write for memcached.
 
 import { describe, expect, it } from 'vitest';
-import { memcachedFace } from '../../js/medusa/options.js';
+import { memcachedFace } from '../../js/adapters/medusa/options.js';
 import { refusal } from './refusal.js';
 
 describe('serverUrls', () => {

@@ -1,8 +1,8 @@
 // What people write for Redis.
 
 import { describe, expect, it } from 'vitest';
-import { redis } from '../../js/config.js';
-import { memcachedFace, redisFace } from '../../js/medusa/options.js';
+import { memcachedFace, redisFace } from '../../js/adapters/medusa/options.js';
+import { redis } from '../../js/options/config.js';
 import { refusal } from './refusal.js';
 
 const url = 'redis://127.0.0.1:6379';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { CachalotError } from '../../js/errors.js';
+import { CachalotError } from '../../js/shared/errors.js';
 
 /** The error of a call that must throw one. */
 export function refusal(call: () => unknown): CachalotError {

@@ -2,16 +2,16 @@
 
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { cachalotBusDriver, cachalotDriver } from '../../js/bentocache/index.js';
-import { memcached, memory, redis } from '../../js/config.js';
-import { RedisCacheStore } from '../../js/glasswork/index.js';
+import { cachalotBusDriver, cachalotDriver } from '../../js/adapters/bentocache/index.js';
+import { RedisCacheStore } from '../../js/adapters/glasswork/index.js';
+import { CachalotKeyv, createKeyv } from '../../js/adapters/keyv/index.js';
+import { RedisCachingProvider } from '../../js/adapters/medusa/index.js';
+import { memcachedFace, memoryFace, redisFace } from '../../js/adapters/medusa/options.js';
+import { RedisCacheService } from '../../js/adapters/medusa-cache/index.js';
 import { createCache } from '../../js/index.js';
-import { CachalotKeyv, createKeyv } from '../../js/keyv/index.js';
-import { RedisCacheService } from '../../js/medusa/cache/index.js';
-import { RedisCachingProvider } from '../../js/medusa/index.js';
-import { memcachedFace, memoryFace, redisFace } from '../../js/medusa/options.js';
-import { described } from '../../js/open.js';
+import { memcached, memory, redis } from '../../js/options/config.js';
 import { nativeText } from '../../js/options/native-config.js';
+import { described } from '../../js/store/open.js';
 import { refusal } from './refusal.js';
 
 const url = 'redis://127.0.0.1:6379';

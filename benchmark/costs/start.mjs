@@ -10,7 +10,7 @@ const built = (name) => fileURLToPath(new URL(`../../dist/${name}`, import.meta.
 const LOADED = [
   ['nothing', ['node:path']],
   ['cachalot', [built('index.cjs')]],
-  ['cachalot/medusa/redis', [built('medusa/redis.cjs')]],
+  ['cachalot/medusa/redis', [built('adapters/medusa/redis.cjs')]],
   ['ioredis', ['ioredis']],
   ['redis (node-redis)', ['redis']],
   ['@valkey/valkey-glide', ['@valkey/valkey-glide']],

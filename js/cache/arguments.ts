@@ -1,10 +1,11 @@
 /** What the methods of `Cache` are called with: one object of options, or a bare key. Checked at every call. */
-import { refused as refuse, requiredKey } from '../arguments.js';
-import { milliseconds } from '../duration.js';
-import { ConfigError } from '../errors.js';
+
 import { type Check, describe } from '../options/check.js';
+import { milliseconds } from '../options/duration.js';
 import { suggestion } from '../options/suggestion.js';
-import { type TagList, tagList } from '../tags.js';
+import { refused as refuse, requiredKey } from '../shared/arguments.js';
+import { ConfigError } from '../shared/errors.js';
+import { type TagList, tagList } from '../store/tags.js';
 import { type ComputeOptions, type Computing, computeShape, computing, FACE } from './options.js';
 
 /** Keys of one call: far more than a page shows, far less than a command's reply may hold. */

@@ -1,9 +1,10 @@
 /** `Cache`: what people call. Every method takes one object of options; some take a bare key or list too. */
-import type { Duration } from '../duration.js';
-import { ConfigError } from '../errors.js';
-import { nested, spaceTag } from '../namespaces.js';
+
 import { describe } from '../options/check.js';
+import type { Duration } from '../options/duration.js';
 import { suggestion } from '../options/suggestion.js';
+import type { Jsonify, Made } from '../serializer/jsonify.js';
+import { ConfigError } from '../shared/errors.js';
 import {
   callable,
   fullKey,
@@ -18,10 +19,10 @@ import {
   timing,
 } from './arguments.js';
 import { Core } from './core.js';
-import type { Factory } from './flight.js';
+import type { Factory } from './factory-run.js';
 import { byAge, getOrSet } from './get-or-set.js';
 import { ping, READY, type ReadyOptions, ready } from './health.js';
-import type { Jsonify, Made } from './jsonify.js';
+import { nested, spaceTag } from './namespaces.js';
 import { type CacheOptions, computeShape, FACE, settingsOf } from './options.js';
 import { counted, kept as fromL1, read, readMany } from './read.js';
 import { type CacheEventName, type CacheEvents, type CacheStats, EVENTS } from './telemetry.js';

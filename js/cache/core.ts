@@ -1,16 +1,17 @@
 /** What all handles of one cache share: the open store, its settings, counters and running factories. */
-import { type CachalotError, ClosedError, CorruptError, TooLargeError } from '../errors.js';
-import { FaceLog, processWarnings } from '../face-log.js';
-import type { NativeStore, StoreEvent } from '../native.js';
-import { openStore } from '../open.js';
-import { OutageLog } from '../outage-log.js';
-import { race } from '../race.js';
-import { textOf } from '../text-of.js';
-import { tell, tolerable } from '../tolerance.js';
+
+import { textOf } from '../shared/error-message.js';
+import { type CachalotError, ClosedError, CorruptError, TooLargeError } from '../shared/errors.js';
+import { tell, tolerable } from '../shared/handle-error.js';
+import { FaceLog, processWarnings } from '../shared/logger.js';
+import { OutageLog } from '../shared/outage-log.js';
+import { race } from '../shared/with-timeout.js';
+import type { NativeStore, StoreEvent } from '../store/native-store.js';
+import { openStore } from '../store/open.js';
+import type { Call, Flight } from './factory-run.js';
 import { callers, type Running } from './factory-scope.js';
-import type { Call, Flight } from './flight.js';
-import { Flights } from './flights.js';
 import { type CacheSettings, FACE } from './options.js';
+import { Flights } from './single-flight.js';
 import { Telemetry } from './telemetry.js';
 
 /** What `close()` gives running factories: a request's usual time. */

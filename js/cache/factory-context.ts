@@ -1,8 +1,8 @@
 /** What a factory is called with, and what it may change while it runs. */
-import { FactoryError } from '../errors.js';
-import type { TagList } from '../tags.js';
+import { FactoryError } from '../shared/errors.js';
+import type { TagList } from '../store/tags.js';
 import { tagsToStore, timing } from './arguments.js';
-import type { Call, Held } from './flight.js';
+import type { Call, Held } from './factory-run.js';
 import type { ComputeOptions, Computing } from './options.js';
 
 /** Given to a factory. */

@@ -1,6 +1,6 @@
 /** Which factory a call comes from, so that one that waits for itself is told at once and not left to hang. */
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { RecursionError } from '../errors.js';
+import { RecursionError } from '../shared/errors.js';
 import type { Core } from './core.js';
 
 /** A running factory. */

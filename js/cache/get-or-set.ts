@@ -1,10 +1,10 @@
 /** The caller's side of `getOrSet`: read, serve what is fresh or may still be served, wait for whoever computes. */
-import { FactoryTimeoutError } from '../errors.js';
-import type { Reading } from '../native.js';
-import { LATE, race } from '../race.js';
+import { FactoryTimeoutError } from '../shared/errors.js';
+import { LATE, race } from '../shared/with-timeout.js';
+import type { Reading } from '../store/native-store.js';
 import type { Core } from './core.js';
+import type { Call, Flight, Held, Landed } from './factory-run.js';
 import { leadsBack, onBehalf, refuseNested } from './factory-scope.js';
-import type { Call, Flight, Held, Landed } from './flight.js';
 import { type Computing, HARD_TIMEOUT } from './options.js';
 
 /** Waits for factories that are too old to join, before a caller runs its own beside them. */

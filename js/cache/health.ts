@@ -1,7 +1,7 @@
 /** Whether the server answers. */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Duration } from '../duration.js';
-import { isOutage } from '../errors.js';
+import type { Duration } from '../options/duration.js';
+import { isOutage } from '../shared/errors.js';
 import type { Core } from './core.js';
 
 export interface ReadyOptions {

@@ -1,5 +1,5 @@
 /** A key's lock in the store, which keeps the factories of other processes away. */
-import type { NativeStore } from '../native.js';
+import type { NativeStore } from '../store/native-store.js';
 
 /**
  * A lock of a dead process ends by itself after this time; a living one renews it. Long enough for a paused process to

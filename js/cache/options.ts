@@ -1,14 +1,15 @@
 /** What `createCache` takes, checked, with its defaults. */
-import { type Duration, milliseconds } from '../duration.js';
-import { CachalotError } from '../errors.js';
-import { loggerOption } from '../face-log.js';
-import { type L1Options, l1Option, NO_L1, withL1 } from '../l1/settings.js';
-import { described } from '../open.js';
+
+import { type L1Options, l1Option, NO_L1, withL1 } from '../local-cache/settings.js';
 import { type Check, describe, invalid, object, oneOf, type Place } from '../options/check.js';
+import { type Duration, milliseconds } from '../options/duration.js';
 import type { StoreSpec } from '../options/native-config.js';
 import { prefix } from '../options/store.js';
-import type { CacheLogger } from '../types.js';
-import { type Codec, codecOf, type Serializer } from './serializer.js';
+import { type Codec, codecOf, type Serializer } from '../serializer/serializer.js';
+import { CachalotError } from '../shared/errors.js';
+import { loggerOption } from '../shared/logger.js';
+import type { CacheLogger } from '../shared/types.js';
+import { described } from '../store/open.js';
 
 /** What may be said for the cache as a whole, and again for one call of `getOrSet` or `wrap`. */
 export interface ComputeOptions {

@@ -1,5 +1,5 @@
 /** Reading values that others may have in L1, one or many. */
-import { CachalotError } from '../errors.js';
+import { CachalotError } from '../shared/errors.js';
 import type { Core } from './core.js';
 
 /** Keys of one operation: some are on their way while others are collected, and no reply is one long pause. */

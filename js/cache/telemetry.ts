@@ -1,9 +1,9 @@
 /** What a cache tells of itself: counters, events, and channels of node:diagnostics_channel named `cachalot:<event>`. */
 import { channel } from 'node:diagnostics_channel';
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
-import { CachalotError } from '../errors.js';
-import type { Stats } from '../native.js';
-import { textOf } from '../text-of.js';
+import { textOf } from '../shared/error-message.js';
+import { CachalotError } from '../shared/errors.js';
+import type { Stats } from '../store/native-store.js';
 
 /** The events of a cache, and what each brings. Keys are full: with their namespaces, without the prefix. */
 export interface CacheEvents {

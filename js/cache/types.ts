@@ -1,6 +1,6 @@
 /** What the methods of `Cache` take, and what a cache can keep. */
 import type { Cache } from './cache.js';
-import type { Factory } from './flight.js';
+import type { Factory } from './factory-run.js';
 import type { ComputeOptions } from './options.js';
 
 /** What JSON can hold: `undefined` is how a miss looks. */

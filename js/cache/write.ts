@@ -1,8 +1,9 @@
 /** How a cache writes to its store: sets, deletions, clears of tags. */
-import { tagsOf, userTags } from '../namespaces.js';
-import type { TagList } from '../tags.js';
+
+import type { TagList } from '../store/tags.js';
 import { fullKey, key, tagsToStore, timing } from './arguments.js';
 import type { Core } from './core.js';
+import { tagsOf, userTags } from './namespaces.js';
 import { type Computing, FACE } from './options.js';
 import type { SetOptions } from './types.js';
 

@@ -3,7 +3,7 @@
  * where it stands (`redisOptions.db`), and returns the value or throws an error that names the option, what was
  * expected and what came.
  */
-import { ConfigError, UnsupportedError } from '../errors.js';
+import { ConfigError, UnsupportedError } from '../shared/errors.js';
 import { suggestion } from './suggestion.js';
 
 /** Whose options are checked, and where in them: `cachalot-redis` and `redisOptions.db`. */

@@ -1,6 +1,6 @@
 /** What the core is opened with: the JSON form of src/config.rs. */
 import { inspect } from 'node:util';
-import type { L1Settings } from '../l1/settings.js';
+import type { L1Settings } from '../local-cache/settings.js';
 import type { Place } from './check.js';
 
 export interface NativeConfig {

@@ -1,0 +1,75 @@
+/** What `useL2Layer` takes, for the faces that make one. */
+
+import { type Check, object } from '../../options/check.js';
+import type { StoreSpec } from '../../options/native-config.js';
+import { prefix as checkPrefix } from '../../options/store.js';
+import { type FaceLog, loggerOption } from '../../shared/logger.js';
+import { OutageLog } from '../../shared/outage-log.js';
+import type { CacheLogger } from '../../shared/types.js';
+import { described, openStore } from '../../store/open.js';
+import { CachalotDriver } from './driver.js';
+import { logOf } from './log.js';
+import { followOperations } from './operations.js';
+import { SharedStores } from './shared-store.js';
+import type { CreateDriverResult, L2CacheDriver } from './types.js';
+
+export interface CachalotDriverOptions {
+  /** `redis({ url })`, `memcached({ servers })` or `memory()`, imported from `cachalot`. */
+  store: StoreSpec;
+  /**
+   * Takes the place of the prefix that Bentocache names; both come after the store's own prefix and a `/`.
+   * @default Bentocache's `prefix`, which is `bentocache` by default
+   */
+  prefix?: string | undefined;
+  /**
+   * Gets a line when an outage begins and one when it ends.
+   * @default Bentocache's; where that is none, a warning of the process for each outage
+   */
+  logger?: CacheLogger | undefined;
+}
+
+const anyStore: Check<StoreSpec> = (value, at) => described(at.face, value);
+
+const checkOptions = object<CachalotDriverOptions>({
+  store: anyStore,
+  prefix: checkPrefix,
+  logger: loggerOption,
+});
+
+/** @param face whose options these are, for messages */
+export function createDriver(
+  face: string,
+  options: CachalotDriverOptions,
+): CreateDriverResult<L2CacheDriver> {
+  const { store, prefix, logger: own } = checkOptions(options, { face, path: '' });
+  const spec = described(face, store);
+  let log: FaceLog | undefined;
+  const stores = new SharedStores((name) => {
+    const outages = new OutageLog(
+      log ?? logOf(own),
+      'Bentocache decides what its operations answer until it is back',
+    );
+    return openStore({ ...spec, native: { ...spec.native, prefix: name } }, (event) => outages.event(event));
+  });
+  return {
+    options: prefix === undefined ? {} : { prefix },
+    factory: (config: { prefix?: unknown; logger?: CacheLogger } = {}) => {
+      followOperations();
+      if (log === undefined) {
+        log = logOf(own ?? config.logger);
+        log.ignored(spec);
+      }
+      return new CachalotDriver(stores.hold(prefixed(face, spec.native.prefix, config.prefix)));
+    },
+  };
+}
+
+/** The store's prefix, and behind it the one that Bentocache names. */
+function prefixed(face: string, own: string, named: unknown): string {
+  if (named === undefined || named === null || named === '') {
+    return own;
+  }
+  const at = { face, path: 'prefix' };
+  const below = checkPrefix(named, at).replace(/:+$/, '');
+  return below === '' ? own : checkPrefix(`${own.replace(/:$/, '')}/${below}`, at);
+}

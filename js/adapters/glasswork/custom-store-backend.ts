@@ -1,0 +1,165 @@
+/** `CacheService` over a store of the user's own: single flight in this process, everything else as that store has it. */
+
+import { textOf } from '../../shared/error-message.js';
+import { UnsupportedError } from '../../shared/errors.js';
+import { FaceLog } from '../../shared/logger.js';
+import { OutageLog } from '../../shared/outage-log.js';
+import type { CacheLogger } from '../../shared/types.js';
+import { LATE, race } from '../../shared/with-timeout.js';
+import { FACE } from './arguments.js';
+import type { Backing } from './backend.js';
+import type { CacheEntry, CacheStore } from './types.js';
+
+/** Whoever asks later than that makes a value of his own, so that a function that hangs keeps nobody waiting for ever. */
+const LEASE_MS = 30_000;
+
+/** A value being made. */
+interface Flight {
+  /** On the clock of `performance`. */
+  readonly began: number;
+  value: Promise<unknown>;
+  /** The key was set, deleted or made anew since it began: it is given to those who wait, and not stored. */
+  superseded: boolean;
+}
+
+export class ForeignBacking implements Backing {
+  readonly #store: CacheStore;
+  readonly #log: OutageLog;
+  readonly #flights = new Map<string, Flight>();
+
+  constructor(store: CacheStore, logger: CacheLogger) {
+    this.#store = store;
+    this.#log = new OutageLog(new FaceLog(logger, `${FACE} ${store.name}`));
+  }
+
+  async value(key: string): Promise<unknown> {
+    return (await this.entry(key))?.value;
+  }
+
+  async entry(key: string): Promise<CacheEntry<unknown> | undefined> {
+    const found = await this.#attempt('get', key, () => this.#store.get<unknown>(key));
+    // What was stored past a CacheService has no time of its own.
+    return found === undefined || isEntry(found) ? found : { value: found, cachedAt: Date.now() };
+  }
+
+  async has(key: string): Promise<boolean> {
+    return this.#store.has
+      ? ((await this.#attempt('has', key, async () => this.#store.has?.(key))) ?? false)
+      : (await this.entry(key)) !== undefined;
+  }
+
+  async set(key: string, value: unknown, ttl: number): Promise<void> {
+    this.#supersede(key);
+    await this.#write(key, value, ttl);
+  }
+
+  async del(key: string): Promise<void> {
+    this.#supersede(key);
+    await this.#attempt('delete', key, () => this.#store.del(key));
+  }
+
+  async delByPattern(pattern: string, before: string): Promise<number | undefined> {
+    if (!this.#store.delByPattern) {
+      throw new UnsupportedError(
+        `${FACE}: delByPattern: the store "${this.#store.name}" has no delByPattern. Give it one, or delete by keys. Nothing was done.`,
+      );
+    }
+    // Which keys it fits is that store's to say.
+    for (const key of this.#flights.keys()) {
+      this.#supersede(key);
+    }
+    const whole = before + pattern;
+    return this.#attempt('delete by pattern', whole, async () => this.#store.delByPattern?.(whole));
+  }
+
+  async wrap(key: string, ttl: number, fn: () => unknown): Promise<unknown> {
+    const entry = await this.entry(key);
+    return entry === undefined ? this.#made(key, ttl, fn) : entry.value;
+  }
+
+  async wrapSWR(key: string, stale: number, max: number, fn: () => unknown): Promise<unknown> {
+    const entry = await this.entry(key);
+    if (entry === undefined) {
+      return this.#made(key, max, fn);
+    }
+    if (Date.now() - entry.cachedAt > stale && this.#running(key) === undefined) {
+      this.#start(key, max, fn).catch((error) => this.#failed('refresh', key, error));
+    }
+    return entry.value;
+  }
+
+  /** What the running function of the key makes, if it does so in time; else what this caller's own makes. */
+  async #made(key: string, ttl: number, fn: () => unknown): Promise<unknown> {
+    for (let running = this.#running(key); running !== undefined; running = this.#running(key)) {
+      const made = await race(running.value, running.began + LEASE_MS - performance.now());
+      if (made !== LATE) {
+        return made;
+      }
+    }
+    return this.#start(key, ttl, fn);
+  }
+
+  #start(key: string, ttl: number, fn: () => unknown): Promise<unknown> {
+    this.#supersede(key);
+    const flight: Flight = { began: performance.now(), value: Promise.resolve(), superseded: false };
+    this.#flights.set(key, flight);
+    flight.value = this.#fly(key, ttl, fn, flight);
+    return flight.value;
+  }
+
+  #running(key: string): Flight | undefined {
+    const flight = this.#flights.get(key);
+    return flight !== undefined && performance.now() - flight.began < LEASE_MS ? flight : undefined;
+  }
+
+  async #fly(key: string, ttl: number, fn: () => unknown, flight: Flight): Promise<unknown> {
+    try {
+      const made = await fn();
+      // undefined is how a miss looks.
+      if (made !== undefined && !flight.superseded) {
+        await this.#write(key, made, ttl);
+      }
+      return made;
+    } finally {
+      if (this.#flights.get(key) === flight) {
+        this.#flights.delete(key);
+      }
+    }
+  }
+
+  #supersede(key: string): void {
+    const flight = this.#flights.get(key);
+    if (flight !== undefined) {
+      flight.superseded = true;
+      this.#flights.delete(key);
+    }
+  }
+
+  async #write(key: string, value: unknown, ttl: number): Promise<void> {
+    const entry = { value, cachedAt: Date.now() };
+    await this.#attempt('set', key, () => this.#store.set(key, entry, ttl / 1000));
+  }
+
+  /** A store that throws is a miss, and a line in the log. */
+  async #attempt<T>(what: string, key: string, run: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await run();
+    } catch (error) {
+      this.#failed(what, key, error);
+      return undefined;
+    }
+  }
+
+  #failed(what: string, key: string, error: unknown): void {
+    this.#log.failed(what, new Error(`"${key}": ${textOf(error)}`));
+  }
+}
+
+function isEntry(found: unknown): found is CacheEntry<unknown> {
+  return (
+    typeof found === 'object' &&
+    found !== null &&
+    'value' in found &&
+    typeof (found as { cachedAt?: unknown }).cachedAt === 'number'
+  );
+}

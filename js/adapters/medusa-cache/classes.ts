@@ -1,0 +1,35 @@
+/** The classes that Medusa registers, one a store. Medusa gives each its own options as second argument. */
+import type { ProviderDependencies } from '../medusa/registration.js';
+import {
+  type MemcachedCacheOptions,
+  type MemoryCacheOptions,
+  memcachedSettings,
+  memorySettings,
+  type RedisCacheOptions,
+  redisSettings,
+} from './options.js';
+import { CacheModuleService } from './service.js';
+
+/** Caches in Redis or Valkey. */
+export class RedisCacheService extends CacheModuleService {
+  /** @throws CachalotError that names the option, what was expected and what came */
+  constructor(dependencies: ProviderDependencies, options: RedisCacheOptions) {
+    super(redisSettings(options), dependencies);
+  }
+}
+
+/** Caches in memcached 1.6 or later. */
+export class MemcachedCacheService extends CacheModuleService {
+  /** @throws CachalotError that names the option, what was expected and what came */
+  constructor(dependencies: ProviderDependencies, options?: MemcachedCacheOptions) {
+    super(memcachedSettings(options), dependencies);
+  }
+}
+
+/** Caches in this process's memory. */
+export class MemoryCacheService extends CacheModuleService {
+  /** @throws CachalotError that names the option, what was expected and what came */
+  constructor(dependencies: ProviderDependencies, options?: MemoryCacheOptions) {
+    super(memorySettings(options), dependencies);
+  }
+}

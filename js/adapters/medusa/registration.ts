@@ -1,0 +1,65 @@
+/**
+ * How a provider's options get from Medusa's loader to its class. Medusa 2.21 gives the class the Caching Module's
+ * options as second argument; the provider's own reach only the loader, which leaves them in the container. That
+ * container is made anew for every provider, so two providers, also of one kind, never see each other's.
+ */
+import { ConfigError } from '../../shared/errors.js';
+import { FaceLog } from '../../shared/logger.js';
+import type { CacheLogger } from '../../shared/types.js';
+import type { Face, Settings } from './options.js';
+
+/** What a provider is constructed with: an object, or a container's cradle that throws on unknown names. */
+export interface ProviderDependencies {
+  /** @default console */
+  logger?: CacheLogger | undefined;
+}
+
+/** The part of Medusa's container that a loader needs. */
+export interface RegistrationContainer {
+  register(registrations: Record<string, { resolve: () => unknown }>): unknown;
+}
+
+/** Named by kind, so that a hand-written module with several providers in one container keeps them apart as well. */
+function registrationName(face: Face): string {
+  return `${face.identifier}-settings`;
+}
+
+export function register(container: RegistrationContainer, face: Face, settings: Settings): void {
+  container.register({ [registrationName(face)]: { resolve: () => settings } });
+}
+
+/** The loader's settings if there was one, else those of the second argument. */
+export function settingsFor(face: Face, dependencies: unknown, options: unknown): Settings {
+  const registered = probe(dependencies, registrationName(face));
+  if (registered !== undefined) {
+    return registered as Settings;
+  }
+  if (isCachingModules(options)) {
+    throw new ConfigError(
+      `${face.identifier}: expected the provider's options, got those of the Caching Module. Medusa gives a provider its options through its loader only: export it too, { services, loaders }, as cachalot/medusa does.`,
+    );
+  }
+  const settings = face.settings(options);
+  // The loader, where there is one, has told of it.
+  new FaceLog(loggerOf(dependencies), face.identifier).ignored(settings.store);
+  return settings;
+}
+
+/** No option of a provider is called `providers`. */
+export function isCachingModules(options: unknown): boolean {
+  return typeof options === 'object' && options !== null && 'providers' in options;
+}
+
+export function loggerOf(dependencies: unknown): CacheLogger {
+  const logger = probe(dependencies, 'logger');
+  return typeof logger === 'object' && logger !== null ? logger : console;
+}
+
+/** A cradle throws for a name that it does not know; that means absent. */
+function probe(dependencies: unknown, name: string): unknown {
+  try {
+    return (dependencies as Record<string, unknown> | null | undefined)?.[name] ?? undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,137 @@
+/**
+ * Running factories. One a key in this process, joined by every caller whose read is not newer than what the factory's
+ * result will be stored as; and, by a lock in the store, one a key among all processes.
+ */
+import { randomUUID } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { ClosedError } from '../shared/errors.js';
+import { race } from '../shared/with-timeout.js';
+import type { Core } from './core.js';
+import { type Call, Flight, type Held, type Landed } from './factory-run.js';
+import type { Running } from './factory-scope.js';
+
+/** Keys whose factory failed lately; beyond it the longest ago is tried again early. */
+const MAX_BACKOFFS = 10_000;
+
+/** By size and not by `max`, for which the library takes all the memory at once. */
+const BOUNDED = { maxSize: MAX_BACKOFFS, sizeCalculation: () => 1 };
+
+/** Values of a key that clears overtake in a row before this process lets others have the lock first. */
+const TURNS = 3;
+
+/** Where generation and number of the epoch end in a ticket (src/engine), of which of one generation the greater is newer; then its lease. */
+const GENERATION = 8;
+const EPOCH = 16;
+const LEASE = 37;
+
+export class Flights {
+  readonly #core: Core;
+  /** The newest of each key. */
+  readonly #running = new Map<string, Flight>();
+  /** All that callers may wait for, the newest or not. */
+  readonly #all = new Set<Flight>();
+  readonly #failed = new LRUCache<string, true>(BOUNDED);
+  /** Keys whose values clears overtook, and how often in a row: other processes wait for their lock, too. */
+  readonly #refused = new LRUCache<string, number>(BOUNDED);
+  /** Tells this process's locks from those of others. */
+  readonly #owner = randomUUID();
+  #count = 0;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  /** The running factory of a key, and whether a caller that read with this ticket may take its result. */
+  of(key: string, ticket: string | undefined): { flight: Flight; joinable: boolean } | undefined {
+    const flight = this.#running.get(key);
+    return flight && { flight, joinable: covers(flight, ticket, this.#core.clears) };
+  }
+
+  /**
+   * @param patience until when other processes are waited for; a refresh waits for as long as two leases last
+   * @param read what the read before it took of the caller's time, and whether it failed
+   */
+  start(
+    call: Call,
+    ticket: string | undefined,
+    held?: Held,
+    patience?: number,
+    read: { spent: number; outage: boolean } = { spent: 0, outage: false },
+  ): Flight {
+    const flight = new Flight(this.#core, call, {
+      ticket,
+      held,
+      owner: `${this.#owner}:${this.#count++}`,
+      patience: patience ?? performance.now() + 2 * call.timing.lease,
+      yields: this.#yields(call.key),
+      ...read,
+    });
+    this.#running.set(call.key, flight);
+    this.#all.add(flight);
+    const forget = () => {
+      this.#all.delete(flight);
+      if (this.#running.get(call.key) === flight) {
+        this.#running.delete(call.key);
+      }
+    };
+    // Released: late callers run their own, and a factory that never ends is not kept.
+    flight.released.then(forget);
+    flight.landed.then((landed) => landed.how === 'failed' && this.#note(call, landed));
+    flight.settled.then((landed) => this.#note(call, landed));
+    flight.go();
+    return flight;
+  }
+
+  /** The key is set: what a factory of this process makes of what it had read before is not stored over it. */
+  supersede(key: string): void {
+    this.#running.get(key)?.supersede();
+  }
+
+  /** Whether the factory of this key failed so lately that the stale value is served instead of trying again. */
+  backsOff(key: string): boolean {
+    return this.#failed.has(key);
+  }
+
+  /** Waits for what is running, beside the factories that wait for this call; what is not over by then is aborted. */
+  async drain(ms: number, waiting: readonly Running[]): Promise<void> {
+    const others = () => [...this.#all].filter((flight) => !waiting.includes(flight.running));
+    await race(Promise.all(others().map((flight) => flight.landed)), ms);
+    for (const flight of others()) {
+      flight.close(new ClosedError('The cache was closed while the factory ran.'));
+    }
+  }
+
+  #yields(key: string): boolean {
+    return (this.#refused.get(key) ?? 0) >= TURNS && this.#refused.delete(key);
+  }
+
+  #note(call: Call, landed: Landed): void {
+    if (landed.how === 'value') {
+      this.#failed.delete(call.key);
+      if (landed.refused) {
+        this.#refused.set(call.key, (this.#refused.get(call.key) ?? 0) + 1);
+      } else {
+        this.#refused.delete(call.key);
+      }
+    } else if (landed.how === 'failed' && call.timing.graceBackoff > 0) {
+      this.#failed.set(call.key, true, { ttl: call.timing.graceBackoff });
+    }
+  }
+}
+
+/**
+ * Whether what the flight stores is not older than what the caller's read may rely on (docs/decisions/0007).
+ * Without a ticket, in an outage, this process's own clears decide.
+ */
+function covers(flight: Flight, ticket: string | undefined, clears: number): boolean {
+  const own = flight.ticket;
+  if (own === undefined || ticket === undefined) {
+    return own === ticket && flight.clears === clears;
+  }
+  return (
+    own.slice(0, GENERATION) === ticket.slice(0, GENERATION) &&
+    own.slice(GENERATION, EPOCH) >= ticket.slice(GENERATION, EPOCH) &&
+    // On memcached a delete of the key shows in the lease alone.
+    own.slice(EPOCH, LEASE) === ticket.slice(EPOCH, LEASE)
+  );
+}

@@ -1,0 +1,82 @@
+/** What one store is asked within a turn: collected, and handed to the core in one call at its end. */
+import native from '#native';
+import { Batch } from './batch-encoder.js';
+import { type Corrupt, Flight, type Kind } from './pending-batch.js';
+import { MAX_OPERATIONS, type Receiver } from './receiver.js';
+
+/** As it was at first: a test's fake timers may replace it, and nothing would ever be sent. */
+const { nextTick } = process;
+
+/** Units of text and values after which a turn's operations go at once: the first are then on their way while the rest is collected. */
+const FLUSH_AT = 64 * 1024;
+
+export class Turn {
+  readonly batch = new Batch();
+  private readonly handle: number;
+  private readonly receiver: Receiver;
+  private readonly corrupt: Corrupt;
+  private flight: Flight;
+  private scheduled = false;
+
+  constructor(handle: number, receiver: Receiver, corrupt: Corrupt) {
+    this.handle = handle;
+    this.receiver = receiver;
+    this.corrupt = corrupt;
+    this.flight = new Flight(corrupt);
+  }
+
+  /** The operation that was just put into the batch. */
+  add(kind: Kind): Promise<unknown> {
+    const promise = this.flight.add(kind);
+    if (this.batch.weight >= FLUSH_AT || this.flight.size === MAX_OPERATIONS) {
+      this.flush();
+    } else if (!this.scheduled) {
+      this.scheduled = true;
+      nextTick(ended, this);
+    }
+    return promise;
+  }
+
+  flush(): void {
+    const { batch, flight } = this;
+    if (flight.size === 0) {
+      return;
+    }
+    this.flight = new Flight(this.corrupt);
+    const firstId = this.receiver.board(flight);
+    let answers: unknown[] | null;
+    try {
+      answers = native.submit(
+        this.handle,
+        firstId,
+        Date.now(),
+        batch.text,
+        batch.words,
+        batch.length,
+        batch.values,
+      );
+    } catch (error) {
+      this.receiver.leave(firstId);
+      flight.fail(error);
+      return;
+    } finally {
+      batch.reset();
+    }
+    if (answers !== null) {
+      this.receiver.leave(firstId);
+      for (let index = 0; index < answers.length; index++) {
+        flight.settle(index, answers[index]);
+      }
+    }
+  }
+
+  end(): void {
+    this.scheduled = false;
+    this.flush();
+  }
+}
+
+/** One function for all turns: no closure a turn. */
+function ended(turn: Turn): void {
+  turn.end();
+}

@@ -1,0 +1,395 @@
+/** One open store, and what can be asked of it. */
+import native from '#native';
+import { type Answer, Tier } from '../local-cache/local-cache.js';
+import type { L1Settings } from '../local-cache/settings.js';
+import { type NativeConfig, nativeText } from '../options/native-config.js';
+import { ClosedError, errorOf, isOutage } from '../shared/errors.js';
+import {
+  checkChannel,
+  checkCursor,
+  checkExtra,
+  checkLifetime,
+  checkOwner,
+  checkText,
+  checkValue,
+  lockTime,
+} from './argument-checks.js';
+import type { Batch, Extra, Times } from './batch-encoder.js';
+import { Turn } from './batcher.js';
+import { type Listener, Messages } from './channel-listeners.js';
+import { oneByOne } from './clear-parts.js';
+import { corruptions, type Message, type Stats, type StoreEvent, telling } from './events.js';
+import { closedByItself, closeHandle, closeWhenCollected, countersOf } from './handle.js';
+import { type KeyPage, Kind, type Reading, reading } from './pending-batch.js';
+import { receiver, type Sink } from './receiver.js';
+import { NO_TAGS, type TagList, type Tags, taken } from './tags.js';
+
+export type { Extra, KeyPage, Reading, Stats, StoreEvent, Times };
+
+interface ClearTarget {
+  key?: string;
+  tags?: Tags;
+  /** `auto` spares entries that were set with `auto: false`. @default 'all' */
+  raise?: 'all' | 'auto';
+}
+
+export class NativeStore {
+  // Not #private: a store may be reached through a Proxy.
+  private readonly handle: number;
+  private readonly receiver = receiver();
+  private readonly sink: Sink;
+  private readonly turn: Turn;
+  /** The turn's. */
+  private readonly batch: Batch;
+  private readonly messages = new Messages();
+  private readonly corrupt: (why: unknown) => void;
+  /** What is kept in this process, if that was asked for. The faces look there first; the methods here ask the store. */
+  readonly tier: Tier | undefined;
+  /** Clears of which parts are still to be sent. */
+  private readonly clears = new Set<Promise<void>>();
+  private closing: Promise<void> | undefined;
+  private lastStats: Stats | undefined;
+
+  /**
+   * Returns at once; connections are made in the background.
+   * @throws ConfigError on a configuration that the core does not take
+   */
+  constructor(config: NativeConfig, onEvent?: (event: StoreEvent) => void, l1?: L1Settings) {
+    const tell = telling(onEvent);
+    this.sink = { event: (event) => this.heard(event as StoreEvent | Message, tell) };
+    this.corrupt = corruptions(tell);
+    try {
+      this.handle = native.open(
+        nativeText(
+          l1 === undefined ? config : { ...config, l1: l1.ttlMs === undefined ? {} : { ttlMs: l1.ttlMs } },
+        ),
+      );
+    } catch (error) {
+      throw errorOf(error);
+    }
+    this.turn = new Turn(this.handle, this.receiver, this.corrupt);
+    this.batch = this.turn.batch;
+    this.tier = l1 && new Tier(countersOf(this.handle), l1);
+    this.receiver.hear(this.handle, this.sink);
+    closeWhenCollected(this, this.handle);
+  }
+
+  /** @returns the value, parsed from JSON (bytes as they are); `undefined` = a miss */
+  get(key: string): Promise<unknown> {
+    const refused = this.refused(key);
+    if (refused !== undefined) {
+      return refused;
+    }
+    const { tier } = this;
+    this.batch.get(key, true, tier !== undefined);
+    return tier === undefined
+      ? this.turn.add(Kind.Json)
+      : this.turn.add(Kind.Stamped).then((answer) => tier.parsed(key, answer as Answer, this.corrupt));
+  }
+
+  /**
+   * @param remember whether a set may follow a miss
+   * @returns the value as it was given to `set`; `undefined` = a miss
+   */
+  getText(key: string, remember = true): Promise<string | Uint8Array | undefined> {
+    const refused = this.refused(key);
+    if (refused !== undefined) {
+      return refused;
+    }
+    const { tier } = this;
+    this.batch.get(key, remember, tier !== undefined);
+    return tier === undefined
+      ? (this.turn.add(Kind.Raw) as Promise<string | Uint8Array | undefined>)
+      : this.turn.add(Kind.Stamped).then((answer) => tier.received(key, answer as Answer));
+  }
+
+  /**
+   * A read whose caller carries the guard of the set that may follow: nothing is remembered here.
+   * @param times whether those of a fresh value are wanted too
+   */
+  read(key: string, times = false): Promise<Reading> {
+    const refused = this.refused(key);
+    if (refused !== undefined) {
+      return refused;
+    }
+    const { tier } = this;
+    if (tier === undefined || times) {
+      this.batch.read(key, times, false);
+      return this.turn.add(Kind.Reading) as Promise<Reading>;
+    }
+    this.batch.read(key, false, true);
+    return this.turn.add(Kind.Stamped).then((given) => {
+      const answer = given as Answer | Parameters<typeof reading>;
+      // More fields than a value and its stamp: there was nothing fresh.
+      return Array.isArray(answer) && answer.length > 2
+        ? reading(...(answer as Parameters<typeof reading>))
+        : reading(tier.received(key, answer as Answer) ?? null);
+    });
+  }
+
+  /** Whether `get` would hit. Guards no set. */
+  async has(key: string): Promise<boolean> {
+    checkText('key', key);
+    this.open();
+    this.batch.has(key);
+    return this.turn.add(Kind.Done) as Promise<boolean>;
+  }
+
+  /**
+   * Some hundred keys at once: one operation, one promise.
+   * @param json whether values are parsed; else they are as they were given to `set`
+   * @returns of each key, in order, its value; `undefined` = a miss; a `CachalotError` = this key's failure
+   */
+  getMany(keys: readonly string[], json: boolean): Promise<unknown[]> {
+    try {
+      for (const key of keys) {
+        checkText('key', key);
+      }
+      this.open();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    this.batch.getMany(keys);
+    return this.turn.add(json ? Kind.Many : Kind.ManyRaw) as Promise<unknown[]>;
+  }
+
+  /** @returns the live values that carry any of the tags */
+  async getByTags(tags: Tags): Promise<unknown[]> {
+    const list = taken(tags);
+    this.open();
+    this.batch.getByTags(list);
+    return this.turn.add(Kind.List) as Promise<unknown[]>;
+  }
+
+  /**
+   * @param value JSON text, or bytes; bytes are read when the turn ends
+   * @param ttlMs milliseconds, `Infinity` = for ever, 0 = store nothing and leave no older value
+   * @param auto whether clears that raise `auto` reach it
+   * @returns false if a clear since its miss made it too old: nothing was stored
+   */
+  async set(
+    key: string,
+    value: string | Uint8Array,
+    ttlMs: number,
+    tags: Tags,
+    auto: boolean,
+    extra?: Extra,
+  ): Promise<boolean> {
+    checkText('key', key);
+    const list = taken(tags);
+    checkValue(value);
+    checkExtra(extra);
+    checkLifetime(ttlMs);
+    this.open();
+    this.batch.set(key, value, ttlMs, list, auto, extra);
+    // A lifetime of 0 is a clear, which answers nothing: done as asked.
+    return (await this.changing(key, false, this.turn.add(Kind.Done))) !== false;
+  }
+
+  /** Clears the key. @returns whether it was there; false too if that could not be asked */
+  async remove(key: string): Promise<boolean> {
+    checkText('key', key);
+    this.open();
+    this.batch.remove(key);
+    return this.changing(key, false, this.turn.add(Kind.Done)) as Promise<boolean>;
+  }
+
+  /**
+   * The key whatever else is asked; then the tags (`*` is every entry's). Finished when the server acknowledged it. What
+   * is beyond one part of tags (js/store/tags.ts) is asked for after what else the turn asks for.
+   */
+  async clear(target: ClearTarget): Promise<void> {
+    const { key, tags = NO_TAGS, raise = 'all' } = target;
+    if (key !== undefined) {
+      checkText('key', key);
+    }
+    const list = taken(tags);
+    this.open();
+    const parts = list.parts();
+    this.batch.clear(key, parts[0] as TagList, raise);
+    const first = this.turn.add(Kind.Done);
+    const done = parts.length === 1 ? first : this.clearRest(first, parts.slice(1), raise);
+    await this.changing(key, list.size > 0, done);
+  }
+
+  /**
+   * Gets a fresh value and deletes it: of many callers, in any process, exactly one has it. In an outage it rejects;
+   * whether the last entry asked for was deleted is then unknown only if the connection was lost meanwhile.
+   * @returns the value as it was given to `set`; `undefined` = a miss
+   */
+  async take(key: string): Promise<string | Uint8Array | undefined> {
+    checkText('key', key);
+    this.open();
+    this.batch.take(key);
+    return this.changing(key, false, this.turn.add(Kind.Raw)) as Promise<string | Uint8Array | undefined>;
+  }
+
+  /**
+   * Makes an entry that has times stale from now on; any other is deleted. Sets under way with older data are refused.
+   * Rejects with `queued` in an outage: it is then a deletion, made before the first read after it.
+   */
+  async expire(key: string): Promise<void> {
+    checkText('key', key);
+    this.open();
+    this.batch.expire(key);
+    await this.changing(key, false, this.turn.add(Kind.Done));
+  }
+
+  /**
+   * A page of the keys that begin with `prefix`. On memory all are one page; on Redis a page may be empty and not the last.
+   * @param cursor 0 = the first page, then `next` of the page before
+   * @throws CachalotError `CACHALOT_UNSUPPORTED` on memcached
+   */
+  async keys(prefix: string, cursor: number): Promise<KeyPage> {
+    checkText('prefix', prefix);
+    checkCursor(cursor);
+    this.open();
+    this.batch.keys(prefix, cursor);
+    return this.turn.add(Kind.Keys) as Promise<KeyPage>;
+  }
+
+  /**
+   * Takes a key's lock, or extends it if `owner` has it. It ends after `ms` (on memcached up to two seconds later).
+   * What is asked of the key in the same turn after it is done after it.
+   * @returns false: another has it
+   */
+  async lock(key: string, owner: string, ms: number): Promise<boolean> {
+    checkText('key', key);
+    checkOwner(owner);
+    const whole = lockTime(ms);
+    this.open();
+    this.batch.lock(key, owner, whole);
+    return this.turn.add(Kind.Done) as Promise<boolean>;
+  }
+
+  /** Gives a lock back; another owner's is left alone. */
+  async unlock(key: string, owner: string): Promise<void> {
+    checkText('key', key);
+    checkOwner(owner);
+    this.open();
+    this.batch.unlock(key, owner);
+    await this.turn.add(Kind.Done);
+  }
+
+  /**
+   * Sends text to all who subscribed to the channel, in every process with a store of this prefix. Nothing is kept for
+   * those who are away.
+   * @throws CachalotError `CACHALOT_UNSUPPORTED` on other stores than Redis
+   */
+  async publish(channel: string, text: string): Promise<void> {
+    checkChannel(channel);
+    checkText('text', text);
+    this.open();
+    this.batch.publish(channel, text);
+    await this.turn.add(Kind.Done);
+  }
+
+  /**
+   * Calls `listener` with what is published, from when it resolves until `unsubscribe` or `close`, over every connection
+   * that the store will have; what is published between two of them is missed. An idle process ends all the same.
+   * Rejects in an outage: the subscription is kept, and made with the next connection.
+   * @throws CachalotError `CACHALOT_UNSUPPORTED` on other stores than Redis, and without RESP3 (`tracking: false`)
+   */
+  async subscribe(channel: string, listener: Listener): Promise<void> {
+    checkChannel(channel);
+    this.open();
+    this.messages.add(channel, listener);
+    this.batch.subscribe(channel);
+    try {
+      await this.turn.add(Kind.Done);
+    } catch (error) {
+      if (!isOutage(error)) {
+        this.messages.delete(channel, listener);
+      }
+      throw error;
+    }
+  }
+
+  /** All listeners of the channel. */
+  async unsubscribe(channel: string): Promise<void> {
+    checkChannel(channel);
+    this.open();
+    if (this.messages.deleteAll(channel)) {
+      this.batch.unsubscribe(channel);
+      await this.turn.add(Kind.Done);
+    }
+  }
+
+  /** After `close()`: as they stood when it was called; nothing is kept in this process any more. */
+  stats(): Stats {
+    if (this.lastStats !== undefined) {
+      return this.lastStats;
+    }
+    const { entries, bytes } = this.tier?.size ?? { entries: 0, bytes: 0 };
+    const l1 = { l1Hits: this.tier?.hits ?? 0, l1Entries: entries, l1Bytes: bytes };
+    return { ...(JSON.parse(native.stats(this.handle)) as Stats), ...l1 };
+  }
+
+  /** Finishes what is under way, then lets go of connections. Every later call rejects with `CACHALOT_CLOSED`. */
+  close(): Promise<void> {
+    // At once, so that what it kept is neither served nor said to be there still.
+    this.tier?.close();
+    this.closing ??= this.letGo();
+    return this.closing;
+  }
+
+  /** A write, whose answer is `done`. @param tags whether it clears by tags */
+  private changing<T>(key: string | undefined, tags: boolean, done: Promise<T>): Promise<T> {
+    return this.tier === undefined ? done : this.tier.during(key, tags, done);
+  }
+
+  private heard(event: StoreEvent | Message, tell: (event: StoreEvent) => void): void {
+    if (event.type === 'message') {
+      this.messages.hear(event.channel, event.payload);
+    } else {
+      tell(event);
+    }
+  }
+
+  /**
+   * Why a key cannot be asked for now. The most frequent calls are no async functions: to resolve one of those with the
+   * promise of an answer costs another promise and three turns of the microtask queue.
+   */
+  private refused(key: string): Promise<never> | undefined {
+    try {
+      checkText('key', key);
+      this.open();
+      return undefined;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  private async clearRest(first: Promise<unknown>, rest: readonly TagList[], raise: 'all' | 'auto') {
+    const done = oneByOne(first, rest, (part) => {
+      this.batch.clear(undefined, part, raise);
+      return this.turn.add(Kind.Done);
+    });
+    this.clears.add(done);
+    try {
+      await done;
+    } finally {
+      this.clears.delete(done);
+    }
+  }
+
+  private open(): void {
+    if (this.closing !== undefined) {
+      throw new ClosedError('The cache was closed; create a new one, or close it later.');
+    }
+  }
+
+  private async letGo(): Promise<void> {
+    if (this.clears.size > 0) {
+      await Promise.allSettled(this.clears);
+    }
+    this.turn.flush();
+    closedByItself(this);
+    this.lastStats = this.stats();
+    try {
+      await closeHandle(this.handle);
+    } finally {
+      this.receiver.forget(this.handle);
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/** What one environment receives from the core: answers of flights, and events of stores. */
+import native from '#native';
+import type { Flight } from './pending-batch.js';
+
+/** An operation's id is its flight's number and, in the last bits, its place in the flight. 0 is no flight: events. */
+const PLACE_BITS = 10;
+const PLACES = 1 << PLACE_BITS;
+const LAST_FLIGHT = 2 ** (32 - PLACE_BITS) - 1;
+
+/** Operations in one flight at most. */
+export const MAX_OPERATIONS = PLACES;
+
+/** What a store hears. */
+export interface Sink {
+  event(event: unknown): void;
+}
+
+export class Receiver {
+  private readonly flights = new Map<number, Flight>();
+  /** Weak: a store that nobody holds any more is closed when it is collected. */
+  private readonly sinks = new Map<number, WeakRef<Sink>>();
+  private next = 1;
+
+  /** @returns the id of the flight's first operation */
+  board(flight: Flight): number {
+    // Numbers come round after four million flights; one that is still on its way is passed over.
+    while (this.flights.has(this.next)) {
+      this.next = this.next === LAST_FLIGHT ? 1 : this.next + 1;
+    }
+    const number = this.next;
+    this.next = number === LAST_FLIGHT ? 1 : number + 1;
+    this.flights.set(number, flight);
+    return number * PLACES;
+  }
+
+  /** The flight was answered elsewhere. */
+  leave(firstId: number): void {
+    this.flights.delete(firstId >>> PLACE_BITS);
+  }
+
+  hear(handle: number, sink: Sink): void {
+    this.sinks.set(handle, new WeakRef(sink));
+  }
+
+  forget(handle: number): void {
+    this.sinks.delete(handle);
+  }
+
+  /** Called by the core: `[firstId, count, answer…, firstId, count, answer…]`. Must not throw. */
+  deliver(flat: unknown[]): void {
+    let at = 0;
+    while (at < flat.length) {
+      const firstId = flat[at] as number;
+      const end = at + 2 + (flat[at + 1] as number);
+      at += 2;
+      if (firstId === 0) {
+        while (at < end) {
+          this.event(flat[at++] as string);
+        }
+        continue;
+      }
+      const number = firstId >>> PLACE_BITS;
+      const flight = this.flights.get(number);
+      // Without a flight (it failed as a whole) its answers are stepped over.
+      for (let place = firstId & (PLACES - 1); flight !== undefined && at < end; place++) {
+        flight.settle(place, flat[at++]);
+      }
+      at = end;
+      if (flight?.done) {
+        this.flights.delete(number);
+      }
+    }
+  }
+
+  private event(json: string): void {
+    const { handle, ...event } = JSON.parse(json) as { handle: number };
+    this.sinks.get(handle)?.deref()?.event(event);
+  }
+}
+
+/** Node.js itself, and not a runtime that only looks like it, or drives the event loop in its own way. */
+function isNode(): boolean {
+  const { bun, deno, electron } = process.versions;
+  return process.release.name === 'node' && (bun ?? deno ?? electron) === undefined;
+}
+
+const SHARED = Symbol.for('cachalot.receiver');
+
+/**
+ * The one receiver of this environment, kept on the addon itself: the CommonJS and the ES build of this package, loaded
+ * in one process, share the addon, and it takes one receiver.
+ */
+export function receiver(): Receiver {
+  const addon = native as typeof native & { [SHARED]?: Receiver };
+  if (addon[SHARED] === undefined) {
+    const created = new Receiver();
+    native.listen((flat) => created.deliver(flat), isNode());
+    Object.defineProperty(addon, SHARED, { value: created });
+    return created;
+  }
+  return addon[SHARED];
+}
