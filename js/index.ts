@@ -50,5 +50,5 @@ export {
   TooLargeError,
   UnsupportedError,
 } from './shared/errors.js';
-export type { CacheLogger } from './shared/types.js';
+export type { CacheLogger } from './shared/logger.js';
 export type { Stats, StoreEvent } from './store/native-store.js';

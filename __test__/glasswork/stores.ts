@@ -3,7 +3,7 @@
 import { afterEach, inject } from 'vitest';
 import { CachalotStore, type CacheStore } from '../../js/adapters/glasswork/index.js';
 import { memcached, memory, redis } from '../../js/options/config.js';
-import type { CacheLogger } from '../../js/shared/types.js';
+import type { CacheLogger } from '../../js/shared/logger.js';
 import { uniquePrefix } from '../contract/stores.js';
 
 /** Glasswork's interface as its guide has it, over a Map: what a user's own store looks like. */

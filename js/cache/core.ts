@@ -1,7 +1,6 @@
 /** What all handles of one cache share: the open store, its settings, counters and running factories. */
 
-import { textOf } from '../shared/error-message.js';
-import { type CachalotError, ClosedError, CorruptError, TooLargeError } from '../shared/errors.js';
+import { type CachalotError, ClosedError, CorruptError, TooLargeError, textOf } from '../shared/errors.js';
 import { tell, tolerable } from '../shared/handle-error.js';
 import { FaceLog, processWarnings } from '../shared/logger.js';
 import { OutageLog } from '../shared/outage-log.js';

@@ -7,8 +7,8 @@ import type { StoreSpec } from '../options/native-config.js';
 import { prefix } from '../options/store.js';
 import { type Codec, codecOf, type Serializer } from '../serializer/serializer.js';
 import { CachalotError } from '../shared/errors.js';
+import type { CacheLogger } from '../shared/logger.js';
 import { loggerOption } from '../shared/logger.js';
-import type { CacheLogger } from '../shared/types.js';
 import { described } from '../store/open.js';
 
 /** What may be said for the cache as a whole, and again for one call of `getOrSet` or `wrap`. */

@@ -1,8 +1,7 @@
 /** What a cache tells of itself: counters, events, and channels of node:diagnostics_channel named `cachalot:<event>`. */
 import { channel } from 'node:diagnostics_channel';
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
-import { textOf } from '../shared/error-message.js';
-import { CachalotError } from '../shared/errors.js';
+import { CachalotError, textOf } from '../shared/errors.js';
 import type { Stats } from '../store/native-store.js';
 
 /** The events of a cache, and what each brings. Keys are full: with their namespaces, without the prefix. */

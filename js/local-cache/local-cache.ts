@@ -3,8 +3,8 @@
  * counters that the core writes from its own thread (src/l1.rs); nothing has to reach the event loop for that.
  */
 import { LRUCache } from 'lru-cache';
+import type { L1Settings } from '../options/native-config.js';
 import { frozen, weightOf } from './freeze.js';
-import type { L1Settings } from './settings.js';
 
 /** Words before the counters. As src/l1.rs writes them. */
 const HEADER = 8;

@@ -12,7 +12,7 @@ import {
   secondsOr,
 } from '../options/check.js';
 import type { Duration } from '../options/duration.js';
-import type { StoreSpec } from '../options/native-config.js';
+import type { L1Settings, StoreSpec } from '../options/native-config.js';
 
 /** Values kept in this process in front of the store. The defaults hold for what is left out. */
 export interface L1Options<Ttl = Duration> {
@@ -28,14 +28,6 @@ export interface L1Options<Ttl = Duration> {
    * @default false
    */
   share?: boolean | undefined;
-}
-
-/** What a store works with. */
-export interface L1Settings {
-  readonly maxBytes: number;
-  readonly share: boolean;
-  /** Absent: the core's own. */
-  readonly ttlMs?: number;
 }
 
 const MAX_BYTES = 64 * 1024 * 1024;

@@ -1,6 +1,5 @@
 /** What the core is opened with: the JSON form of src/config.rs. */
 import { inspect } from 'node:util';
-import type { L1Settings } from '../local-cache/settings.js';
 import type { Place } from './check.js';
 
 export interface NativeConfig {
@@ -51,6 +50,14 @@ export interface NativeCompression {
   algorithm?: 'zstd' | 'lz4' | 'deflate';
   level?: number;
   threshold?: number;
+}
+
+/** The local cache of a store, as it is opened. */
+export interface L1Settings {
+  readonly maxBytes: number;
+  readonly share: boolean;
+  /** Absent: the core's own. */
+  readonly ttlMs?: number;
 }
 
 /** A store, described but not opened: what the factories make. */

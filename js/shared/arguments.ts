@@ -2,7 +2,6 @@
 
 import { describe } from '../options/check.js';
 import { ConfigError, TooLargeError } from './errors.js';
-import type { InvalidationOptions } from './types.js';
 
 /** An entry's header counts the bytes of its key in 16 bits (docs/wire-format.md). */
 const MAX_KEY_BYTES = 65_535;
@@ -93,14 +92,6 @@ function unfaithful(data: unknown): string | undefined {
     default:
       return undefined;
   }
-}
-
-/** What a clear by tags raises; `undefined` = these options clear nothing by tags. */
-export function raised(options: InvalidationOptions | null | undefined): 'all' | 'auto' | undefined {
-  if (options === undefined || options === null) {
-    return 'all';
-  }
-  return options.autoInvalidate === true ? 'auto' : undefined;
 }
 
 /** An argument that no operation takes. */

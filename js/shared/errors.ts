@@ -206,3 +206,12 @@ const OUTAGE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 export function isOutage(error: unknown): boolean {
   return error instanceof CachalotError && OUTAGE.has(error.code);
 }
+
+/** What was thrown, for people. Anything can be thrown, also what cannot be made a string. */
+export function textOf(thrown: unknown): string {
+  try {
+    return thrown instanceof Error ? String(thrown.message) : String(thrown);
+  } catch {
+    return Object.prototype.toString.call(thrown);
+  }
+}

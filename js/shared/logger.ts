@@ -1,6 +1,15 @@
+/** Loggers: what an adapter takes as one, and how it writes to it. */
 import { type Check, describe, invalid } from '../options/check.js';
 import type { StoreSpec } from '../options/native-config.js';
-import type { CacheLogger } from './types.js';
+
+/** What is needed of a logger. Any of its methods may be missing; `log` takes the place of `info` and `warn`. */
+export interface CacheLogger {
+  log?(message: string): void;
+  debug?(message: string): void;
+  info?(message: string): void;
+  warn?(message: string): void;
+  error?(message: string): void;
+}
 
 /** A logger, as one face uses it: every line names the face. */
 export class FaceLog {
@@ -46,6 +55,12 @@ export function processWarnings(heard: () => boolean): CacheLogger {
     },
   };
 }
+
+/** Where no logger is given: what is worth a line, which a connection that comes is not. Looked up late, for those who replace `console`. */
+export const consoleLogger: CacheLogger = {
+  info: (message) => console.info(message),
+  warn: (message) => console.warn(message),
+};
 
 /** The option `logger`. */
 export const loggerOption: Check<CacheLogger> = (value, at) => {

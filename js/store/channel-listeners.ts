@@ -1,5 +1,5 @@
 /** Who listens to which channel of a store. */
-import { textOf } from '../shared/error-message.js';
+import { textOf } from '../shared/errors.js';
 
 export type Listener = (payload: string) => void;
 

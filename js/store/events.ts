@@ -1,5 +1,5 @@
 /** What a store tells while nothing is returned. */
-import { textOf } from '../shared/error-message.js';
+import { textOf } from '../shared/errors.js';
 
 /** At most one event about text that is not JSON in this time. */
 const CORRUPT_EVERY_MS = 60_000;

@@ -1,7 +1,7 @@
 /** One open store, and what can be asked of it. */
 import native from '#native';
 import { type Answer, Tier } from '../local-cache/local-cache.js';
-import type { L1Settings } from '../local-cache/settings.js';
+import type { L1Settings } from '../options/native-config.js';
 import { type NativeConfig, nativeText } from '../options/native-config.js';
 import { ClosedError, errorOf, isOutage } from '../shared/errors.js';
 import {

@@ -2,14 +2,13 @@
 
 import { type Check, object, text, unsupported } from '../../options/check.js';
 import type { StoreSpec } from '../../options/native-config.js';
-import { textOf } from '../../shared/error-message.js';
-import { isOutage } from '../../shared/errors.js';
+import { isOutage, textOf } from '../../shared/errors.js';
+import type { CacheLogger } from '../../shared/logger.js';
 import { type FaceLog, loggerOption } from '../../shared/logger.js';
 import { OutageLog } from '../../shared/outage-log.js';
-import type { CacheLogger } from '../../shared/types.js';
 import type { NativeStore, StoreEvent } from '../../store/native-store.js';
 import { described, openStore } from '../../store/open.js';
-import { logOf } from './log.js';
+import { logOf } from './shared-resources.js';
 import type { BusTransport, CreateBusDriverResult, RetryQueueOptions } from './types.js';
 
 export interface CachalotBusOptions {

@@ -3,14 +3,13 @@
 import { type Check, object } from '../../options/check.js';
 import type { StoreSpec } from '../../options/native-config.js';
 import { prefix as checkPrefix } from '../../options/store.js';
+import type { CacheLogger } from '../../shared/logger.js';
 import { type FaceLog, loggerOption } from '../../shared/logger.js';
 import { OutageLog } from '../../shared/outage-log.js';
-import type { CacheLogger } from '../../shared/types.js';
 import { described, openStore } from '../../store/open.js';
 import { CachalotDriver } from './driver.js';
-import { logOf } from './log.js';
 import { followOperations } from './operations.js';
-import { SharedStores } from './shared-store.js';
+import { logOf, SharedStores } from './shared-resources.js';
 import type { CreateDriverResult, L2CacheDriver } from './types.js';
 
 export interface CachalotDriverOptions {

@@ -5,7 +5,7 @@ import { describe } from '../../options/check.js';
 import { refused, requiredKey } from '../../shared/arguments.js';
 import type { NativeStore } from '../../store/native-store.js';
 import { currentTickets } from './operations.js';
-import type { Hold } from './shared-store.js';
+import type { Hold } from './shared-resources.js';
 import type { L2CacheDriver } from './types.js';
 
 /** Its calls are Bentocache's, whichever function made it. */

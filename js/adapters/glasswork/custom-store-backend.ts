@@ -1,14 +1,12 @@
 /** `CacheService` over a store of the user's own: single flight in this process, everything else as that store has it. */
 
-import { textOf } from '../../shared/error-message.js';
-import { UnsupportedError } from '../../shared/errors.js';
+import { textOf, UnsupportedError } from '../../shared/errors.js';
+import type { CacheLogger } from '../../shared/logger.js';
 import { FaceLog } from '../../shared/logger.js';
 import { OutageLog } from '../../shared/outage-log.js';
-import type { CacheLogger } from '../../shared/types.js';
 import { LATE, race } from '../../shared/with-timeout.js';
 import { FACE } from './arguments.js';
-import type { Backing } from './backend.js';
-import type { CacheEntry, CacheStore } from './types.js';
+import type { Backing, CacheEntry, CacheStore } from './types.js';
 
 /** Whoever asks later than that makes a value of his own, so that a function that hangs keeps nobody waiting for ever. */
 const LEASE_MS = 30_000;

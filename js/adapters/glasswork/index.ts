@@ -1,5 +1,5 @@
 /** Glasswork's cache: stores, `CacheService`, and keys that know the type of their value. */
-export type { CacheLogger } from '../../shared/types.js';
+export type { CacheLogger } from '../../shared/logger.js';
 export { type CacheKey, type CacheKeyFactory, createCacheKey, type PlainKey, type TypedKey } from './keys.js';
 export { CacheService } from './service.js';
 export { CachalotStore, type CachalotStoreOptions } from './store.js';

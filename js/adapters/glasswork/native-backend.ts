@@ -7,9 +7,8 @@ import type { Computing } from '../../cache/options.js';
 import { patternOf } from '../../cache/patterns.js';
 import { NO_TAGS } from '../../store/tags.js';
 import { FACE } from './arguments.js';
-import type { Backing } from './backend.js';
 import { clearPattern, write } from './store.js';
-import type { CacheEntry } from './types.js';
+import type { Backing, CacheEntry } from './types.js';
 
 export class OwnBacking implements Backing {
   readonly #core: Core;

@@ -3,15 +3,13 @@
 import { type Check, describe, invalid, object } from '../../options/check.js';
 import { refused } from '../../shared/arguments.js';
 import { ConfigError } from '../../shared/errors.js';
-import { loggerOption } from '../../shared/logger.js';
+import { consoleLogger, loggerOption } from '../../shared/logger.js';
 import { age, callable, FACE, keyOf, milliseconds, patternFrom } from './arguments.js';
-import type { Backing } from './backend.js';
-import { consoleLog } from './console-log.js';
 import { ForeignBacking } from './custom-store-backend.js';
 import type { Given, PlainKey, TypedKey } from './keys.js';
 import { OwnBacking } from './native-backend.js';
 import { coreOf } from './store.js';
-import type { CacheConfig, CacheEntry, CacheStore } from './types.js';
+import type { Backing, CacheConfig, CacheEntry, CacheStore } from './types.js';
 
 type Made<T> = T | Promise<T>;
 
@@ -59,7 +57,7 @@ export class CacheService {
         `${FACE}: store: expected a CacheStore such as new CachalotStore({ store: redis({ url }) }), got ${describe(store)}.`,
       );
     }
-    const { defaultTTL, keyPrefix, logger = consoleLog } = checkConfig(config, { face: FACE, path: '' });
+    const { defaultTTL, keyPrefix, logger = consoleLogger } = checkConfig(config, { face: FACE, path: '' });
     this.defaultTTL = defaultTTL ?? aboveZero(undefined, { face: FACE, path: 'defaultTTL' });
     this.before = keyPrefix ? `${keyPrefix}:` : '';
     this.backing = own ? new OwnBacking(own) : new ForeignBacking(store, logger);

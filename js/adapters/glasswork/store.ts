@@ -8,12 +8,11 @@ import { patternOf } from '../../cache/patterns.js';
 import { object } from '../../options/check.js';
 import type { StoreSpec } from '../../options/native-config.js';
 import { prefix } from '../../options/store.js';
-import { loggerOption } from '../../shared/logger.js';
-import type { CacheLogger } from '../../shared/types.js';
+import type { CacheLogger } from '../../shared/logger.js';
+import { consoleLogger, loggerOption } from '../../shared/logger.js';
 import type { Stats } from '../../store/native-store.js';
 import { described } from '../../store/open.js';
 import { FACE, keyOf, milliseconds, patternFrom } from './arguments.js';
-import { consoleLog } from './console-log.js';
 import type { CacheStore } from './types.js';
 
 /** A symbol that copies of this package share: a store of its CommonJS build is known by the service of its ES build. */
@@ -52,7 +51,7 @@ export class CachalotStore implements CacheStore {
     const given = checkOptions(options, { face: FACE, path: '' });
     const store = described(FACE, given.store, given.prefix);
     this.name = `cachalot-${store.kind}`;
-    this.core = new Core(settingsOf({ store, logger: given.logger ?? consoleLog }));
+    this.core = new Core(settingsOf({ store, logger: given.logger ?? consoleLogger }));
   }
 
   /** @internal */

@@ -5,7 +5,7 @@ import { type MemoryStoreOptions, memory, type RedisStoreOptions, redis } from '
 import type { StoreSpec } from '../../options/native-config.js';
 import type { RedisConnectionOptions } from '../../options/redis.js';
 import { ConfigError, UnsupportedError } from '../../shared/errors.js';
-import type { CacheLogger } from '../../shared/types.js';
+import type { CacheLogger } from '../../shared/logger.js';
 import { FACE } from './arguments.js';
 import { CachalotStore } from './store.js';
 import type { CacheStore } from './types.js';

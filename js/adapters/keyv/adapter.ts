@@ -3,15 +3,15 @@ import { EventEmitter } from 'node:events';
 import { type Duration, milliseconds } from '../../options/duration.js';
 import type { UrlObject } from '../../options/redis-url.js';
 import { guarded } from '../../options/stale-write-guard.js';
-import { textOf } from '../../shared/error-message.js';
-import { ConfigError } from '../../shared/errors.js';
+import { ConfigError, textOf } from '../../shared/errors.js';
 import { FaceLog, processWarnings } from '../../shared/logger.js';
 import { OutageLog } from '../../shared/outage-log.js';
-import type { KeyPage, NativeStore, Stats, StoreEvent } from '../../store/native-store.js';
+import type { KeyPage, NativeStore, Stats } from '../../store/native-store.js';
 import { described as describedStore, openStore } from '../../store/open.js';
 import { Names, tagsOfName } from './key-mapper.js';
 import { KeyvWatch } from './keyv-version.js';
 import { type BesideUrl, type CachalotKeyvOptions, checkOptions, joined } from './options.js';
+import type { CachalotKeyvDescription, CachalotKeyvEntry, CachalotKeyvEvents } from './types.js';
 import { packed, unpacked } from './values.js';
 
 const FACE = 'CachalotKeyv';
@@ -21,29 +21,6 @@ const MAX_LISTENERS = 100;
 
 /** Values that an iterator reads at a time: one batch, and as many of them are in memory at once. */
 const ITERATED_AT_ONCE = 256;
-
-export interface CachalotKeyvEntry {
-  key: string;
-  value: unknown;
-  /** Milliseconds, or text such as '5m'. @default for ever */
-  ttl?: Duration | undefined;
-}
-
-/** What each event is told with. */
-export interface CachalotKeyvEvents {
-  /** An operation failed, and its caller was answered `undefined` or `false`. */
-  error: Error;
-  connected: Extract<StoreEvent, { type: 'connected' }>;
-  disconnected: Extract<StoreEvent, { type: 'disconnected' }>;
-  warning: Extract<StoreEvent, { type: 'warning' }>;
-}
-
-/** What Keyv looks at to learn what a store is. */
-export interface CachalotKeyvDescription {
-  dialect: string;
-  url: string;
-  [name: string]: unknown;
-}
 
 /**
  * `new Keyv({ store: new CachalotKeyv({ store: redis({ url }) }) })`. One adapter for each Keyv: Keyv tells it its

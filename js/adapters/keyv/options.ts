@@ -16,8 +16,8 @@ import type { StoreSpec } from '../../options/native-config.js';
 import { isUrl, type UrlObject } from '../../options/redis-url.js';
 import { prefix } from '../../options/store.js';
 import { ConfigError } from '../../shared/errors.js';
+import type { CacheLogger } from '../../shared/logger.js';
 import { loggerOption } from '../../shared/logger.js';
-import type { CacheLogger } from '../../shared/types.js';
 
 export interface CachalotKeyvOptions {
   /** `redis({ url })`, `memcached({ servers })` or `memory()`, imported from `cachalot`. */

@@ -1,5 +1,5 @@
 /** The classes that Medusa registers, one a store. Medusa gives each its own options as second argument. */
-import type { ProviderDependencies } from '../medusa/registration.js';
+import type { ProviderDependencies } from '../../shared/injected-logger.js';
 import {
   type MemcachedCacheOptions,
   type MemoryCacheOptions,
@@ -32,4 +32,9 @@ export class MemoryCacheService extends CacheModuleService {
   constructor(dependencies: ProviderDependencies, options?: MemoryCacheOptions) {
     super(memorySettings(options), dependencies);
   }
+}
+
+/** What Medusa's loaders, also those of version 1, read of a module's package. They write onto it, so it is not frozen. */
+export interface MedusaCacheModule<Class> {
+  service: Class;
 }

@@ -1,8 +1,9 @@
 /** Medusa's older Cache Module (`Modules.CACHE`): a service for each store. */
-export type { CacheLogger } from '../../shared/types.js';
-export type { ProviderDependencies } from '../medusa/registration.js';
+
+export type { ProviderDependencies } from '../../shared/injected-logger.js';
+export type { CacheLogger } from '../../shared/logger.js';
+export type { MedusaCacheModule } from './classes.js';
 export { MemcachedCacheService, MemoryCacheService, RedisCacheService } from './classes.js';
-export type { MedusaCacheModule } from './module.js';
 export type {
   MemcachedCacheOptions,
   MemcachedClientOptions,

@@ -1,6 +1,7 @@
 /** For `resolve: 'cachalot/medusa/cache/memory'` under `Modules.CACHE` in medusa-config. */
+
+import type { MedusaCacheModule } from './classes.js';
 import { MemoryCacheService } from './classes.js';
-import type { MedusaCacheModule } from './module.js';
 
 const module: MedusaCacheModule<typeof MemoryCacheService> = { service: MemoryCacheService };
 

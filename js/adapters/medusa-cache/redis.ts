@@ -1,6 +1,7 @@
 /** For `resolve: 'cachalot/medusa/cache/redis'` under `Modules.CACHE` in medusa-config. */
+
+import type { MedusaCacheModule } from './classes.js';
 import { RedisCacheService } from './classes.js';
-import type { MedusaCacheModule } from './module.js';
 
 const module: MedusaCacheModule<typeof RedisCacheService> = { service: RedisCacheService };
 

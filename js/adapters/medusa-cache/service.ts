@@ -6,12 +6,12 @@ import { patternOf } from '../../cache/patterns.js';
 import { lifetime, requiredKey, serialized } from '../../shared/arguments.js';
 import { CachalotError, TooLargeError } from '../../shared/errors.js';
 import { tolerate } from '../../shared/handle-error.js';
+import { loggerOf } from '../../shared/injected-logger.js';
 import { FaceLog } from '../../shared/logger.js';
 import { OutageLog } from '../../shared/outage-log.js';
 import { tellRefused, tellTooLarge } from '../../shared/rejected-set.js';
 import type { NativeStore, Stats } from '../../store/native-store.js';
 import { openStore } from '../../store/open.js';
-import { loggerOf } from '../medusa/registration.js';
 import type { Settings } from './options.js';
 
 /** What Medusa asks of its Cache Module (`ICacheService`), written out so that nothing of Medusa's is imported. */

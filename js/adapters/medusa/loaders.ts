@@ -3,11 +3,12 @@
  * options, leaves them for the provider, and tells of the connection without waiting for it. Only wrong options fail.
  */
 
+import { loggerOf } from '../../shared/injected-logger.js';
+import type { CacheLogger } from '../../shared/logger.js';
 import { FaceLog, lossOf } from '../../shared/logger.js';
-import type { CacheLogger } from '../../shared/types.js';
 import { NativeStore } from '../../store/native-store.js';
 import { type Face, memcachedFace, memoryFace, redisFace, type Settings } from './options.js';
-import { isCachingModules, loggerOf, type RegistrationContainer, register } from './registration.js';
+import { isCachingModules, type RegistrationContainer, register } from './registration.js';
 
 /** What Medusa passes to a loader, as far as it matters here. */
 export interface LoaderArguments {
@@ -82,4 +83,14 @@ function probe({ store }: Settings, log: FaceLog): void {
   // A second more than the attempt itself, for its event to arrive.
   const limit = setTimeout(close, patience + 1000);
   limit.unref();
+}
+
+/** What Medusa's loader reads of a provider's package. It writes properties onto it, so it is not frozen. */
+export interface MedusaModuleProvider<Class> {
+  services: [Class];
+  loaders: [ProviderLoader];
+}
+
+export function moduleProvider<Class>(service: Class, loader: ProviderLoader): MedusaModuleProvider<Class> {
+  return { services: [service], loaders: [loader] };
 }

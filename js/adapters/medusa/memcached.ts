@@ -1,6 +1,5 @@
 /** For `resolve: 'cachalot/medusa/memcached'` in medusa-config. */
-import { memcachedLoader } from './loaders.js';
-import { type MedusaModuleProvider, moduleProvider } from './module-provider.js';
+import { type MedusaModuleProvider, memcachedLoader, moduleProvider } from './loaders.js';
 import { MemcachedCachingProvider } from './providers.js';
 
 const provider: MedusaModuleProvider<typeof MemcachedCachingProvider> = moduleProvider(

@@ -1,6 +1,5 @@
 /** For `resolve: 'cachalot/medusa/memory'` in medusa-config. */
-import { memoryLoader } from './loaders.js';
-import { type MedusaModuleProvider, moduleProvider } from './module-provider.js';
+import { type MedusaModuleProvider, memoryLoader, moduleProvider } from './loaders.js';
 import { MemoryCachingProvider } from './providers.js';
 
 const provider: MedusaModuleProvider<typeof MemoryCachingProvider> = moduleProvider(

@@ -1,17 +1,24 @@
 /** What the providers of all backends do: Medusa's contract over one store. */
 
-import { lifetime, optionalKey, raised, requiredKey, serialized } from '../../shared/arguments.js';
+import { lifetime, optionalKey, requiredKey, serialized } from '../../shared/arguments.js';
 import { CachalotError, TooLargeError } from '../../shared/errors.js';
 import { tolerate } from '../../shared/handle-error.js';
+import { loggerOf } from '../../shared/injected-logger.js';
 import { FaceLog } from '../../shared/logger.js';
 import { OutageLog } from '../../shared/outage-log.js';
 import { tellRefused, tellTooLarge } from '../../shared/rejected-set.js';
-import type { ClearRequest, GetRequest, MedusaCachingProvider, SetRequest } from '../../shared/types.js';
 import type { NativeStore, Stats } from '../../store/native-store.js';
 import { openStore } from '../../store/open.js';
 import { NO_TAGS, tagList } from '../../store/tags.js';
 import type { Face } from './options.js';
-import { loggerOf, settingsFor } from './registration.js';
+import { settingsFor } from './registration.js';
+import type {
+  ClearRequest,
+  GetRequest,
+  InvalidationOptions,
+  MedusaCachingProvider,
+  SetRequest,
+} from './types.js';
 
 export abstract class CachingProvider implements MedusaCachingProvider {
   // Not #private: a service may be handed out behind a Proxy, through which #fields cannot be reached.
@@ -151,4 +158,12 @@ export abstract class CachingProvider implements MedusaCachingProvider {
 function forAnyCaller(done: Promise<void>): Promise<void> {
   done.catch(() => undefined);
   return done;
+}
+
+/** What a clear by tags raises; `undefined` = these options clear nothing by tags. */
+function raised(options: InvalidationOptions | null | undefined): 'all' | 'auto' | undefined {
+  if (options === undefined || options === null) {
+    return 'all';
+  }
+  return options.autoInvalidate === true ? 'auto' : undefined;
 }

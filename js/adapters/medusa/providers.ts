@@ -1,4 +1,6 @@
 /** The classes that Medusa registers, one a backend. */
+
+import type { ProviderDependencies } from '../../shared/injected-logger.js';
 import {
   type MemcachedProviderOptions,
   type MemoryProviderOptions,
@@ -8,7 +10,6 @@ import {
   redisFace,
 } from './options.js';
 import { CachingProvider } from './provider.js';
-import type { ProviderDependencies } from './registration.js';
 
 /** Caches in Redis or Valkey. */
 export class RedisCachingProvider extends CachingProvider {

@@ -1,6 +1,5 @@
 /** For `resolve: 'cachalot/medusa/redis'` in medusa-config. */
-import { redisLoader } from './loaders.js';
-import { type MedusaModuleProvider, moduleProvider } from './module-provider.js';
+import { type MedusaModuleProvider, moduleProvider, redisLoader } from './loaders.js';
 import { RedisCachingProvider } from './providers.js';
 
 const provider: MedusaModuleProvider<typeof RedisCachingProvider> = moduleProvider(

@@ -4,15 +4,9 @@
  * container is made anew for every provider, so two providers, also of one kind, never see each other's.
  */
 import { ConfigError } from '../../shared/errors.js';
+import { loggerOf, probe } from '../../shared/injected-logger.js';
 import { FaceLog } from '../../shared/logger.js';
-import type { CacheLogger } from '../../shared/types.js';
 import type { Face, Settings } from './options.js';
-
-/** What a provider is constructed with: an object, or a container's cradle that throws on unknown names. */
-export interface ProviderDependencies {
-  /** @default console */
-  logger?: CacheLogger | undefined;
-}
 
 /** The part of Medusa's container that a loader needs. */
 export interface RegistrationContainer {
@@ -48,18 +42,4 @@ export function settingsFor(face: Face, dependencies: unknown, options: unknown)
 /** No option of a provider is called `providers`. */
 export function isCachingModules(options: unknown): boolean {
   return typeof options === 'object' && options !== null && 'providers' in options;
-}
-
-export function loggerOf(dependencies: unknown): CacheLogger {
-  const logger = probe(dependencies, 'logger');
-  return typeof logger === 'object' && logger !== null ? logger : console;
-}
-
-/** A cradle throws for a name that it does not know; that means absent. */
-function probe(dependencies: unknown, name: string): unknown {
-  try {
-    return (dependencies as Record<string, unknown> | null | undefined)?.[name] ?? undefined;
-  } catch {
-    return undefined;
-  }
 }

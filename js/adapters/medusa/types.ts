@@ -1,13 +1,4 @@
-/** Shapes that the faces share with the frameworks they serve, written out here so that none of these is imported. */
-
-/** What is needed of a logger. Any of its methods may be missing; `log` takes the place of `info` and `warn`. */
-export interface CacheLogger {
-  log?(message: string): void;
-  debug?(message: string): void;
-  info?(message: string): void;
-  warn?(message: string): void;
-  error?(message: string): void;
-}
+/** Medusa's interfaces of a caching provider, written out so that nothing of Medusa's is imported. */
 
 /** What Medusa's Caching Module asks of a provider (`ICachingProviderService`). */
 export interface MedusaCachingProvider {

@@ -1,3 +1,4 @@
+import { type CacheLogger, FaceLog, processWarnings } from '../../shared/logger.js';
 /** The one open store of a driver result and a prefix, shared by all that Bentocache makes of them. */
 import type { NativeStore } from '../../store/native-store.js';
 
@@ -42,4 +43,18 @@ export class SharedStores {
       await shared.store.close();
     }
   }
+}
+
+/** Where no logger is given, an outage is a warning of the process. */
+export function logOf(logger: CacheLogger | undefined): FaceLog {
+  const heard = logger !== undefined && !isSilent(logger);
+  return new FaceLog(heard ? logger : processWarnings(() => false), 'cachalot');
+}
+
+/** Without a logger Bentocache has one whose methods do nothing, and gives it to its drivers within one of its own. */
+function isSilent(logger: CacheLogger): boolean {
+  const { warn } = (logger as { internalLogger?: CacheLogger }).internalLogger ?? logger;
+  return (
+    typeof warn === 'function' && /^(?:\(\)\s*=>|(?:function\s*)?\w*\s*\(\))\s*\{\s*\}$/.test(String(warn))
+  );
 }
