@@ -1,12 +1,11 @@
 /** Cachalot: a cache with tags over Redis, Valkey, memcached or process memory. */
-export { Cache, createCache } from './cache/cache.js';
-export type { FactoryContext } from './cache/factory-context.js';
-export type { Factory } from './cache/factory-run.js';
+export { Cache } from './cache/cache.js';
+export { type CacheLike, createCache } from './cache/create-cache.js';
+export type { Factory, FactoryContext } from './cache/factory.js';
 export type { ReadyOptions } from './cache/health.js';
 export type { CacheOptions, ComputeOptions } from './cache/options.js';
 export type { CacheEventName, CacheEvents, CacheStats, Quantiles } from './cache/telemetry.js';
 export type {
-  CacheLike,
   DeleteManyOptions,
   GetOptions,
   GetOrSetOptions,

@@ -8,6 +8,15 @@ import { ConfigError } from '../shared/errors.js';
 import { type TagList, tagList } from '../store/tags.js';
 import { type ComputeOptions, type Computing, computeShape, computing, FACE } from './options.js';
 
+// The options of each method of `Cache`.
+export const GET = new Set(['key', 'defaultValue']);
+export const SET = new Set(['key', 'value', 'ttl', 'grace', 'tags']);
+export const SET_FOREVER = new Set(['key', 'value', 'tags']);
+export const GET_OR_SET = new Set(['key', 'factory', 'tags', ...Object.keys(computeShape)]);
+export const GET_OR_SET_FOREVER = new Set([...GET_OR_SET].filter((name) => name !== 'ttl'));
+export const ENTRIES = new Set(['entries']);
+export const READY_NAMES = new Set(['timeout']);
+
 /** Keys of one call: far more than a page shows, far less than a command's reply may hold. */
 const MAX_KEYS = 100_000;
 

@@ -7,23 +7,30 @@ import type { Jsonify, Made } from '../serializer/jsonify.js';
 import { ConfigError } from '../shared/errors.js';
 import {
   callable,
+  ENTRIES,
   fullKey,
+  GET,
+  GET_OR_SET,
+  GET_OR_SET_FOREVER,
   key,
   keyOf,
   keysOf,
   options,
   positional,
+  READY_NAMES,
   refused,
+  SET,
+  SET_FOREVER,
   tagsToClear,
   tagsToStore,
   timing,
 } from './arguments.js';
-import { Core } from './core.js';
-import type { Factory } from './factory-run.js';
+import type { Core } from './core.js';
+import type { Factory } from './factory.js';
 import { byAge, getOrSet } from './get-or-set.js';
 import { ping, READY, type ReadyOptions, ready } from './health.js';
-import { nested, spaceTag } from './namespaces.js';
-import { type CacheOptions, computeShape, FACE, settingsOf } from './options.js';
+import { nested } from './namespaces.js';
+import { FACE } from './options.js';
 import { counted, kept as fromL1, read, readMany } from './read.js';
 import { type CacheEventName, type CacheEvents, type CacheStats, EVENTS } from './telemetry.js';
 import type {
@@ -35,7 +42,7 @@ import type {
   SetOptions,
   TagsOptions,
 } from './types.js';
-import { clearTags, deleted, inSlices, prepared, remove, write } from './write.js';
+import { clearNamespace, clearTags, deleted, expire, inSlices, prepared, remove, write } from './write.js';
 
 /** What `await using` asks for, where the application's library of TypeScript's has it. */
 type AsyncDisposes = typeof globalThis extends {
@@ -43,14 +50,6 @@ type AsyncDisposes = typeof globalThis extends {
 }
   ? { [Its in Name]: () => Promise<void> }
   : object;
-
-const GET = new Set(['key', 'defaultValue']);
-const SET = new Set(['key', 'value', 'ttl', 'grace', 'tags']);
-const SET_FOREVER = new Set(['key', 'value', 'tags']);
-const GET_OR_SET = new Set(['key', 'factory', 'tags', ...Object.keys(computeShape)]);
-const GET_OR_SET_FOREVER = new Set([...GET_OR_SET].filter((name) => name !== 'ttl'));
-const ENTRIES = new Set(['entries']);
-const READY_NAMES = new Set(['timeout']);
 
 /**
  * A cache over one store, or a namespace of it. Made by `createCache`.
@@ -231,16 +230,7 @@ export class Cache<Allowed = JsonStorable> {
 
   /** Makes the value stale: from now on it is served only within its grace. Without grace it is deleted. */
   async expire(given: string | { key: string }): Promise<boolean> {
-    const full = this.full('expire', keyOf('expire', given));
-    this.core.clears++;
-    return this.core.attempt('expire', false, async () => {
-      await this.core.store.expire(full);
-      this.core.telemetry.count.clears++;
-      if (this.core.telemetry.heard('clear')) {
-        this.core.telemetry.tell('clear', { keys: [full], soft: true });
-      }
-      return true;
-    });
+    return expire(this.core, this.full('expire', keyOf('expire', given)));
   }
 
   /** @returns whether a value was there; in an outage false, and the deletion is replayed after it */
@@ -286,16 +276,7 @@ export class Cache<Allowed = JsonStorable> {
         'Use deleteByTag({ tags }) or namespace(name).clear()',
       );
     }
-    const tag = this.space === '' ? '*' : spaceTag(this.space);
-    this.core.clears++;
-    return this.core.attempt('clear', false, async () => {
-      await this.core.store.clear({ tags: [tag] });
-      this.core.telemetry.count.clears++;
-      if (this.core.telemetry.heard('clear')) {
-        this.core.telemetry.tell('clear', { namespace: this.space, soft: false });
-      }
-      return true;
-    });
+    return clearNamespace(this.core, this.space);
   }
 
   /** A handle on a part of this cache: its keys are `name:` and what follows. @throws ConfigError on more than 8 levels */
@@ -384,13 +365,3 @@ export class Cache<Allowed = JsonStorable> {
 
 // biome-ignore lint/correctness/noUnusedVariables: both declarations name the same
 export interface Cache<Allowed> extends AsyncDisposes {}
-
-/**
- * A cache over a store. Returns at once; connections are made in the background.
- * @throws ConfigError that names the option, what was expected and what came
- */
-export function createCache(options: CacheOptions & { serializer?: 'json' | undefined }): Cache<JsonStorable>;
-export function createCache(options: CacheOptions): Cache<unknown>;
-export function createCache(options: CacheOptions): Cache<unknown> {
-  return Cache.over(new Core(settingsOf(options)));
-}

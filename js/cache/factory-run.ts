@@ -1,40 +1,14 @@
 /** One computation of a value: a lock among processes, the factory, the set that its read guards. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CachalotError, FactoryTimeoutError } from '../shared/errors.js';
-import type { Reading } from '../store/native-store.js';
-import type { TagList } from '../store/tags.js';
-import type { Core } from './core.js';
-import { contextOf, type EntryOverrides, type FactoryContext } from './factory-context.js';
+import type { NativeStore, Reading } from '../store/native-store.js';
+import { type Call, contextOf, type EntryOverrides, type Held, type Landed } from './factory.js';
 import { type Running, runningIn, within } from './factory-scope.js';
 import { KeyLock } from './key-lock.js';
 import { tagsOf } from './namespaces.js';
-import type { Computing } from './options.js';
+import type { CacheSettings } from './options.js';
 import { StoreTime } from './store-deadline.js';
-
-/** The context says nothing of `T`, so that the compiler finds `T` in what the factory returns. */
-export type Factory<T = unknown> = (context: FactoryContext) => T | Promise<T>;
-
-/** A call of `getOrSet`, checked. */
-export interface Call {
-  readonly method: string;
-  readonly key: string;
-  readonly factory: Factory;
-  readonly tags: TagList;
-  readonly timing: Computing;
-}
-
-/** The value that is served meanwhile, for the factory to see. */
-export interface Held {
-  readonly value: unknown;
-  readonly createdAt: number | undefined;
-  /** If it is refreshed before that: when it runs out. Another time in the store means that someone else has refreshed it. */
-  readonly freshUntil?: number | undefined;
-}
-
-/** What became of a flight. */
-export type Landed =
-  /** `refused`: a clear came since it was read for, so it is not in the store. */
-  { how: 'value'; value: unknown; refused?: boolean } | { how: 'failed'; error: unknown };
+import type { Telemetry } from './telemetry.js';
 
 /** Waiting for another process begins with a round trip's time and ends at what a person does not notice. */
 const FIRST_POLL_MS = 5;
@@ -42,6 +16,17 @@ const LAST_POLL_MS = 50;
 
 /** An hour: the timer does nothing. */
 const ALIVE_MS = 3_600_000;
+
+/** What a run needs of the cache that it belongs to. */
+export interface FactoryRunHost {
+  readonly store: NativeStore;
+  readonly settings: CacheSettings;
+  readonly telemetry: Telemetry;
+  readonly clears: number;
+  encode(key: string, value: unknown): string | Uint8Array;
+  decode(stored: string | Uint8Array): { value: unknown } | undefined;
+  tell(operation: string, error: CachalotError): void;
+}
 
 interface Start {
   /** Of the read that found nothing fresh. */
@@ -73,7 +58,7 @@ export class Flight {
   /** Its factory, as calls made within one know it. */
   readonly running: Running;
 
-  readonly #core: Core;
+  readonly #core: FactoryRunHost;
   readonly #call: Call;
   readonly #lock: KeyLock;
   readonly #held: Held | undefined;
@@ -94,7 +79,7 @@ export class Flight {
   /** Keeps the process alive while the store works. A factory does so itself by what it waits for. */
   readonly #alive = setInterval(() => {}, ALIVE_MS);
 
-  constructor(core: Core, call: Call, start: Start) {
+  constructor(core: FactoryRunHost, call: Call, start: Start) {
     this.#core = core;
     this.#call = call;
     this.#lock = new KeyLock(core.store, call.key, start.owner);

@@ -1,11 +1,16 @@
 /** Which factory a call comes from, so that one that waits for itself is told at once and not left to hang. */
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { StoreSpec } from '../options/native-config.js';
 import { RecursionError } from '../shared/errors.js';
-import type { Core } from './core.js';
+
+/** The cache that a factory runs for. */
+interface FactoryOwner {
+  readonly settings: { readonly store: StoreSpec };
+}
 
 /** A running factory. */
 export interface Running {
-  readonly core: Core;
+  readonly core: FactoryOwner;
   readonly key: string;
   /** The factory that asked for this one. */
   readonly parent: Running | undefined;
@@ -23,7 +28,7 @@ export function caller(): Running | undefined {
   return running?.over === false ? running : undefined;
 }
 
-export function runningIn(core: Core, key: string): Running {
+export function runningIn(core: FactoryOwner, key: string): Running {
   return { core, key, parent: caller(), waits: new Set(), over: false };
 }
 
@@ -60,7 +65,7 @@ export async function onBehalf<T>(awaited: Running, wait: () => Promise<T>): Pro
 }
 
 /** @throws RecursionError if a factory that waits for this call makes the same key by another `Cache` over the same store */
-export function refuseNested(core: Core, key: string): void {
+export function refuseNested(core: FactoryOwner, key: string): void {
   const from = caller();
   for (const running of callers()) {
     if (running.key === key && running.core !== core && sameStore(running.core, core)) {
@@ -100,7 +105,7 @@ function chainTo(from: Running, to: Running, seen = new Set<Running>()): Running
 }
 
 /** Stores in process memory are told apart by their description, the others by what they say to the server. */
-function sameStore(one: Core, other: Core): boolean {
+function sameStore(one: FactoryOwner, other: FactoryOwner): boolean {
   const [left, right] = [one.settings.store, other.settings.store];
   return (
     left === right || (left.kind !== 'memory' && JSON.stringify(left.native) === JSON.stringify(right.native))

@@ -3,7 +3,8 @@ import { FactoryTimeoutError } from '../shared/errors.js';
 import { LATE, race } from '../shared/with-timeout.js';
 import type { Reading } from '../store/native-store.js';
 import type { Core } from './core.js';
-import type { Call, Flight, Held, Landed } from './factory-run.js';
+import type { Call, Held, Landed } from './factory.js';
+import type { Flight } from './factory-run.js';
 import { leadsBack, onBehalf, refuseNested } from './factory-scope.js';
 import { type Computing, HARD_TIMEOUT } from './options.js';
 

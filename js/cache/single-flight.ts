@@ -6,8 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { ClosedError } from '../shared/errors.js';
 import { race } from '../shared/with-timeout.js';
-import type { Core } from './core.js';
-import { type Call, Flight, type Held, type Landed } from './factory-run.js';
+import type { Call, Held, Landed } from './factory.js';
+import { type FactoryRunHost, Flight } from './factory-run.js';
 import type { Running } from './factory-scope.js';
 
 /** Keys whose factory failed lately; beyond it the longest ago is tried again early. */
@@ -25,7 +25,7 @@ const EPOCH = 16;
 const LEASE = 37;
 
 export class Flights {
-  readonly #core: Core;
+  readonly #core: FactoryRunHost;
   /** The newest of each key. */
   readonly #running = new Map<string, Flight>();
   /** All that callers may wait for, the newest or not. */
@@ -37,7 +37,7 @@ export class Flights {
   readonly #owner = randomUUID();
   #count = 0;
 
-  constructor(core: Core) {
+  constructor(core: FactoryRunHost) {
     this.#core = core;
   }
 

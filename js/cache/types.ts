@@ -1,6 +1,5 @@
 /** What the methods of `Cache` take, and what a cache can keep. */
-import type { Cache } from './cache.js';
-import type { Factory } from './factory-run.js';
+import type { Factory } from './factory.js';
 import type { ComputeOptions } from './options.js';
 
 /** What JSON can hold: `undefined` is how a miss looks. */
@@ -43,9 +42,4 @@ export interface DeleteManyOptions {
 
 export interface TagsOptions {
   tags: readonly string[];
-}
-
-/** What a `Cache` can do: to depend on, so that a test may pass a fake. */
-export interface CacheLike<Allowed = JsonStorable> extends Omit<Cache<Allowed>, 'namespace'> {
-  namespace(name: string): CacheLike<Allowed>;
 }

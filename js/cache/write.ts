@@ -3,7 +3,7 @@
 import type { TagList } from '../store/tags.js';
 import { fullKey, key, tagsToStore, timing } from './arguments.js';
 import type { Core } from './core.js';
-import { tagsOf, userTags } from './namespaces.js';
+import { spaceTag, tagsOf, userTags } from './namespaces.js';
 import { type Computing, FACE } from './options.js';
 import type { SetOptions } from './types.js';
 
@@ -114,6 +114,33 @@ export async function clearTags(core: Core, method: string, tags: TagList, soft:
     core.telemetry.count.clears++;
     if (core.telemetry.heard('clear')) {
       core.telemetry.tell('clear', { tags: tags.names(), soft });
+    }
+    return true;
+  });
+}
+
+/** Makes an entry stale; without grace it is deleted. @param full its key in the store */
+export async function expire(core: Core, full: string): Promise<boolean> {
+  core.clears++;
+  return core.attempt('expire', false, async () => {
+    await core.store.expire(full);
+    core.telemetry.count.clears++;
+    if (core.telemetry.heard('clear')) {
+      core.telemetry.tell('clear', { keys: [full], soft: true });
+    }
+    return true;
+  });
+}
+
+/** Removes everything of a namespace; of the empty one, everything of the prefix. */
+export async function clearNamespace(core: Core, namespace: string): Promise<boolean> {
+  const tag = namespace === '' ? '*' : spaceTag(namespace);
+  core.clears++;
+  return core.attempt('clear', false, async () => {
+    await core.store.clear({ tags: [tag] });
+    core.telemetry.count.clears++;
+    if (core.telemetry.heard('clear')) {
+      core.telemetry.tell('clear', { namespace, soft: false });
     }
     return true;
   });

@@ -1,8 +1,7 @@
-/** What a factory is called with, and what it may change while it runs. */
+/** A factory: how it is asked for, what it is called with and may change while it runs, and what becomes of it. */
 import { FactoryError } from '../shared/errors.js';
 import type { TagList } from '../store/tags.js';
 import { tagsToStore, timing } from './arguments.js';
-import type { Call, Held } from './factory-run.js';
 import type { ComputeOptions, Computing } from './options.js';
 
 /** Given to a factory. */
@@ -20,6 +19,31 @@ export interface FactoryContext {
   /** Aborted by `hardTimeout` and by the closing of the cache. A factory that ends then frees its key at once. */
   readonly signal: AbortSignal;
 }
+
+/** The context says nothing of `T`, so that the compiler finds `T` in what the factory returns. */
+export type Factory<T = unknown> = (context: FactoryContext) => T | Promise<T>;
+
+/** A call of `getOrSet`, checked. */
+export interface Call {
+  readonly method: string;
+  readonly key: string;
+  readonly factory: Factory;
+  readonly tags: TagList;
+  readonly timing: Computing;
+}
+
+/** The value that is served meanwhile, for the factory to see. */
+export interface Held {
+  readonly value: unknown;
+  readonly createdAt: number | undefined;
+  /** If it is refreshed before that: when it runs out. Another time in the store means that someone else has refreshed it. */
+  readonly freshUntil?: number | undefined;
+}
+
+/** What became of a flight. */
+export type Landed =
+  /** `refused`: a clear came since it was read for, so it is not in the store. */
+  { how: 'value'; value: unknown; refused?: boolean } | { how: 'failed'; error: unknown };
 
 /** How the value of one factory run is stored. */
 export interface EntryOverrides {
