@@ -7,6 +7,7 @@ import { refused as refuse, requiredKey } from '../shared/arguments.js';
 import { ConfigError } from '../shared/errors.js';
 import { type TagList, tagList } from '../store/tags.js';
 import { type ComputeOptions, type Computing, computeShape, computing, FACE } from './options.js';
+import { type CacheEventName, EVENTS } from './telemetry.js';
 
 // The options of each method of `Cache`.
 export const GET = new Set(['key', 'defaultValue']);
@@ -137,4 +138,25 @@ export function refused(
   advice = '',
 ): ConfigError {
   return refuse(`${FACE}: ${method}`, name, expected, came, advice);
+}
+
+/** Returns the entries of a call that takes a bare list too. */
+export function entriesOf(method: string, given: unknown): unknown[] {
+  const entries: unknown = Array.isArray(given)
+    ? given
+    : options<{ entries?: unknown }>(method, given, ENTRIES).entries;
+  if (!Array.isArray(entries)) {
+    throw refused(method, 'entries', 'an array', describe(entries));
+  }
+  return entries;
+}
+
+/** @throws ConfigError on a name that is no event's */
+export function checkEvent(event: CacheEventName): void {
+  if (!EVENTS.includes(event)) {
+    const hint = suggestion(String(event), EVENTS, 'value');
+    throw new ConfigError(
+      `${FACE}: on: expected one of ${EVENTS.join(', ')}, got ${describe(event)}.${hint === undefined ? '' : ` ${hint}.`}`,
+    );
+  }
 }

@@ -2,12 +2,11 @@
 
 import { describe } from '../options/check.js';
 import type { Duration } from '../options/duration.js';
-import { suggestion } from '../options/suggestion.js';
 import type { Jsonify, Made } from '../serializer/jsonify.js';
-import { ConfigError } from '../shared/errors.js';
 import {
   callable,
-  ENTRIES,
+  checkEvent,
+  entriesOf,
   fullKey,
   GET,
   GET_OR_SET,
@@ -31,8 +30,8 @@ import { byAge, getOrSet } from './get-or-set.js';
 import { ping, READY, type ReadyOptions, ready } from './health.js';
 import { nested } from './namespaces.js';
 import { FACE } from './options.js';
-import { counted, kept as fromL1, read, readMany } from './read.js';
-import { type CacheEventName, type CacheEvents, type CacheStats, EVENTS } from './telemetry.js';
+import { kept as fromL1, read, readMany } from './read.js';
+import type { CacheEventName, CacheEvents, CacheStats } from './telemetry.js';
 import type {
   DeleteManyOptions,
   GetOptions,
@@ -42,7 +41,7 @@ import type {
   SetOptions,
   TagsOptions,
 } from './types.js';
-import { clearNamespace, clearTags, deleted, expire, inSlices, prepared, remove, write } from './write.js';
+import { clearNamespace, clearTags, expire, inSlices, prepared, pull, remove, write } from './write.js';
 
 /** What `await using` asks for, where the application's library of TypeScript's has it. */
 type AsyncDisposes = typeof globalThis extends {
@@ -133,12 +132,7 @@ export class Cache<Allowed = JsonStorable> {
     given: readonly SetOptions<unknown>[] | { entries: readonly SetOptions<unknown>[] },
   ): Promise<boolean> {
     this.core.open();
-    const entries: unknown = Array.isArray(given)
-      ? given
-      : options<{ entries?: unknown }>('setMany', given, ENTRIES).entries;
-    if (!Array.isArray(entries)) {
-      throw refused('setMany', 'entries', 'an array', describe(entries));
-    }
+    const entries = entriesOf('setMany', given);
     const writes = entries.map((entry, at) => {
       const method = `setMany: entries[${at}]`;
       return prepared(this.core, this.space, method, options<SetOptions<unknown>>(method, entry, SET));
@@ -216,16 +210,7 @@ export class Cache<Allowed = JsonStorable> {
   /** Gets and deletes: of many that ask at once, in any process, one gets the value. */
   async pull<T = unknown>(given: string | { key: string }): Promise<T | undefined> {
     const full = this.full('pull', keyOf('pull', given));
-    this.core.clears++;
-    return this.core.attempt('pull', undefined, async () => {
-      const stored = await this.core.store.take(full);
-      const decoded = stored === undefined ? undefined : this.core.decode(stored);
-      counted(this.core, full, decoded !== undefined);
-      if (stored !== undefined) {
-        deleted(this.core, [full]);
-      }
-      return decoded?.value as T | undefined;
-    });
+    return pull(this.core, full) as Promise<T | undefined>;
   }
 
   /** Makes the value stale: from now on it is served only within its grace. Without grace it is deleted. */
@@ -291,12 +276,7 @@ export class Cache<Allowed = JsonStorable> {
 
   /** @returns takes the listener back */
   on<Name extends CacheEventName>(event: Name, listener: (detail: CacheEvents[Name]) => void): () => void {
-    if (!EVENTS.includes(event)) {
-      const hint = suggestion(String(event), EVENTS, 'value');
-      throw new ConfigError(
-        `${FACE}: on: expected one of ${EVENTS.join(', ')}, got ${describe(event)}.${hint === undefined ? '' : ` ${hint}.`}`,
-      );
-    }
+    checkEvent(event);
     return this.core.telemetry.on(event, callable('on', 'listener', listener));
   }
 

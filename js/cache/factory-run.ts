@@ -1,14 +1,19 @@
 /** One computation of a value: a lock among processes, the factory, the set that its read guards. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CachalotError, FactoryTimeoutError } from '../shared/errors.js';
-import type { NativeStore, Reading } from '../store/native-store.js';
-import { type Call, contextOf, type EntryOverrides, type Held, type Landed } from './factory.js';
+import type { Reading } from '../store/native-store.js';
+import {
+  type Call,
+  contextOf,
+  type EntryOverrides,
+  type FactoryRunHost,
+  type Held,
+  type Landed,
+} from './factory.js';
 import { type Running, runningIn, within } from './factory-scope.js';
 import { KeyLock } from './key-lock.js';
 import { tagsOf } from './namespaces.js';
-import type { CacheSettings } from './options.js';
 import { StoreTime } from './store-deadline.js';
-import type { Telemetry } from './telemetry.js';
 
 /** Waiting for another process begins with a round trip's time and ends at what a person does not notice. */
 const FIRST_POLL_MS = 5;
@@ -16,17 +21,6 @@ const LAST_POLL_MS = 50;
 
 /** An hour: the timer does nothing. */
 const ALIVE_MS = 3_600_000;
-
-/** What a run needs of the cache that it belongs to. */
-export interface FactoryRunHost {
-  readonly store: NativeStore;
-  readonly settings: CacheSettings;
-  readonly telemetry: Telemetry;
-  readonly clears: number;
-  encode(key: string, value: unknown): string | Uint8Array;
-  decode(stored: string | Uint8Array): { value: unknown } | undefined;
-  tell(operation: string, error: CachalotError): void;
-}
 
 interface Start {
   /** Of the read that found nothing fresh. */

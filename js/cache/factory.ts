@@ -1,8 +1,10 @@
 /** A factory: how it is asked for, what it is called with and may change while it runs, and what becomes of it. */
-import { FactoryError } from '../shared/errors.js';
+import { type CachalotError, FactoryError } from '../shared/errors.js';
+import type { NativeStore } from '../store/native-store.js';
 import type { TagList } from '../store/tags.js';
 import { tagsToStore, timing } from './arguments.js';
-import type { ComputeOptions, Computing } from './options.js';
+import type { CacheSettings, ComputeOptions, Computing } from './options.js';
+import type { Telemetry } from './telemetry.js';
 
 /** Given to a factory. */
 export interface FactoryContext {
@@ -50,6 +52,17 @@ export interface EntryOverrides {
   tags: TagList;
   timing: Computing;
   skipped: boolean;
+}
+
+/** What a run needs of the cache that it belongs to. */
+export interface FactoryRunHost {
+  readonly store: NativeStore;
+  readonly settings: CacheSettings;
+  readonly telemetry: Telemetry;
+  readonly clears: number;
+  encode(key: string, value: unknown): string | Uint8Array;
+  decode(stored: string | Uint8Array): { value: unknown } | undefined;
+  tell(operation: string, error: CachalotError): void;
 }
 
 export function contextOf(

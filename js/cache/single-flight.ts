@@ -6,8 +6,8 @@ import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { ClosedError } from '../shared/errors.js';
 import { race } from '../shared/with-timeout.js';
-import type { Call, Held, Landed } from './factory.js';
-import { type FactoryRunHost, Flight } from './factory-run.js';
+import type { Call, FactoryRunHost, Held, Landed } from './factory.js';
+import { Flight } from './factory-run.js';
 import type { Running } from './factory-scope.js';
 
 /** Keys whose factory failed lately; beyond it the longest ago is tried again early. */

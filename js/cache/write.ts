@@ -5,6 +5,7 @@ import { fullKey, key, tagsToStore, timing } from './arguments.js';
 import type { Core } from './core.js';
 import { spaceTag, tagsOf, userTags } from './namespaces.js';
 import { type Computing, FACE } from './options.js';
+import { counted } from './read.js';
 import type { SetOptions } from './types.js';
 
 /** Operations of one call under way at once: a store takes some 32,000, and others want room too. */
@@ -143,5 +144,19 @@ export async function clearNamespace(core: Core, namespace: string): Promise<boo
       core.telemetry.tell('clear', { namespace, soft: false });
     }
     return true;
+  });
+}
+
+/** Gets and deletes. @param full its key in the store */
+export async function pull(core: Core, full: string): Promise<unknown> {
+  core.clears++;
+  return core.attempt('pull', undefined, async () => {
+    const stored = await core.store.take(full);
+    const decoded = stored === undefined ? undefined : core.decode(stored);
+    counted(core, full, decoded !== undefined);
+    if (stored !== undefined) {
+      deleted(core, [full]);
+    }
+    return decoded?.value;
   });
 }

@@ -1,9 +1,5 @@
-/** One open store, and what can be asked of it. */
-import native from '#native';
-import { type Answer, Tier } from '../local-cache/local-cache.js';
-import type { L1Settings } from '../options/native-config.js';
-import { type NativeConfig, nativeText } from '../options/native-config.js';
-import { ClosedError, errorOf, isOutage } from '../shared/errors.js';
+import type { Answer } from '../local-cache/local-cache.js';
+import { isOutage } from '../shared/errors.js';
 import {
   checkChannel,
   checkCursor,
@@ -14,17 +10,16 @@ import {
   checkValue,
   lockTime,
 } from './argument-checks.js';
-import type { Batch, Extra, Times } from './batch-encoder.js';
-import { Turn } from './batcher.js';
-import { type Listener, Messages } from './channel-listeners.js';
+import type { Extra, Times } from './batch-encoder.js';
+import type { Listener } from './channel-listeners.js';
 import { oneByOne } from './clear-parts.js';
-import { corruptions, type Message, type Stats, type StoreEvent, telling } from './events.js';
-import { closedByItself, closeHandle, closeWhenCollected, countersOf } from './handle.js';
+import type { Stats, StoreEvent } from './events.js';
 import { type KeyPage, Kind, type Reading, reading } from './pending-batch.js';
-import { receiver, type Sink } from './receiver.js';
 import { NO_TAGS, type TagList, type Tags, taken } from './tags.js';
 
 export type { Extra, KeyPage, Reading, Stats, StoreEvent, Times };
+
+import { StoreConnection } from './store-connection.js';
 
 interface ClearTarget {
   key?: string;
@@ -33,47 +28,8 @@ interface ClearTarget {
   raise?: 'all' | 'auto';
 }
 
-export class NativeStore {
-  // Not #private: a store may be reached through a Proxy.
-  private readonly handle: number;
-  private readonly receiver = receiver();
-  private readonly sink: Sink;
-  private readonly turn: Turn;
-  /** The turn's. */
-  private readonly batch: Batch;
-  private readonly messages = new Messages();
-  private readonly corrupt: (why: unknown) => void;
-  /** What is kept in this process, if that was asked for. The faces look there first; the methods here ask the store. */
-  readonly tier: Tier | undefined;
-  /** Clears of which parts are still to be sent. */
-  private readonly clears = new Set<Promise<void>>();
-  private closing: Promise<void> | undefined;
-  private lastStats: Stats | undefined;
-
-  /**
-   * Returns at once; connections are made in the background.
-   * @throws ConfigError on a configuration that the core does not take
-   */
-  constructor(config: NativeConfig, onEvent?: (event: StoreEvent) => void, l1?: L1Settings) {
-    const tell = telling(onEvent);
-    this.sink = { event: (event) => this.heard(event as StoreEvent | Message, tell) };
-    this.corrupt = corruptions(tell);
-    try {
-      this.handle = native.open(
-        nativeText(
-          l1 === undefined ? config : { ...config, l1: l1.ttlMs === undefined ? {} : { ttlMs: l1.ttlMs } },
-        ),
-      );
-    } catch (error) {
-      throw errorOf(error);
-    }
-    this.turn = new Turn(this.handle, this.receiver, this.corrupt);
-    this.batch = this.turn.batch;
-    this.tier = l1 && new Tier(countersOf(this.handle), l1);
-    this.receiver.hear(this.handle, this.sink);
-    closeWhenCollected(this, this.handle);
-  }
-
+/** An open store, with the operations that can be asked of it. */
+export class NativeStore extends StoreConnection {
   /** @returns the value, parsed from JSON (bytes as they are); `undefined` = a miss */
   get(key: string): Promise<unknown> {
     const refused = this.refused(key);
@@ -315,51 +271,6 @@ export class NativeStore {
     }
   }
 
-  /** After `close()`: as they stood when it was called; nothing is kept in this process any more. */
-  stats(): Stats {
-    if (this.lastStats !== undefined) {
-      return this.lastStats;
-    }
-    const { entries, bytes } = this.tier?.size ?? { entries: 0, bytes: 0 };
-    const l1 = { l1Hits: this.tier?.hits ?? 0, l1Entries: entries, l1Bytes: bytes };
-    return { ...(JSON.parse(native.stats(this.handle)) as Stats), ...l1 };
-  }
-
-  /** Finishes what is under way, then lets go of connections. Every later call rejects with `CACHALOT_CLOSED`. */
-  close(): Promise<void> {
-    // At once, so that what it kept is neither served nor said to be there still.
-    this.tier?.close();
-    this.closing ??= this.letGo();
-    return this.closing;
-  }
-
-  /** A write, whose answer is `done`. @param tags whether it clears by tags */
-  private changing<T>(key: string | undefined, tags: boolean, done: Promise<T>): Promise<T> {
-    return this.tier === undefined ? done : this.tier.during(key, tags, done);
-  }
-
-  private heard(event: StoreEvent | Message, tell: (event: StoreEvent) => void): void {
-    if (event.type === 'message') {
-      this.messages.hear(event.channel, event.payload);
-    } else {
-      tell(event);
-    }
-  }
-
-  /**
-   * Why a key cannot be asked for now. The most frequent calls are no async functions: to resolve one of those with the
-   * promise of an answer costs another promise and three turns of the microtask queue.
-   */
-  private refused(key: string): Promise<never> | undefined {
-    try {
-      checkText('key', key);
-      this.open();
-      return undefined;
-    } catch (error) {
-      return Promise.reject(error);
-    }
-  }
-
   private async clearRest(first: Promise<unknown>, rest: readonly TagList[], raise: 'all' | 'auto') {
     const done = oneByOne(first, rest, (part) => {
       this.batch.clear(undefined, part, raise);
@@ -370,26 +281,6 @@ export class NativeStore {
       await done;
     } finally {
       this.clears.delete(done);
-    }
-  }
-
-  private open(): void {
-    if (this.closing !== undefined) {
-      throw new ClosedError('The cache was closed; create a new one, or close it later.');
-    }
-  }
-
-  private async letGo(): Promise<void> {
-    if (this.clears.size > 0) {
-      await Promise.allSettled(this.clears);
-    }
-    this.turn.flush();
-    closedByItself(this);
-    this.lastStats = this.stats();
-    try {
-      await closeHandle(this.handle);
-    } finally {
-      this.receiver.forget(this.handle);
     }
   }
 }
