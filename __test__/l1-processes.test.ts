@@ -4,7 +4,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import type { Cache } from '../js/index.js';
-import type { Tier } from '../js/local-cache/local-cache.js';
+import type { LocalCache } from '../js/local-cache/local-cache.js';
 import type { NativeStore } from '../js/store/native-store.js';
 import { redisRaw } from './contract/raw-redis.js';
 import { uniquePrefix } from './contract/stores.js';
@@ -32,8 +32,8 @@ async function otherOn(place: Place): Promise<Other> {
 }
 
 /** Nothing of it is public. */
-function insides(cache: Cache): Tier {
-  return (cache as unknown as { core: { store: NativeStore } }).core.store.tier as Tier;
+function insides(cache: Cache): LocalCache {
+  return (cache as unknown as { core: { store: NativeStore } }).core.store.tier as LocalCache;
 }
 
 const redisAt = (url = servers.redis.url): Place => ({

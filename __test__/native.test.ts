@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import native from '#native';
 import { CachalotError, ClosedError, ConfigError, errorOf } from '../js/shared/errors.js';
 import { type Extra, NativeStore, type StoreEvent } from '../js/store/native-store.js';
-import { Flight, Kind } from '../js/store/pending-batch.js';
+import { PendingBatch, ReplyType } from '../js/store/pending-batch.js';
 import { Receiver } from '../js/store/receiver.js';
 
 let store: NativeStore;
@@ -186,8 +186,8 @@ describe('close', () => {
 
 describe('flights', () => {
   const flight = () => {
-    const created = new Flight(() => {});
-    return { created, promise: created.add(Kind.Raw) };
+    const created = new PendingBatch(() => {});
+    return { created, promise: created.add(ReplyType.Raw) };
   };
 
   it('numbers come round and pass over a flight that is still on its way', async () => {

@@ -2,7 +2,7 @@
 
 import { expect, it, vi } from 'vitest';
 import { ConnectionError } from '../js/shared/errors.js';
-import { FaceLog } from '../js/shared/logger.js';
+import { Logger } from '../js/shared/logger.js';
 import { OutageLog } from '../js/shared/outage-log.js';
 
 const server = '127.0.0.1:1';
@@ -11,7 +11,7 @@ function recorded() {
   const lines: string[] = [];
   const add = (level: string) => (line: string) => void lines.push(`${level} ${line}`);
   const log = new OutageLog(
-    new FaceLog({ warn: add('warn'), info: add('info'), debug: add('debug') }, 'face'),
+    new Logger({ warn: add('warn'), info: add('info'), debug: add('debug') }, 'face'),
   );
   return { lines, log };
 }
@@ -54,7 +54,7 @@ it.each(['disconnected', 'outage'])('does not call the first connection "again" 
 
 it('tells a logger that has only log', () => {
   const lines: string[] = [];
-  const log = new OutageLog(new FaceLog({ log: (line) => void lines.push(line) }, 'face'));
+  const log = new OutageLog(new Logger({ log: (line) => void lines.push(line) }, 'face'));
   log.event({ type: 'connected', server });
   log.event({ type: 'disconnected', server, code: 'CACHALOT_CONNECTION', message: 'reset' });
   log.event({ type: 'connected', server });

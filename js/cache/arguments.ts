@@ -6,7 +6,7 @@ import { suggestion } from '../options/suggestion.js';
 import { refused as refuse, requiredKey } from '../shared/arguments.js';
 import { ConfigError } from '../shared/errors.js';
 import { type TagList, tagList } from '../store/tags.js';
-import { type ComputeOptions, type Computing, computeShape, computing, FACE } from './options.js';
+import { type ComputeOptions, computeShape, computing, FACE, type ResolvedEntryOptions } from './options.js';
 import { type CacheEventName, EVENTS } from './telemetry.js';
 
 // The options of each method of `Cache`.
@@ -98,7 +98,11 @@ export function tagsToStore(method: string, given: unknown): TagList {
 }
 
 /** What a call says of lifetimes and waiting, over what the cache says. */
-export function timing(method: string, given: ComputeOptions, base: Computing): Computing {
+export function timing(
+  method: string,
+  given: ComputeOptions,
+  base: ResolvedEntryOptions,
+): ResolvedEntryOptions {
   let said = false;
   for (const name in computeShape) {
     const value = given[name as keyof ComputeOptions];

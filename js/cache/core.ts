@@ -1,17 +1,23 @@
 /** What all handles of one cache share: the open store, its settings, counters and running factories. */
 
-import { type CachalotError, ClosedError, CorruptError, TooLargeError, textOf } from '../shared/errors.js';
+import {
+  type CachalotError,
+  ClosedError,
+  CorruptError,
+  errorMessage,
+  TooLargeError,
+} from '../shared/errors.js';
 import { tell, tolerable } from '../shared/handle-error.js';
-import { FaceLog, processWarnings } from '../shared/logger.js';
+import { Logger, processWarnings } from '../shared/logger.js';
 import { OutageLog } from '../shared/outage-log.js';
-import { race } from '../shared/with-timeout.js';
+import { withTimeout } from '../shared/with-timeout.js';
 import type { NativeStore, StoreEvent } from '../store/native-store.js';
 import { openStore } from '../store/open.js';
-import type { Call } from './factory.js';
-import type { Flight } from './factory-run.js';
+import type { GetOrSetRequest } from './factory.js';
+import type { FactoryRun } from './factory-run.js';
 import { callers, type Running } from './factory-scope.js';
 import { type CacheSettings, FACE } from './options.js';
-import { Flights } from './single-flight.js';
+import { SingleFlight } from './single-flight.js';
 import { Telemetry } from './telemetry.js';
 
 /** What `close()` gives running factories: a request's usual time. */
@@ -21,11 +27,11 @@ export class Core {
   readonly settings: CacheSettings;
   readonly store: NativeStore;
   readonly telemetry: Telemetry;
-  readonly flights: Flights;
+  readonly flights: SingleFlight;
   /** Clears asked for so far: where no epoch could be read, they tell whether a running factory is too old to join. */
   clears = 0;
   readonly #log: OutageLog;
-  readonly #hints: FaceLog;
+  readonly #hints: Logger;
   #hintsLeft = process.env.NODE_ENV !== 'production';
   #closing: Promise<void> | undefined;
   /** Calls of several steps under way, and who waits for there to be none. */
@@ -35,9 +41,9 @@ export class Core {
   constructor(settings: CacheSettings) {
     this.settings = settings;
     this.telemetry = new Telemetry(settings.store.native.prefix);
-    this.flights = new Flights(this);
-    this.#hints = new FaceLog(settings.logger ?? processWarnings(() => false), FACE);
-    const log = new FaceLog(settings.logger ?? processWarnings(() => this.telemetry.heard('error')), FACE);
+    this.flights = new SingleFlight(this);
+    this.#hints = new Logger(settings.logger ?? processWarnings(() => false), FACE);
+    const log = new Logger(settings.logger ?? processWarnings(() => this.telemetry.heard('error')), FACE);
     log.ignored(settings.store);
     this.#log = new OutageLog(log);
     this.store = openStore(settings.store, (event) => this.#event(event));
@@ -76,7 +82,7 @@ export class Core {
   }
 
   /** A call waits for what another one makes: whose tags and ttl it is stored with is said once, while developing. */
-  joined(call: Call, flight: Flight): void {
+  joined(call: GetOrSetRequest, flight: FactoryRun): void {
     if (this.#hintsLeft && flight.differsFrom(call)) {
       this.#hintsLeft = false;
       this.#hints.line(
@@ -99,7 +105,7 @@ export class Core {
   /** A refresh behind a value that was served has failed: nobody waits for it, so somebody is told. */
   refreshFailed(key: string, error: unknown): void {
     if (this.settings.logger !== undefined) {
-      this.#log.failed('refresh', new Error(`"${key}": ${textOf(error)}`));
+      this.#log.failed('refresh', new Error(`"${key}": ${errorMessage(error)}`));
     }
     if (this.telemetry.heard('refreshFailed')) {
       this.telemetry.tell('refreshFailed', { key, error });
@@ -151,7 +157,7 @@ export class Core {
     try {
       return { value: this.settings.codec.deserialize(stored) };
     } catch (why) {
-      const message = `A stored value does not decode (${textOf(why)}). It counts as a miss; the next set replaces it.`;
+      const message = `A stored value does not decode (${errorMessage(why)}). It counts as a miss; the next set replaces it.`;
       const error = new CorruptError(message, { cause: why });
       this.telemetry.failed(error);
       this.tell('get', error);
@@ -174,7 +180,7 @@ export class Core {
   async #letGo(waiting: readonly Running[]): Promise<void> {
     const began = performance.now();
     if (this.#busy > 0 && waiting.length === 0) {
-      await race(
+      await withTimeout(
         new Promise<void>((resolve) => {
           this.#idle = resolve;
         }),

@@ -3,17 +3,17 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { CachalotError, FactoryTimeoutError } from '../shared/errors.js';
 import type { Reading } from '../store/native-store.js';
 import {
-  type Call,
   contextOf,
   type EntryOverrides,
+  type FactoryOutcome,
   type FactoryRunHost,
-  type Held,
-  type Landed,
+  type GetOrSetRequest,
+  type StaleEntry,
 } from './factory.js';
 import { type Running, runningIn, within } from './factory-scope.js';
 import { KeyLock } from './key-lock.js';
 import { tagsOf } from './namespaces.js';
-import { StoreTime } from './store-deadline.js';
+import { StoreDeadline } from './store-deadline.js';
 
 /** Waiting for another process begins with a round trip's time and ends at what a person does not notice. */
 const FIRST_POLL_MS = 5;
@@ -27,7 +27,7 @@ interface Start {
   readonly ticket: string | undefined;
   /** Tells the lock of this flight from those of others. */
   readonly owner: string;
-  readonly held: Held | undefined;
+  readonly held: StaleEntry | undefined;
   /** Until when, on the clock of `performance.now()`, the flights of other processes are waited for. */
   readonly patience: number;
   /** Others that wait for the lock go first. */
@@ -38,34 +38,34 @@ interface Start {
   readonly outage: boolean;
 }
 
-export class Flight {
+export class FactoryRun {
   /** What the value will be stored by: it only becomes newer. `undefined` in an outage: then nothing is stored. */
   ticket: string | undefined;
   /** How many clears this process had asked for when it began. */
   readonly clears: number;
   /** What its starter is told: what it came to, or why it was aborted. */
-  readonly landed: Promise<Landed>;
+  readonly landed: Promise<FactoryOutcome>;
   /** What it came to in the end, although it was aborted meanwhile. */
-  readonly settled: Promise<Landed>;
+  readonly settled: Promise<FactoryOutcome>;
   /** Resolves when the key is free for another: it has settled, or had its lease. */
   readonly released: Promise<void>;
   /** Its factory, as calls made within one know it. */
   readonly running: Running;
 
   readonly #core: FactoryRunHost;
-  readonly #call: Call;
+  readonly #call: GetOrSetRequest;
   readonly #lock: KeyLock;
-  readonly #held: Held | undefined;
+  readonly #held: StaleEntry | undefined;
   /** Until when others are waited for. */
   readonly #patience: number;
   /** Whether others go first: this process had the lock just now. */
   readonly #yields: boolean;
   readonly #outage: boolean;
-  readonly #time: StoreTime;
+  readonly #time: StoreDeadline;
   readonly #controller = new AbortController();
   readonly #timers: NodeJS.Timeout[] = [];
-  #land!: (landed: Landed) => void;
-  #settle!: (landed: Landed) => void;
+  #land!: (landed: FactoryOutcome) => void;
+  #settle!: (landed: FactoryOutcome) => void;
   #release!: () => void;
   /** The factory was called: the key is its own until it settles, or its lease ends. */
   #computing = false;
@@ -73,7 +73,7 @@ export class Flight {
   /** Keeps the process alive while the store works. A factory does so itself by what it waits for. */
   readonly #alive = setInterval(() => {}, ALIVE_MS);
 
-  constructor(core: FactoryRunHost, call: Call, start: Start) {
+  constructor(core: FactoryRunHost, call: GetOrSetRequest, start: Start) {
     this.#core = core;
     this.#call = call;
     this.#lock = new KeyLock(core.store, call.key, start.owner);
@@ -81,7 +81,7 @@ export class Flight {
     this.#patience = start.patience;
     this.#yields = start.yields;
     this.#outage = start.outage;
-    this.#time = new StoreTime(core.settings.store);
+    this.#time = new StoreDeadline(core.settings.store);
     this.#time.spent(start.spent);
     this.running = runningIn(core, call.key);
     this.ticket = start.ticket;
@@ -116,7 +116,7 @@ export class Flight {
   }
 
   /** Whether what it stores is not what this call asks for. */
-  differsFrom({ tags, timing }: Call): boolean {
+  differsFrom({ tags, timing }: GetOrSetRequest): boolean {
     const own = this.#call;
     return (
       own.timing.ttl !== timing.ttl ||
@@ -148,7 +148,7 @@ export class Flight {
     this.#end({ how: 'failed', error });
   }
 
-  async #fly(): Promise<Landed> {
+  async #fly(): Promise<FactoryOutcome> {
     const found = await this.#board();
     if (found !== undefined) {
       return found;
@@ -162,7 +162,7 @@ export class Flight {
   }
 
   /** Gets the lock, or what another process made meanwhile. `undefined` = go on. */
-  async #board(): Promise<Landed | undefined> {
+  async #board(): Promise<FactoryOutcome | undefined> {
     let pause = FIRST_POLL_MS;
     if (this.#outage) {
       return undefined;
@@ -212,7 +212,7 @@ export class Flight {
   }
 
   /** A value that someone else has stored meanwhile. */
-  #answered(reading: Reading): Landed | undefined {
+  #answered(reading: Reading): FactoryOutcome | undefined {
     if (reading.value === undefined || reading.stale) {
       return undefined;
     }
@@ -223,7 +223,7 @@ export class Flight {
     return decoded && { how: 'value', value: decoded.value };
   }
 
-  async #compute(): Promise<Landed> {
+  async #compute(): Promise<FactoryOutcome> {
     const { key, factory } = this.#call;
     const { telemetry } = this.#core;
     const { context, overrides } = contextOf(this.#call, this.#held, this.#controller.signal);
@@ -307,7 +307,7 @@ export class Flight {
     }
   }
 
-  #end(landed: Landed): void {
+  #end(landed: FactoryOutcome): void {
     clearInterval(this.#alive);
     for (const timer of this.#timers) {
       clearTimeout(timer);

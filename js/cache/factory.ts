@@ -3,7 +3,7 @@ import { type CachalotError, FactoryError } from '../shared/errors.js';
 import type { NativeStore } from '../store/native-store.js';
 import type { TagList } from '../store/tags.js';
 import { tagsToStore, timing } from './arguments.js';
-import type { CacheSettings, ComputeOptions, Computing } from './options.js';
+import type { CacheSettings, ComputeOptions, ResolvedEntryOptions } from './options.js';
 import type { Telemetry } from './telemetry.js';
 
 /** Given to a factory. */
@@ -26,16 +26,16 @@ export interface FactoryContext {
 export type Factory<T = unknown> = (context: FactoryContext) => T | Promise<T>;
 
 /** A call of `getOrSet`, checked. */
-export interface Call {
+export interface GetOrSetRequest {
   readonly method: string;
   readonly key: string;
   readonly factory: Factory;
   readonly tags: TagList;
-  readonly timing: Computing;
+  readonly timing: ResolvedEntryOptions;
 }
 
 /** The value that is served meanwhile, for the factory to see. */
-export interface Held {
+export interface StaleEntry {
   readonly value: unknown;
   readonly createdAt: number | undefined;
   /** If it is refreshed before that: when it runs out. Another time in the store means that someone else has refreshed it. */
@@ -43,14 +43,14 @@ export interface Held {
 }
 
 /** What became of a flight. */
-export type Landed =
+export type FactoryOutcome =
   /** `refused`: a clear came since it was read for, so it is not in the store. */
   { how: 'value'; value: unknown; refused?: boolean } | { how: 'failed'; error: unknown };
 
 /** How the value of one factory run is stored. */
 export interface EntryOverrides {
   tags: TagList;
-  timing: Computing;
+  timing: ResolvedEntryOptions;
   skipped: boolean;
 }
 
@@ -66,8 +66,8 @@ export interface FactoryRunHost {
 }
 
 export function contextOf(
-  { method, tags, timing: base }: Call,
-  staleEntry: Held | undefined,
+  { method, tags, timing: base }: GetOrSetRequest,
+  staleEntry: StaleEntry | undefined,
   signal: AbortSignal,
 ): { context: FactoryContext; overrides: EntryOverrides } {
   const overrides: EntryOverrides = { tags, timing: base, skipped: false };

@@ -1,17 +1,17 @@
 /** The caller's side of `getOrSet`: read, serve what is fresh or may still be served, wait for whoever computes. */
 import { FactoryTimeoutError } from '../shared/errors.js';
-import { LATE, race } from '../shared/with-timeout.js';
+import { TIMED_OUT, withTimeout } from '../shared/with-timeout.js';
 import type { Reading } from '../store/native-store.js';
 import type { Core } from './core.js';
-import type { Call, Held, Landed } from './factory.js';
-import type { Flight } from './factory-run.js';
+import type { FactoryOutcome, GetOrSetRequest, StaleEntry } from './factory.js';
+import type { FactoryRun } from './factory-run.js';
 import { leadsBack, onBehalf, refuseNested } from './factory-scope.js';
-import { type Computing, HARD_TIMEOUT } from './options.js';
+import { HARD_TIMEOUT, type ResolvedEntryOptions } from './options.js';
 
 /** Waits for factories that are too old to join, before a caller runs its own beside them. */
 const MAX_WAITS = 3;
 
-export async function getOrSet(core: Core, call: Call): Promise<unknown> {
+export async function getOrSet(core: Core, call: GetOrSetRequest): Promise<unknown> {
   const { key, timing } = call;
   const times = byAge(timing);
   const began = performance.now();
@@ -77,7 +77,7 @@ export async function getOrSet(core: Core, call: Call): Promise<unknown> {
 }
 
 /** Whether a fresh value is judged by its age: then it is asked of the store, which knows it. */
-export function byAge(timing: Computing): boolean {
+export function byAge(timing: ResolvedEntryOptions): boolean {
   return timing.beta > 0 || Number.isFinite(timing.maxAge);
 }
 
@@ -104,8 +104,8 @@ async function read(core: Core, key: string, times: boolean): Promise<Reading | 
 /** There is a value within its grace: the factory gets `timeout`, and what fails is told and not thrown. */
 async function serveStale(
   core: Core,
-  call: Call,
-  held: Held,
+  call: GetOrSetRequest,
+  held: StaleEntry,
   ticket: string | undefined,
   deadline: number,
 ): Promise<unknown> {
@@ -121,8 +121,8 @@ async function serveStale(
   const patience = Math.min(timing.timeout, deadline - performance.now());
   // A flight too old to join will be followed by one that is not, when this value is asked for again.
   if (patience > 0 && running?.joinable !== false && !leadsBack(flight.running)) {
-    const landed = await onBehalf(flight.running, () => race(flight.landed, patience));
-    if (landed !== LATE && landed.how === 'value') {
+    const landed = await onBehalf(flight.running, () => withTimeout(flight.landed, patience));
+    if (landed !== TIMED_OUT && landed.how === 'value') {
       return landed.value;
     }
   }
@@ -130,7 +130,7 @@ async function serveStale(
 }
 
 /** Nobody waits for a refresh, so its failure is told and not thrown. */
-function tellFailure(core: Core, { key }: Call, flight: Flight): void {
+function tellFailure(core: Core, { key }: GetOrSetRequest, flight: FactoryRun): void {
   flight.landed.then((landed) => {
     if (landed.how === 'failed') {
       core.refreshFailed(key, landed.error);
@@ -139,7 +139,7 @@ function tellFailure(core: Core, { key }: Call, flight: Flight): void {
 }
 
 /** XFetch: the longer a value takes to make and the nearer its end, the likelier it is made anew before. */
-function refreshEarly(core: Core, call: Call, { times, ticket }: Reading, value: unknown): void {
+function refreshEarly(core: Core, call: GetOrSetRequest, { times, ticket }: Reading, value: unknown): void {
   const { key, timing } = call;
   if (timing.beta === 0 || times === undefined || times.freshUntil === Number.POSITIVE_INFINITY) {
     return;
@@ -154,15 +154,15 @@ function refreshEarly(core: Core, call: Call, { times, ticket }: Reading, value:
 
 /** What the flight came to; `undefined` = it was released first, and a caller that joined it goes on without it. */
 async function waited(
-  flight: Flight,
+  flight: FactoryRun,
   own: boolean,
   deadline: number,
-  call: Call,
-): Promise<Landed | undefined> {
+  call: GetOrSetRequest,
+): Promise<FactoryOutcome | undefined> {
   const left = deadline - performance.now();
   const over = own ? flight.landed : Promise.race([flight.settled, flight.released.then(() => undefined)]);
-  const outcome = await race<Landed | undefined>(over, left, holds(call));
-  if (outcome === LATE) {
+  const outcome = await withTimeout<FactoryOutcome | undefined>(over, left, holds(call));
+  if (outcome === TIMED_OUT) {
     const error = tooLate(call);
     if (own) {
       flight.abort(error);
@@ -172,19 +172,24 @@ async function waited(
   return outcome;
 }
 
-async function within(released: Promise<void>, until: number, deadline: number, call: Call): Promise<void> {
-  const late = (await race(released, until - performance.now(), holds(call))) === LATE;
+async function within(
+  released: Promise<void>,
+  until: number,
+  deadline: number,
+  call: GetOrSetRequest,
+): Promise<void> {
+  const late = (await withTimeout(released, until - performance.now(), holds(call))) === TIMED_OUT;
   if (late && performance.now() >= deadline) {
     throw tooLate(call);
   }
 }
 
 /** Whether a caller keeps the process alive while a factory runs: not for one that hangs, unless he said how long. */
-function holds({ timing }: Call): boolean {
+function holds({ timing }: GetOrSetRequest): boolean {
   return timing.hardTimeout < HARD_TIMEOUT;
 }
 
-function tooLate({ key, timing }: Call): FactoryTimeoutError {
+function tooLate({ key, timing }: GetOrSetRequest): FactoryTimeoutError {
   return new FactoryTimeoutError(
     `No value of "${key}" within ${timing.hardTimeout} ms (hardTimeout), and no stale one to serve.`,
   );

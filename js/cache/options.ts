@@ -55,7 +55,7 @@ export interface CacheOptions extends ComputeOptions {
 }
 
 /** Milliseconds everywhere; `Infinity` = for ever, without limit. */
-export interface Computing {
+export interface ResolvedEntryOptions {
   readonly ttl: number;
   readonly grace: number;
   readonly graceBackoff: number;
@@ -75,7 +75,7 @@ export interface CacheSettings {
   readonly codec: Codec;
   readonly throws: boolean;
   readonly logger: CacheLogger | undefined;
-  readonly computing: Computing;
+  readonly computing: ResolvedEntryOptions;
 }
 
 export const FACE = 'cachalot';
@@ -85,7 +85,7 @@ const HOUR = 3_600_000;
 /** Longer than a request is usually given, so it ends what hangs. A wait so long or longer keeps no process alive. */
 export const HARD_TIMEOUT = 5 * 60_000;
 
-const DEFAULTS: Computing = {
+const DEFAULTS: ResolvedEntryOptions = {
   ttl: HOUR,
   grace: 0,
   graceBackoff: 10_000,
@@ -197,8 +197,8 @@ export function settingsOf(options: CacheOptions): CacheSettings {
 }
 
 /** What a call says, over what the cache says. All of it was checked. */
-export function computing(given: ComputeOptions, base: Computing): Computing {
-  const ms = (name: keyof ComputeOptions & keyof Computing, off: number) => {
+export function computing(given: ComputeOptions, base: ResolvedEntryOptions): ResolvedEntryOptions {
+  const ms = (name: keyof ComputeOptions & keyof ResolvedEntryOptions, off: number) => {
     const value = given[name];
     if (value === undefined) {
       return base[name];

@@ -5,9 +5,9 @@
 import { randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import { ClosedError } from '../shared/errors.js';
-import { race } from '../shared/with-timeout.js';
-import type { Call, FactoryRunHost, Held, Landed } from './factory.js';
-import { Flight } from './factory-run.js';
+import { withTimeout } from '../shared/with-timeout.js';
+import type { FactoryOutcome, FactoryRunHost, GetOrSetRequest, StaleEntry } from './factory.js';
+import { FactoryRun } from './factory-run.js';
 import type { Running } from './factory-scope.js';
 
 /** Keys whose factory failed lately; beyond it the longest ago is tried again early. */
@@ -24,12 +24,12 @@ const GENERATION = 8;
 const EPOCH = 16;
 const LEASE = 37;
 
-export class Flights {
+export class SingleFlight {
   readonly #core: FactoryRunHost;
   /** The newest of each key. */
-  readonly #running = new Map<string, Flight>();
+  readonly #running = new Map<string, FactoryRun>();
   /** All that callers may wait for, the newest or not. */
-  readonly #all = new Set<Flight>();
+  readonly #all = new Set<FactoryRun>();
   readonly #failed = new LRUCache<string, true>(BOUNDED);
   /** Keys whose values clears overtook, and how often in a row: other processes wait for their lock, too. */
   readonly #refused = new LRUCache<string, number>(BOUNDED);
@@ -42,7 +42,7 @@ export class Flights {
   }
 
   /** The running factory of a key, and whether a caller that read with this ticket may take its result. */
-  of(key: string, ticket: string | undefined): { flight: Flight; joinable: boolean } | undefined {
+  of(key: string, ticket: string | undefined): { flight: FactoryRun; joinable: boolean } | undefined {
     const flight = this.#running.get(key);
     return flight && { flight, joinable: covers(flight, ticket, this.#core.clears) };
   }
@@ -52,13 +52,13 @@ export class Flights {
    * @param read what the read before it took of the caller's time, and whether it failed
    */
   start(
-    call: Call,
+    call: GetOrSetRequest,
     ticket: string | undefined,
-    held?: Held,
+    held?: StaleEntry,
     patience?: number,
     read: { spent: number; outage: boolean } = { spent: 0, outage: false },
-  ): Flight {
-    const flight = new Flight(this.#core, call, {
+  ): FactoryRun {
+    const flight = new FactoryRun(this.#core, call, {
       ticket,
       held,
       owner: `${this.#owner}:${this.#count++}`,
@@ -95,7 +95,7 @@ export class Flights {
   /** Waits for what is running, beside the factories that wait for this call; what is not over by then is aborted. */
   async drain(ms: number, waiting: readonly Running[]): Promise<void> {
     const others = () => [...this.#all].filter((flight) => !waiting.includes(flight.running));
-    await race(Promise.all(others().map((flight) => flight.landed)), ms);
+    await withTimeout(Promise.all(others().map((flight) => flight.landed)), ms);
     for (const flight of others()) {
       flight.close(new ClosedError('The cache was closed while the factory ran.'));
     }
@@ -105,7 +105,7 @@ export class Flights {
     return (this.#refused.get(key) ?? 0) >= TURNS && this.#refused.delete(key);
   }
 
-  #note(call: Call, landed: Landed): void {
+  #note(call: GetOrSetRequest, landed: FactoryOutcome): void {
     if (landed.how === 'value') {
       this.#failed.delete(call.key);
       if (landed.refused) {
@@ -123,7 +123,7 @@ export class Flights {
  * Whether what the flight stores is not older than what the caller's read may rely on (docs/decisions/0007).
  * Without a ticket, in an outage, this process's own clears decide.
  */
-function covers(flight: Flight, ticket: string | undefined, clears: number): boolean {
+function covers(flight: FactoryRun, ticket: string | undefined, clears: number): boolean {
   const own = flight.ticket;
   if (own === undefined || ticket === undefined) {
     return own === ticket && flight.clears === clears;

@@ -2,12 +2,12 @@
 
 import type { StoreSpec } from '../options/native-config.js';
 import { TimeoutError } from '../shared/errors.js';
-import { LATE, race } from '../shared/with-timeout.js';
+import { TIMED_OUT, withTimeout } from '../shared/with-timeout.js';
 
 /** The core's own (src/config.rs). */
 const COMMAND_MS = 1000;
 
-export class StoreTime {
+export class StoreDeadline {
   readonly #whole: number;
   #left: number;
 
@@ -31,9 +31,9 @@ export class StoreTime {
   /** @throws TimeoutError (rejects) when the steps of the call together have taken too long; the step itself goes on */
   async within<T>(step: Promise<T>): Promise<T> {
     const began = performance.now();
-    const outcome = await race(step, this.#left, false);
+    const outcome = await withTimeout(step, this.#left, false);
     this.#left -= performance.now() - began;
-    if (outcome === LATE) {
+    if (outcome === TIMED_OUT) {
       throw new TimeoutError(
         `The store did not answer all steps of a call within ${this.#whole} ms (commandTimeout).`,
       );

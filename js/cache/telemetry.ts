@@ -1,7 +1,7 @@
 /** What a cache tells of itself: counters, events, and channels of node:diagnostics_channel named `cachalot:<event>`. */
 import { channel } from 'node:diagnostics_channel';
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
-import { CachalotError, textOf } from '../shared/errors.js';
+import { CachalotError, errorMessage } from '../shared/errors.js';
 import type { Stats } from '../store/native-store.js';
 
 /** The events of a cache, and what each brings. Keys are full: with their namespaces, without the prefix. */
@@ -137,7 +137,10 @@ export class Telemetry {
     for (const listener of this.#listeners.get(name) ?? []) {
       // A listener's defect must not fail the call that it hears of, nor end the process.
       const defect = (error: unknown) => {
-        process.emitWarning(`A listener of the cache's "${name}" threw: ${textOf(error)}`, 'CachalotWarning');
+        process.emitWarning(
+          `A listener of the cache's "${name}" threw: ${errorMessage(error)}`,
+          'CachalotWarning',
+        );
       };
       try {
         const heard: unknown = (listener as (detail: CacheEvents[Name]) => unknown)(detail);

@@ -4,7 +4,7 @@ import type { TagList } from '../store/tags.js';
 import { fullKey, key, tagsToStore, timing } from './arguments.js';
 import type { Core } from './core.js';
 import { spaceTag, tagsOf, userTags } from './namespaces.js';
-import { type Computing, FACE } from './options.js';
+import { FACE, type ResolvedEntryOptions } from './options.js';
 import { counted } from './read.js';
 import type { SetOptions } from './types.js';
 
@@ -15,7 +15,7 @@ export const SLICE = 8_000;
 interface Prepared {
   key: string;
   encoded: string | Uint8Array;
-  times: Computing;
+  times: ResolvedEntryOptions;
   tags: TagList;
 }
 

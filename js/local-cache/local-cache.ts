@@ -46,7 +46,7 @@ export type Stamped = [stored: string | Uint8Array, stamp: string];
 /** What a read that asked for a stamp is answered. */
 export type Answer = string | Uint8Array | Stamped | undefined;
 
-export class Tier {
+export class LocalCache {
   hits = 0;
   readonly share: boolean;
   private readonly entries: LRUCache<string, Entry>;

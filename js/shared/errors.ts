@@ -208,7 +208,7 @@ export function isOutage(error: unknown): boolean {
 }
 
 /** What was thrown, for people. Anything can be thrown, also what cannot be made a string. */
-export function textOf(thrown: unknown): string {
+export function errorMessage(thrown: unknown): string {
   try {
     return thrown instanceof Error ? String(thrown.message) : String(thrown);
   } catch {

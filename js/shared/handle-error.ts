@@ -14,7 +14,7 @@ export function tolerable(thrown: unknown): thrown is CachalotError {
 }
 
 /** Tells the log of a store's failure, or throws it on. @param what was asked of the store */
-export function tolerate(log: OutageLog, what: 'get' | 'set', thrown: unknown): void {
+export function handleError(log: OutageLog, what: 'get' | 'set', thrown: unknown): void {
   if (!tolerable(thrown)) {
     throw thrown;
   }

@@ -12,7 +12,7 @@ export interface CacheLogger {
 }
 
 /** A logger, as one face uses it: every line names the face. */
-export class FaceLog {
+export class Logger {
   readonly #logger: CacheLogger;
   readonly #name: string;
 

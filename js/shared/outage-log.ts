@@ -1,7 +1,7 @@
 /** What a face tells its logger: one line when an outage begins, one when it ends, and few in between. */
 
 import type { StoreEvent } from '../store/native-store.js';
-import { type FaceLog, lossOf } from './logger.js';
+import { type Logger, lossOf } from './logger.js';
 
 /** Between two lines of one kind within an outage: a server that is away fails every request, perhaps for hours. */
 const QUIET_MS = 30_000;
@@ -19,7 +19,7 @@ interface Loss {
 }
 
 export class OutageLog {
-  readonly #log: FaceLog;
+  readonly #log: Logger;
   readonly #meanwhile: string;
   readonly #lost = new Map<string, Loss>();
   /** Servers that were connected before. */
@@ -36,7 +36,7 @@ export class OutageLog {
   #toldTooLarge = false;
 
   /** @param meanwhile what the face's callers see until a lost server is back */
-  constructor(log: FaceLog, meanwhile = 'Reads from it are misses until it is back') {
+  constructor(log: Logger, meanwhile = 'Reads from it are misses until it is back') {
     this.#log = log;
     this.#meanwhile = meanwhile;
   }

@@ -55,7 +55,7 @@ export interface Extra {
   times?: Times | undefined;
 }
 
-export class Batch {
+export class BatchEncoder {
   words = new Uint32Array(FIRST_WORDS);
   /** Words in use. */
   length = 0;

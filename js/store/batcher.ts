@@ -1,7 +1,7 @@
 /** What one store is asked within a turn: collected, and handed to the core in one call at its end. */
 import native from '#native';
-import { Batch } from './batch-encoder.js';
-import { type Corrupt, Flight, type Kind } from './pending-batch.js';
+import { BatchEncoder } from './batch-encoder.js';
+import { type Corrupt, PendingBatch, type ReplyType } from './pending-batch.js';
 import { MAX_OPERATIONS, type Receiver } from './receiver.js';
 
 /** As it was at first: a test's fake timers may replace it, and nothing would ever be sent. */
@@ -10,23 +10,23 @@ const { nextTick } = process;
 /** Units of text and values after which a turn's operations go at once: the first are then on their way while the rest is collected. */
 const FLUSH_AT = 64 * 1024;
 
-export class Turn {
-  readonly batch = new Batch();
+export class Batcher {
+  readonly batch = new BatchEncoder();
   private readonly handle: number;
   private readonly receiver: Receiver;
   private readonly corrupt: Corrupt;
-  private flight: Flight;
+  private flight: PendingBatch;
   private scheduled = false;
 
   constructor(handle: number, receiver: Receiver, corrupt: Corrupt) {
     this.handle = handle;
     this.receiver = receiver;
     this.corrupt = corrupt;
-    this.flight = new Flight(corrupt);
+    this.flight = new PendingBatch(corrupt);
   }
 
   /** The operation that was just put into the batch. */
-  add(kind: Kind): Promise<unknown> {
+  add(kind: ReplyType): Promise<unknown> {
     const promise = this.flight.add(kind);
     if (this.batch.weight >= FLUSH_AT || this.flight.size === MAX_OPERATIONS) {
       this.flush();
@@ -42,7 +42,7 @@ export class Turn {
     if (flight.size === 0) {
       return;
     }
-    this.flight = new Flight(this.corrupt);
+    this.flight = new PendingBatch(this.corrupt);
     const firstId = this.receiver.board(flight);
     let answers: unknown[] | null;
     try {
@@ -77,6 +77,6 @@ export class Turn {
 }
 
 /** One function for all turns: no closure a turn. */
-function ended(turn: Turn): void {
+function ended(turn: Batcher): void {
   turn.end();
 }

@@ -1,9 +1,9 @@
 /** Who listens to which channel of a store. */
-import { textOf } from '../shared/errors.js';
+import { errorMessage } from '../shared/errors.js';
 
 export type Listener = (payload: string) => void;
 
-export class Messages {
+export class ChannelListeners {
   readonly #listeners = new Map<string, Set<Listener>>();
 
   add(channel: string, listener: Listener): void {
@@ -33,7 +33,7 @@ export class Messages {
         listener(payload);
       } catch (error) {
         // One listener's defect must not cost the others the message, nor the answers that travel with it.
-        process.emitWarning(`A listener of a channel threw: ${textOf(error)}`, 'CachalotWarning');
+        process.emitWarning(`A listener of a channel threw: ${errorMessage(error)}`, 'CachalotWarning');
       }
     }
   }

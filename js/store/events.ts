@@ -1,5 +1,5 @@
 /** What a store tells while nothing is returned. */
-import { textOf } from '../shared/errors.js';
+import { errorMessage } from '../shared/errors.js';
 
 /** At most one event about text that is not JSON in this time. */
 const CORRUPT_EVERY_MS = 60_000;
@@ -68,7 +68,7 @@ export function telling(onEvent: ((event: StoreEvent) => void) | undefined): (ev
       onEvent?.(event);
     } catch (error) {
       // A listener's defect must not cost the answers that travel with the event, nor end the process.
-      process.emitWarning(`A listener of a store's events threw: ${textOf(error)}`, 'CachalotWarning');
+      process.emitWarning(`A listener of a store's events threw: ${errorMessage(error)}`, 'CachalotWarning');
     }
   };
 }
@@ -79,7 +79,7 @@ export function corruptions(tell: (event: StoreEvent) => void): (why: unknown) =
     const now = performance.now();
     if (now >= quietUntil) {
       quietUntil = now + CORRUPT_EVERY_MS;
-      const message = `A stored value is not JSON (${textOf(why)}). It counts as a miss; the next set replaces it.`;
+      const message = `A stored value is not JSON (${errorMessage(why)}). It counts as a miss; the next set replaces it.`;
       tell({ type: 'warning', code: 'CACHALOT_CORRUPT', message });
     }
   };

@@ -1,7 +1,7 @@
 /** The core's handle on an open store, apart from what is asked of it. */
 import native from '#native';
 import { UnsupportedError } from '../shared/errors.js';
-import { Flight, Kind } from './pending-batch.js';
+import { PendingBatch, ReplyType } from './pending-batch.js';
 import { receiver } from './receiver.js';
 
 /** Stores that were dropped without `close()`: their connections go with them. */
@@ -20,8 +20,8 @@ export function closedByItself(store: object): void {
 }
 
 export function closeHandle(handle: number): Promise<unknown> {
-  const flight = new Flight(() => {});
-  const closed = flight.add(Kind.Done);
+  const flight = new PendingBatch(() => {});
+  const closed = flight.add(ReplyType.Done);
   const id = receiver().board(flight);
   try {
     native.close(handle, id);

@@ -14,7 +14,7 @@ import type { Extra, Times } from './batch-encoder.js';
 import type { Listener } from './channel-listeners.js';
 import { oneByOne } from './clear-parts.js';
 import type { Stats, StoreEvent } from './events.js';
-import { type KeyPage, Kind, type Reading, reading } from './pending-batch.js';
+import { type KeyPage, type Reading, ReplyType, reading } from './pending-batch.js';
 import { NO_TAGS, type TagList, type Tags, taken } from './tags.js';
 
 export type { Extra, KeyPage, Reading, Stats, StoreEvent, Times };
@@ -39,8 +39,8 @@ export class NativeStore extends StoreConnection {
     const { tier } = this;
     this.batch.get(key, true, tier !== undefined);
     return tier === undefined
-      ? this.turn.add(Kind.Json)
-      : this.turn.add(Kind.Stamped).then((answer) => tier.parsed(key, answer as Answer, this.corrupt));
+      ? this.turn.add(ReplyType.Json)
+      : this.turn.add(ReplyType.Stamped).then((answer) => tier.parsed(key, answer as Answer, this.corrupt));
   }
 
   /**
@@ -55,8 +55,8 @@ export class NativeStore extends StoreConnection {
     const { tier } = this;
     this.batch.get(key, remember, tier !== undefined);
     return tier === undefined
-      ? (this.turn.add(Kind.Raw) as Promise<string | Uint8Array | undefined>)
-      : this.turn.add(Kind.Stamped).then((answer) => tier.received(key, answer as Answer));
+      ? (this.turn.add(ReplyType.Raw) as Promise<string | Uint8Array | undefined>)
+      : this.turn.add(ReplyType.Stamped).then((answer) => tier.received(key, answer as Answer));
   }
 
   /**
@@ -71,10 +71,10 @@ export class NativeStore extends StoreConnection {
     const { tier } = this;
     if (tier === undefined || times) {
       this.batch.read(key, times, false);
-      return this.turn.add(Kind.Reading) as Promise<Reading>;
+      return this.turn.add(ReplyType.Reading) as Promise<Reading>;
     }
     this.batch.read(key, false, true);
-    return this.turn.add(Kind.Stamped).then((given) => {
+    return this.turn.add(ReplyType.Stamped).then((given) => {
       const answer = given as Answer | Parameters<typeof reading>;
       // More fields than a value and its stamp: there was nothing fresh.
       return Array.isArray(answer) && answer.length > 2
@@ -88,7 +88,7 @@ export class NativeStore extends StoreConnection {
     checkText('key', key);
     this.open();
     this.batch.has(key);
-    return this.turn.add(Kind.Done) as Promise<boolean>;
+    return this.turn.add(ReplyType.Done) as Promise<boolean>;
   }
 
   /**
@@ -106,7 +106,7 @@ export class NativeStore extends StoreConnection {
       return Promise.reject(error);
     }
     this.batch.getMany(keys);
-    return this.turn.add(json ? Kind.Many : Kind.ManyRaw) as Promise<unknown[]>;
+    return this.turn.add(json ? ReplyType.Many : ReplyType.ManyRaw) as Promise<unknown[]>;
   }
 
   /** @returns the live values that carry any of the tags */
@@ -114,7 +114,7 @@ export class NativeStore extends StoreConnection {
     const list = taken(tags);
     this.open();
     this.batch.getByTags(list);
-    return this.turn.add(Kind.List) as Promise<unknown[]>;
+    return this.turn.add(ReplyType.List) as Promise<unknown[]>;
   }
 
   /**
@@ -139,7 +139,7 @@ export class NativeStore extends StoreConnection {
     this.open();
     this.batch.set(key, value, ttlMs, list, auto, extra);
     // A lifetime of 0 is a clear, which answers nothing: done as asked.
-    return (await this.changing(key, false, this.turn.add(Kind.Done))) !== false;
+    return (await this.changing(key, false, this.turn.add(ReplyType.Done))) !== false;
   }
 
   /** Clears the key. @returns whether it was there; false too if that could not be asked */
@@ -147,7 +147,7 @@ export class NativeStore extends StoreConnection {
     checkText('key', key);
     this.open();
     this.batch.remove(key);
-    return this.changing(key, false, this.turn.add(Kind.Done)) as Promise<boolean>;
+    return this.changing(key, false, this.turn.add(ReplyType.Done)) as Promise<boolean>;
   }
 
   /**
@@ -163,7 +163,7 @@ export class NativeStore extends StoreConnection {
     this.open();
     const parts = list.parts();
     this.batch.clear(key, parts[0] as TagList, raise);
-    const first = this.turn.add(Kind.Done);
+    const first = this.turn.add(ReplyType.Done);
     const done = parts.length === 1 ? first : this.clearRest(first, parts.slice(1), raise);
     await this.changing(key, list.size > 0, done);
   }
@@ -177,7 +177,9 @@ export class NativeStore extends StoreConnection {
     checkText('key', key);
     this.open();
     this.batch.take(key);
-    return this.changing(key, false, this.turn.add(Kind.Raw)) as Promise<string | Uint8Array | undefined>;
+    return this.changing(key, false, this.turn.add(ReplyType.Raw)) as Promise<
+      string | Uint8Array | undefined
+    >;
   }
 
   /**
@@ -188,7 +190,7 @@ export class NativeStore extends StoreConnection {
     checkText('key', key);
     this.open();
     this.batch.expire(key);
-    await this.changing(key, false, this.turn.add(Kind.Done));
+    await this.changing(key, false, this.turn.add(ReplyType.Done));
   }
 
   /**
@@ -201,7 +203,7 @@ export class NativeStore extends StoreConnection {
     checkCursor(cursor);
     this.open();
     this.batch.keys(prefix, cursor);
-    return this.turn.add(Kind.Keys) as Promise<KeyPage>;
+    return this.turn.add(ReplyType.Keys) as Promise<KeyPage>;
   }
 
   /**
@@ -215,7 +217,7 @@ export class NativeStore extends StoreConnection {
     const whole = lockTime(ms);
     this.open();
     this.batch.lock(key, owner, whole);
-    return this.turn.add(Kind.Done) as Promise<boolean>;
+    return this.turn.add(ReplyType.Done) as Promise<boolean>;
   }
 
   /** Gives a lock back; another owner's is left alone. */
@@ -224,7 +226,7 @@ export class NativeStore extends StoreConnection {
     checkOwner(owner);
     this.open();
     this.batch.unlock(key, owner);
-    await this.turn.add(Kind.Done);
+    await this.turn.add(ReplyType.Done);
   }
 
   /**
@@ -237,7 +239,7 @@ export class NativeStore extends StoreConnection {
     checkText('text', text);
     this.open();
     this.batch.publish(channel, text);
-    await this.turn.add(Kind.Done);
+    await this.turn.add(ReplyType.Done);
   }
 
   /**
@@ -252,7 +254,7 @@ export class NativeStore extends StoreConnection {
     this.messages.add(channel, listener);
     this.batch.subscribe(channel);
     try {
-      await this.turn.add(Kind.Done);
+      await this.turn.add(ReplyType.Done);
     } catch (error) {
       if (!isOutage(error)) {
         this.messages.delete(channel, listener);
@@ -267,14 +269,14 @@ export class NativeStore extends StoreConnection {
     this.open();
     if (this.messages.deleteAll(channel)) {
       this.batch.unsubscribe(channel);
-      await this.turn.add(Kind.Done);
+      await this.turn.add(ReplyType.Done);
     }
   }
 
   private async clearRest(first: Promise<unknown>, rest: readonly TagList[], raise: 'all' | 'auto') {
     const done = oneByOne(first, rest, (part) => {
       this.batch.clear(undefined, part, raise);
-      return this.turn.add(Kind.Done);
+      return this.turn.add(ReplyType.Done);
     });
     this.clears.add(done);
     try {

@@ -3,7 +3,7 @@ import { errorOf } from '../shared/errors.js';
 import type { Times } from './batch-encoder.js';
 
 /** How an answer is read. */
-export enum Kind {
+export enum ReplyType {
   /** Text is JSON. */
   Json,
   /** Text and bytes as they are. */
@@ -47,8 +47,8 @@ type Resolve = (value: unknown) => void;
 /** Told of a value whose text is not JSON. */
 export type Corrupt = (why: unknown) => void;
 
-export class Flight {
-  private readonly kinds: Kind[] = [];
+export class PendingBatch {
+  private readonly kinds: ReplyType[] = [];
   private readonly resolves: Resolve[] = [];
   private readonly rejects: Resolve[] = [];
   private readonly corrupt: Corrupt;
@@ -67,7 +67,7 @@ export class Flight {
   }
 
   /** One operation more. */
-  add(kind: Kind): Promise<unknown> {
+  add(kind: ReplyType): Promise<unknown> {
     const promise = new Promise(executor);
     this.kinds.push(kind);
     this.resolves.push(lastResolve);
@@ -83,10 +83,10 @@ export class Flight {
     }
     this.settled++;
     const kind = this.kinds[index];
-    if (kind === Kind.Reading && isValue(answer)) {
+    if (kind === ReplyType.Reading && isValue(answer)) {
       resolve(reading(answer));
     } else if (typeof answer === 'string') {
-      resolve(kind === Kind.Json ? this.parse(answer) : answer);
+      resolve(kind === ReplyType.Json ? this.parse(answer) : answer);
     } else if (answer === null || answer === undefined || ArrayBuffer.isView(answer)) {
       // Not `instanceof Uint8Array`: test runners give each file a realm of its own.
       resolve(answer ?? undefined);
@@ -106,17 +106,17 @@ export class Flight {
     }
   }
 
-  private array(kind: Kind | undefined, answer: unknown[]): unknown {
+  private array(kind: ReplyType | undefined, answer: unknown[]): unknown {
     switch (kind) {
-      case Kind.Reading:
+      case ReplyType.Reading:
         return reading(...(answer as Parameters<typeof reading>));
-      case Kind.Stamped:
+      case ReplyType.Stamped:
         return answer;
-      case Kind.Many:
+      case ReplyType.Many:
         return this.many(answer, true);
-      case Kind.ManyRaw:
+      case ReplyType.ManyRaw:
         return this.many(answer, false);
-      case Kind.Keys: {
+      case ReplyType.Keys: {
         const [next, ...keys] = answer;
         return { keys, next: next ?? undefined };
       }

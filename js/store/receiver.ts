@@ -1,6 +1,6 @@
 /** What one environment receives from the core: answers of flights, and events of stores. */
 import native from '#native';
-import type { Flight } from './pending-batch.js';
+import type { PendingBatch } from './pending-batch.js';
 
 /** An operation's id is its flight's number and, in the last bits, its place in the flight. 0 is no flight: events. */
 const PLACE_BITS = 10;
@@ -11,18 +11,18 @@ const LAST_FLIGHT = 2 ** (32 - PLACE_BITS) - 1;
 export const MAX_OPERATIONS = PLACES;
 
 /** What a store hears. */
-export interface Sink {
+export interface EventSink {
   event(event: unknown): void;
 }
 
 export class Receiver {
-  private readonly flights = new Map<number, Flight>();
+  private readonly flights = new Map<number, PendingBatch>();
   /** Weak: a store that nobody holds any more is closed when it is collected. */
-  private readonly sinks = new Map<number, WeakRef<Sink>>();
+  private readonly sinks = new Map<number, WeakRef<EventSink>>();
   private next = 1;
 
   /** @returns the id of the flight's first operation */
-  board(flight: Flight): number {
+  board(flight: PendingBatch): number {
     // Numbers come round after four million flights; one that is still on its way is passed over.
     while (this.flights.has(this.next)) {
       this.next = this.next === LAST_FLIGHT ? 1 : this.next + 1;
@@ -38,7 +38,7 @@ export class Receiver {
     this.flights.delete(firstId >>> PLACE_BITS);
   }
 
-  hear(handle: number, sink: Sink): void {
+  hear(handle: number, sink: EventSink): void {
     this.sinks.set(handle, new WeakRef(sink));
   }
 

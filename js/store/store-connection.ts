@@ -1,29 +1,29 @@
 /** The connection of an open store: its handle, its batcher, its events and its end. */
 import native from '#native';
-import { Tier } from '../local-cache/local-cache.js';
+import { LocalCache } from '../local-cache/local-cache.js';
 import type { L1Settings } from '../options/native-config.js';
 import { type NativeConfig, nativeText } from '../options/native-config.js';
 import { ClosedError, errorOf } from '../shared/errors.js';
 import { checkText } from './argument-checks.js';
-import type { Batch } from './batch-encoder.js';
-import { Turn } from './batcher.js';
-import { Messages } from './channel-listeners.js';
+import type { BatchEncoder } from './batch-encoder.js';
+import { Batcher } from './batcher.js';
+import { ChannelListeners } from './channel-listeners.js';
 import { corruptions, type Message, type Stats, type StoreEvent, telling } from './events.js';
 import { closedByItself, closeHandle, closeWhenCollected, countersOf } from './handle.js';
-import { receiver, type Sink } from './receiver.js';
+import { type EventSink, receiver } from './receiver.js';
 
 export class StoreConnection {
   // Not #private: a store may be reached through a Proxy.
   private readonly handle: number;
   private readonly receiver = receiver();
-  private readonly sink: Sink;
-  protected readonly turn: Turn;
+  private readonly sink: EventSink;
+  protected readonly turn: Batcher;
   /** The turn's. */
-  protected readonly batch: Batch;
-  protected readonly messages = new Messages();
+  protected readonly batch: BatchEncoder;
+  protected readonly messages = new ChannelListeners();
   protected readonly corrupt: (why: unknown) => void;
   /** What is kept in this process, if that was asked for. The faces look there first; the methods here ask the store. */
-  readonly tier: Tier | undefined;
+  readonly tier: LocalCache | undefined;
   /** Clears of which parts are still to be sent. */
   protected readonly clears = new Set<Promise<void>>();
   private closing: Promise<void> | undefined;
@@ -46,9 +46,9 @@ export class StoreConnection {
     } catch (error) {
       throw errorOf(error);
     }
-    this.turn = new Turn(this.handle, this.receiver, this.corrupt);
+    this.turn = new Batcher(this.handle, this.receiver, this.corrupt);
     this.batch = this.turn.batch;
-    this.tier = l1 && new Tier(countersOf(this.handle), l1);
+    this.tier = l1 && new LocalCache(countersOf(this.handle), l1);
     this.receiver.hear(this.handle, this.sink);
     closeWhenCollected(this, this.handle);
   }

@@ -2,9 +2,9 @@
 
 import { type Check, object, text, unsupported } from '../../options/check.js';
 import type { StoreSpec } from '../../options/native-config.js';
-import { isOutage, textOf } from '../../shared/errors.js';
+import { errorMessage, isOutage } from '../../shared/errors.js';
 import type { CacheLogger } from '../../shared/logger.js';
-import { type FaceLog, loggerOption } from '../../shared/logger.js';
+import { type Logger, loggerOption } from '../../shared/logger.js';
 import { OutageLog } from '../../shared/outage-log.js';
 import type { NativeStore, StoreEvent } from '../../store/native-store.js';
 import { described, openStore } from '../../store/open.js';
@@ -78,10 +78,10 @@ class CachalotTransport implements BusTransport {
 
   /** Bentocache's name for everything: what lies in namespaces has it in front. */
   readonly #namespace: string;
-  readonly #log: FaceLog;
+  readonly #log: Logger;
   readonly #outages: OutageLog;
 
-  constructor(spec: StoreSpec, namespace: string, log: FaceLog) {
+  constructor(spec: StoreSpec, namespace: string, log: Logger) {
     this.#namespace = namespace;
     this.#log = log;
     this.#outages = new OutageLog(log, MEANWHILE);
@@ -115,7 +115,7 @@ class CachalotTransport implements BusTransport {
         await handler(payload);
       } catch (error) {
         // Nobody waits for it, and a rejection that nobody hears of would end the process.
-        this.#log.line('warn', `A handler of the bus failed: ${textOf(error)}`);
+        this.#log.line('warn', `A handler of the bus failed: ${errorMessage(error)}`);
       }
     };
     this.#subscribed.set(channel, hear);

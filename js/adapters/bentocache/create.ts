@@ -4,7 +4,7 @@ import { type Check, object } from '../../options/check.js';
 import type { StoreSpec } from '../../options/native-config.js';
 import { prefix as checkPrefix } from '../../options/store.js';
 import type { CacheLogger } from '../../shared/logger.js';
-import { type FaceLog, loggerOption } from '../../shared/logger.js';
+import { type Logger, loggerOption } from '../../shared/logger.js';
 import { OutageLog } from '../../shared/outage-log.js';
 import { described, openStore } from '../../store/open.js';
 import { CachalotDriver } from './driver.js';
@@ -42,7 +42,7 @@ export function createDriver(
 ): CreateDriverResult<L2CacheDriver> {
   const { store, prefix, logger: own } = checkOptions(options, { face, path: '' });
   const spec = described(face, store);
-  let log: FaceLog | undefined;
+  let log: Logger | undefined;
   const stores = new SharedStores((name) => {
     const outages = new OutageLog(
       log ?? logOf(own),

@@ -1,4 +1,4 @@
-import { type CacheLogger, FaceLog, processWarnings } from '../../shared/logger.js';
+import { type CacheLogger, Logger, processWarnings } from '../../shared/logger.js';
 /** The one open store of a driver result and a prefix, shared by all that Bentocache makes of them. */
 import type { NativeStore } from '../../store/native-store.js';
 
@@ -46,9 +46,9 @@ export class SharedStores {
 }
 
 /** Where no logger is given, an outage is a warning of the process. */
-export function logOf(logger: CacheLogger | undefined): FaceLog {
+export function logOf(logger: CacheLogger | undefined): Logger {
   const heard = logger !== undefined && !isSilent(logger);
-  return new FaceLog(heard ? logger : processWarnings(() => false), 'cachalot');
+  return new Logger(heard ? logger : processWarnings(() => false), 'cachalot');
 }
 
 /** Without a logger Bentocache has one whose methods do nothing, and gives it to its drivers within one of its own. */

@@ -1,12 +1,12 @@
 /** `CacheService` over a store of the user's own: single flight in this process, everything else as that store has it. */
 
-import { textOf, UnsupportedError } from '../../shared/errors.js';
+import { errorMessage, UnsupportedError } from '../../shared/errors.js';
 import type { CacheLogger } from '../../shared/logger.js';
-import { FaceLog } from '../../shared/logger.js';
+import { Logger } from '../../shared/logger.js';
 import { OutageLog } from '../../shared/outage-log.js';
-import { LATE, race } from '../../shared/with-timeout.js';
+import { TIMED_OUT, withTimeout } from '../../shared/with-timeout.js';
 import { FACE } from './arguments.js';
-import type { Backing, CacheEntry, CacheStore } from './types.js';
+import type { CacheBackend, CacheEntry, CacheStore } from './types.js';
 
 /** Whoever asks later than that makes a value of his own, so that a function that hangs keeps nobody waiting for ever. */
 const LEASE_MS = 30_000;
@@ -20,14 +20,14 @@ interface Flight {
   superseded: boolean;
 }
 
-export class ForeignBacking implements Backing {
+export class CustomStoreBackend implements CacheBackend {
   readonly #store: CacheStore;
   readonly #log: OutageLog;
   readonly #flights = new Map<string, Flight>();
 
   constructor(store: CacheStore, logger: CacheLogger) {
     this.#store = store;
-    this.#log = new OutageLog(new FaceLog(logger, `${FACE} ${store.name}`));
+    this.#log = new OutageLog(new Logger(logger, `${FACE} ${store.name}`));
   }
 
   async value(key: string): Promise<unknown> {
@@ -89,8 +89,8 @@ export class ForeignBacking implements Backing {
   /** What the running function of the key makes, if it does so in time; else what this caller's own makes. */
   async #made(key: string, ttl: number, fn: () => unknown): Promise<unknown> {
     for (let running = this.#running(key); running !== undefined; running = this.#running(key)) {
-      const made = await race(running.value, running.began + LEASE_MS - performance.now());
-      if (made !== LATE) {
+      const made = await withTimeout(running.value, running.began + LEASE_MS - performance.now());
+      if (made !== TIMED_OUT) {
         return made;
       }
     }
@@ -149,7 +149,7 @@ export class ForeignBacking implements Backing {
   }
 
   #failed(what: string, key: string, error: unknown): void {
-    this.#log.failed(what, new Error(`"${key}": ${textOf(error)}`));
+    this.#log.failed(what, new Error(`"${key}": ${errorMessage(error)}`));
   }
 }
 

@@ -3,14 +3,14 @@ import { Cache } from '../../cache/cache.js';
 import { refuseUnlistable } from '../../cache/clear-matching.js';
 import type { Core } from '../../cache/core.js';
 import { getOrSet } from '../../cache/get-or-set.js';
-import type { Computing } from '../../cache/options.js';
+import type { ResolvedEntryOptions } from '../../cache/options.js';
 import { patternOf } from '../../cache/patterns.js';
 import { NO_TAGS } from '../../store/tags.js';
 import { FACE } from './arguments.js';
 import { clearPattern, write } from './store.js';
-import type { Backing, CacheEntry } from './types.js';
+import type { CacheBackend, CacheEntry } from './types.js';
 
-export class OwnBacking implements Backing {
+export class NativeBackend implements CacheBackend {
   readonly #core: Core;
   readonly #cache: Cache<unknown>;
 
@@ -61,7 +61,12 @@ export class OwnBacking implements Backing {
     return this.#made('wrapSWR', key, { ttl: max, maxAge: stale }, fn);
   }
 
-  #made(method: string, key: string, timing: Partial<Computing>, fn: () => unknown): Promise<unknown> {
+  #made(
+    method: string,
+    key: string,
+    timing: Partial<ResolvedEntryOptions>,
+    fn: () => unknown,
+  ): Promise<unknown> {
     const times = { ...this.#core.settings.computing, timed: true, ...timing };
     return this.#core.during(() =>
       getOrSet(this.#core, { method, key, factory: () => fn(), tags: NO_TAGS, timing: times }),

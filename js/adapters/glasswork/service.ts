@@ -5,11 +5,11 @@ import { refused } from '../../shared/arguments.js';
 import { ConfigError } from '../../shared/errors.js';
 import { consoleLogger, loggerOption } from '../../shared/logger.js';
 import { age, callable, FACE, keyOf, milliseconds, patternFrom } from './arguments.js';
-import { ForeignBacking } from './custom-store-backend.js';
+import { CustomStoreBackend } from './custom-store-backend.js';
 import type { Given, PlainKey, TypedKey } from './keys.js';
-import { OwnBacking } from './native-backend.js';
+import { NativeBackend } from './native-backend.js';
 import { coreOf } from './store.js';
-import type { Backing, CacheConfig, CacheEntry, CacheStore } from './types.js';
+import type { CacheBackend, CacheConfig, CacheEntry, CacheStore } from './types.js';
 
 type Made<T> = T | Promise<T>;
 
@@ -42,7 +42,7 @@ const checkConfig = object<CacheConfig>({
  */
 export class CacheService {
   // Not #private: a container may hand the service out behind a Proxy, through which #fields cannot be reached.
-  private readonly backing: Backing;
+  private readonly backing: CacheBackend;
   private readonly defaultTTL: number;
   private readonly before: string;
 
@@ -60,7 +60,7 @@ export class CacheService {
     const { defaultTTL, keyPrefix, logger = consoleLogger } = checkConfig(config, { face: FACE, path: '' });
     this.defaultTTL = defaultTTL ?? aboveZero(undefined, { face: FACE, path: 'defaultTTL' });
     this.before = keyPrefix ? `${keyPrefix}:` : '';
-    this.backing = own ? new OwnBacking(own) : new ForeignBacking(store, logger);
+    this.backing = own ? new NativeBackend(own) : new CustomStoreBackend(store, logger);
   }
 
   /** @returns the value, or `undefined`; also in an outage */

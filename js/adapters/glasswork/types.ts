@@ -33,7 +33,7 @@ export interface CacheConfig {
 }
 
 /** What a `CacheService` works over, with full keys and milliseconds. Only mistakes of the caller reject. */
-export interface Backing {
+export interface CacheBackend {
   value(key: string): Promise<unknown>;
   entry(key: string): Promise<CacheEntry<unknown> | undefined>;
   has(key: string): Promise<boolean>;

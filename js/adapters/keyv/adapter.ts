@@ -3,13 +3,13 @@ import { EventEmitter } from 'node:events';
 import { type Duration, milliseconds } from '../../options/duration.js';
 import type { UrlObject } from '../../options/redis-url.js';
 import { guarded } from '../../options/stale-write-guard.js';
-import { ConfigError, textOf } from '../../shared/errors.js';
-import { FaceLog, processWarnings } from '../../shared/logger.js';
+import { ConfigError, errorMessage } from '../../shared/errors.js';
+import { Logger, processWarnings } from '../../shared/logger.js';
 import { OutageLog } from '../../shared/outage-log.js';
 import type { KeyPage, NativeStore, Stats } from '../../store/native-store.js';
 import { described as describedStore, openStore } from '../../store/open.js';
-import { Names, tagsOfName } from './key-mapper.js';
-import { KeyvWatch } from './keyv-version.js';
+import { KeyMapper, tagsOfName } from './key-mapper.js';
+import { KeyvVersion } from './keyv-version.js';
 import { type BesideUrl, type CachalotKeyvOptions, checkOptions, joined } from './options.js';
 import type { CachalotKeyvDescription, CachalotKeyvEntry, CachalotKeyvEvents } from './types.js';
 import { packed, unpacked } from './values.js';
@@ -42,10 +42,10 @@ export class CachalotKeyv {
   ) => AsyncGenerator<Array<string | Awaited<Value> | undefined>, void>;
   // Not #private: a store may be reached through a Proxy.
   private readonly events = new EventEmitter();
-  private readonly names: Names;
+  private readonly names: KeyMapper;
   private readonly store: NativeStore;
   private readonly throwing: boolean;
-  private readonly watch = new KeyvWatch();
+  private readonly watch = new KeyvVersion();
 
   /**
    * Connects in the background.
@@ -58,7 +58,7 @@ export class CachalotKeyv {
     const checked = checkOptions(FACE, joined(FACE, given, beside));
     const described = describedStore(FACE, checked.store, checked.prefix);
     const spec = checked.guardSets === true ? guarded(described) : described;
-    this.names = new Names(FACE, checked.useKeyPrefix === false);
+    this.names = new KeyMapper(FACE, checked.useKeyPrefix === false);
     this.names.namespace = checked.namespace;
     this.throwing = checked.throwOnErrors ?? false;
     this.opts = {
@@ -72,7 +72,7 @@ export class CachalotKeyv {
     this.events.setMaxListeners(MAX_LISTENERS);
     // Keyv's own listener hands on to whoever listens to Keyv, and often nobody does.
     const heard = () => this.events.listenerCount('error') > this.watch.listeners;
-    const log = new FaceLog(checked.logger ?? processWarnings(heard), FACE);
+    const log = new Logger(checked.logger ?? processWarnings(heard), FACE);
     if (checked.ignored.length > 0) {
       log.ignored(checked);
     }
@@ -323,7 +323,7 @@ export class CachalotKeyv {
       this.events.emit('error', error);
     } catch (thrown) {
       // A listener's defect must not cost the answer.
-      process.emitWarning(`A listener of ${FACE}'s errors threw: ${textOf(thrown)}`, 'CachalotWarning');
+      process.emitWarning(`A listener of ${FACE}'s errors threw: ${errorMessage(thrown)}`, 'CachalotWarning');
     }
   }
 }

@@ -13,7 +13,7 @@ import { NO_TAGS, type TagList, tag } from '../../store/tags.js';
 /** Keyv instances share an adapter rarely, and few of them; beyond it the namespace set first is forgotten. */
 const MAX_NAMESPACES = 1000;
 
-export class Names {
+export class KeyMapper {
   private readonly face: string;
   /** Namespaces that a Keyv has set, each with its name. Several Keyv instances may share an adapter. */
   private readonly known = new Map<string, string>();

@@ -6,7 +6,7 @@
  */
 type Step = 'capabilities' | 'capabilities, namespace' | 'error';
 
-export class KeyvWatch {
+export class KeyvVersion {
   /** Listeners to `error` that are Keyv's own. */
   listeners = 0;
   #step: Step | undefined;

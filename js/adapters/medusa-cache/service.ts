@@ -5,9 +5,9 @@ import { tagsOf } from '../../cache/namespaces.js';
 import { patternOf } from '../../cache/patterns.js';
 import { lifetime, requiredKey, serialized } from '../../shared/arguments.js';
 import { CachalotError, TooLargeError } from '../../shared/errors.js';
-import { tolerate } from '../../shared/handle-error.js';
+import { handleError } from '../../shared/handle-error.js';
 import { loggerOf } from '../../shared/injected-logger.js';
-import { FaceLog } from '../../shared/logger.js';
+import { Logger } from '../../shared/logger.js';
 import { OutageLog } from '../../shared/outage-log.js';
 import { tellRefused, tellTooLarge } from '../../shared/rejected-set.js';
 import type { NativeStore, Stats } from '../../store/native-store.js';
@@ -39,7 +39,7 @@ export abstract class CacheModuleService implements MedusaCacheService {
     this.kind = settings.store.kind;
     this.ttl = settings.ttl;
     this.prefix = settings.store.native.prefix;
-    const log = new FaceLog(loggerOf(dependencies), settings.face);
+    const log = new Logger(loggerOf(dependencies), settings.face);
     log.ignored(settings.store);
     this.log = new OutageLog(log);
     this.store = openStore(settings.store, (event) => this.log.event(event));
@@ -56,7 +56,7 @@ export abstract class CacheModuleService implements MedusaCacheService {
     try {
       return ((await this.store.get(checked)) ?? null) as T | null;
     } catch (error) {
-      tolerate(this.log, 'get', error);
+      handleError(this.log, 'get', error);
       return null;
     }
   }

@@ -5,7 +5,7 @@
 
 import { loggerOf } from '../../shared/injected-logger.js';
 import type { CacheLogger } from '../../shared/logger.js';
-import { FaceLog, lossOf } from '../../shared/logger.js';
+import { Logger, lossOf } from '../../shared/logger.js';
 import { NativeStore } from '../../store/native-store.js';
 import { type Face, memcachedFace, memoryFace, redisFace, type Settings } from './options.js';
 import { isCachingModules, type RegistrationContainer, register } from './registration.js';
@@ -36,7 +36,7 @@ function load(face: Face, { container, logger, options, moduleOptions }: LoaderA
   const none = moduleOptions === undefined && isCachingModules(options);
   const settings = face.settings(none ? undefined : options);
   register(container, face, settings);
-  const told = new FaceLog(loggerOf({ logger }), face.identifier);
+  const told = new Logger(loggerOf({ logger }), face.identifier);
   told.ignored(settings.store);
   if (settings.store.servers.length === 0) {
     told.line('info', 'Caching in process memory');
@@ -52,7 +52,7 @@ const CONNECT_MS = 2000;
  * Opens the store for as long as it takes to know whether the servers answer. Medusa makes the provider on first use,
  * which may be never: this connection is not kept for it. Nothing here keeps the process alive.
  */
-function probe({ store }: Settings, log: FaceLog): void {
+function probe({ store }: Settings, log: Logger): void {
   log.line('info', `Connecting to ${store.servers.join(', ')} …`);
   const heard = new Set<string>();
   const opened = new NativeStore(store.native, (event) => {

@@ -2,9 +2,9 @@
 
 import { lifetime, optionalKey, requiredKey, serialized } from '../../shared/arguments.js';
 import { CachalotError, TooLargeError } from '../../shared/errors.js';
-import { tolerate } from '../../shared/handle-error.js';
+import { handleError } from '../../shared/handle-error.js';
 import { loggerOf } from '../../shared/injected-logger.js';
-import { FaceLog } from '../../shared/logger.js';
+import { Logger } from '../../shared/logger.js';
 import { OutageLog } from '../../shared/outage-log.js';
 import { tellRefused, tellTooLarge } from '../../shared/rejected-set.js';
 import type { NativeStore, Stats } from '../../store/native-store.js';
@@ -38,7 +38,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
     this.face = face.identifier;
     this.ttl = settings.ttl;
     this.prefix = settings.store.native.prefix;
-    this.log = new OutageLog(new FaceLog(loggerOf(dependencies), face.identifier));
+    this.log = new OutageLog(new Logger(loggerOf(dependencies), face.identifier));
     this.store = openStore(settings.store, (event) => this.log.event(event));
   }
 
@@ -64,7 +64,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
       }
       return tags.size === 0 ? null : await this.store.getByTags(tags);
     } catch (error) {
-      tolerate(this.log, 'get', error);
+      handleError(this.log, 'get', error);
       return null;
     }
   }
@@ -104,7 +104,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
       if (error instanceof TooLargeError) {
         return tellTooLarge(this.log, this.prefix, key, error);
       }
-      tolerate(this.log, 'set', error);
+      handleError(this.log, 'set', error);
     }
   }
 

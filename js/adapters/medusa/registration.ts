@@ -5,7 +5,7 @@
  */
 import { ConfigError } from '../../shared/errors.js';
 import { loggerOf, probe } from '../../shared/injected-logger.js';
-import { FaceLog } from '../../shared/logger.js';
+import { Logger } from '../../shared/logger.js';
 import type { Face, Settings } from './options.js';
 
 /** The part of Medusa's container that a loader needs. */
@@ -35,7 +35,7 @@ export function settingsFor(face: Face, dependencies: unknown, options: unknown)
   }
   const settings = face.settings(options);
   // The loader, where there is one, has told of it.
-  new FaceLog(loggerOf(dependencies), face.identifier).ignored(settings.store);
+  new Logger(loggerOf(dependencies), face.identifier).ignored(settings.store);
   return settings;
 }
 
