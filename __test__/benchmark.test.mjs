@@ -169,7 +169,7 @@ describe('targets', () => {
     );
     expect(page({ ...results, cells })).toContain(`| at least 10x | ${name}: ${reason} | not run |`);
     const text = readme(`${BEGIN}\n${END}`, { ...results, cells });
-    expect(text).toContain(`| – | – | – | ${name}: ${reason} |`);
+    expect(text).toContain(`| set of a listing, 70 KB, 450 tags | – | – | – | ${name}: ${reason} |`);
   });
 
   test.each([true, false])('every row is seen in a run, quick: %s', (quick) => {
@@ -194,7 +194,7 @@ test('a README without the marks is an error, and what is outside them stays', (
   expect(() => readme('# Title', results)).toThrow('expected');
   const text = readme(`before\n${BEGIN}\nold\n${END}\nafter\n`, results);
   expect(text.startsWith('before\n') && text.endsWith('after\n')).toBe(true);
-  expect(text).toContain('| ioredis | 3.00x');
+  expect(text).toContain('| get 1 KB, 64 at a time | ioredis | 3.00x |');
   expect(text).not.toContain('old');
 });
 

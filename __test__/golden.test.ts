@@ -1,5 +1,5 @@
 // Entries as earlier releases wrote them, put into a real server, and read by the provider of today. The bytes are those
-// of tests/golden, which are never regenerated (docs/wire-format.md).
+// of tests/golden, which are never regenerated (docs/internals/wire-format.md).
 
 import { readFile } from 'node:fs/promises';
 import { afterEach, expect, inject, test, vi } from 'vitest';

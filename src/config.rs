@@ -33,7 +33,7 @@ pub struct L1Config {
     pub ttl_ms: Option<u64>,
 }
 
-/// How misses are remembered until their set comes (docs/tags.md).
+/// How misses are remembered until their set comes (docs/internals/tags.md).
 #[derive(Clone, Copy, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct MissMemoryConfig {

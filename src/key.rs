@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::tags::Tag;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-/// Fences are shared by all keys of a bucket (docs/tags.md). 4,096 of some 70 bytes bound the bookkeeping to
+/// Fences are shared by all keys of a bucket (docs/internals/tags.md). 4,096 of some 70 bytes bound the bookkeeping to
 /// about 0.3 MB a prefix, and clearing one key makes a waiting set of an unrelated key fail once in 4,096.
 pub const FENCE_BUCKETS: u64 = 4096;
 

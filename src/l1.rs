@@ -1,8 +1,8 @@
 //! What a store and the values kept in JavaScript (L1) share: a table of counters, one slot for many names.
 //!
 //! A value kept in JavaScript carries a stamp: the slots of its key, of its tags and of `*`, and the sum of their
-//! counters, each read before that was read which the value depends on (docs/l1.md). A counter only grows, so an equal sum
-//! says that nothing of it changed since. Rust counts at the moment at which it learns of a change, from its own thread;
+//! counters, each read before that was read which the value depends on (docs/internals/local-cache.md). A counter only
+//! grows, so an equal sum says that nothing of it changed since. Rust counts at the moment at which it learns of a change, from its own thread;
 //! JavaScript only reads, and no event has to reach its loop.
 
 use crate::clock::UnixMs;

@@ -1,4 +1,4 @@
-//! Tags are epochs (docs/tags.md): validity of an entry, and the text in which bookkeeping is kept. No I/O.
+//! Tags are epochs (docs/internals/tags.md): validity of an entry, and the text in which bookkeeping is kept. No I/O.
 
 use crate::clock::UnixMs;
 use crate::ttl::Times;

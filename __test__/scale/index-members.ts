@@ -1,4 +1,4 @@
-// The size of the index that lists a tag's entries, as it lies in the server (docs/tags.md).
+// The size of the index that lists a tag's entries, as it lies in the server (docs/internals/tags.md).
 
 import type { MemcachedRaw } from '../contract/raw-memcached.js';
 import type { RedisRaw } from '../contract/raw-redis.js';

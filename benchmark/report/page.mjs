@@ -1,7 +1,7 @@
 // docs/benchmarks.md, from the results alone.
 
 import { cellName, DIFFERENCE, median, ratios, sizeName } from '../statistics.mjs';
-import { judge } from '../targets.mjs';
+import { judge, METRICS } from '../targets.mjs';
 import { WORKLOADS } from '../workloads/index.mjs';
 import { costSections, floorSections } from './costs.mjs';
 import {
@@ -29,6 +29,8 @@ export function page(results) {
     '![Chart of the main figures](benchmarks/chart.svg)',
     '',
     ...conditions(results),
+    '',
+    ...summary(results),
     '',
     ...targets(results),
     '',
@@ -67,6 +69,41 @@ export function conditions({ date, quick, machine, versions, notRun }) {
     '`npm run bench` repeats all of it in some 20 minutes, `npm run bench -- --quick` what the table needs in under three,',
     "`npm run bench -- --only 'get 1 KB'` the cells whose name matches.",
   ];
+}
+
+/** Each target once, with the cell of each peer where we do worst. */
+function summary({ cells }) {
+  const judged = judge(cells).filter(({ met }) => met !== undefined);
+  const missed = judged.filter(({ met }) => !met).length;
+  return [
+    `<details><summary>Of ${judged.length} targets set beforehand ${judged.length - missed} are met, ${missed} not</summary>`,
+    '',
+    ...table(
+      ['', 'against', 'bound', 'seen', ''],
+      judged.flatMap(({ figure, metric, seen }) =>
+        worst(metric, seen).map((one, at) => [
+          at === 0 ? figure : '',
+          one.peer,
+          boundText(metric, one.bound),
+          seenText(metric, one),
+          metText(one.met),
+        ]),
+      ),
+    ),
+    '',
+    '</details>',
+  ];
+}
+
+/** Of each peer the cell where we do worst. */
+function worst(metric, seen) {
+  const byPeer = new Map();
+  for (const one of seen.filter(({ ratio }) => ratio !== undefined)) {
+    const known = byPeer.get(one.peer);
+    const worse = known && (METRICS[metric].least ? one.ratio < known.ratio : one.ratio > known.ratio);
+    if (known === undefined || worse) byPeer.set(one.peer, one);
+  }
+  return [...byPeer.values()];
 }
 
 function targets({ cells, floors }) {

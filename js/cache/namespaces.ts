@@ -1,6 +1,6 @@
 /**
  * Namespaces: the part of a key before a `:`. An entry carries an implicit tag for each, so that clearing a namespace
- * is the clear of one tag, on every store (docs/tags.md).
+ * is the clear of one tag, on every store (docs/internals/tags.md).
  */
 
 import { describe } from '../options/check.js';

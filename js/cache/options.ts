@@ -48,7 +48,7 @@ export interface CacheOptions extends ComputeOptions {
    * @default 'miss'
    */
   errors?: 'miss' | 'throw' | undefined;
-  /** Keeps values in this process too (docs/l1.md): `true` = with the defaults of `L1Options`. @default false */
+  /** Keeps values in this process too (docs/local-cache.md): `true` = with the defaults of `L1Options`. @default false */
   l1?: boolean | L1Options | undefined;
   /** Gets a line when an outage begins and one when it ends. @default a warning of the process for each outage, unless somebody listens to `error` */
   logger?: CacheLogger | undefined;

@@ -3,7 +3,7 @@ import { type Checked, integer, object } from './check.js';
 import { defined, type StoreSpec } from './native-config.js';
 import { MAX_TIMEOUT_MS } from './store.js';
 
-/** How misses are remembered, so that data read before a clear is not stored after it (docs/tags.md). */
+/** How misses are remembered, so that data read before a clear is not stored after it (docs/internals/tags.md). */
 export interface StaleWriteGuardOptions {
   /** How long a miss guards the set that follows it, in milliseconds. 0 = no set is guarded. @default 10000 */
   ms?: number | undefined;

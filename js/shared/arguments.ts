@@ -3,7 +3,7 @@
 import { describe } from '../options/check.js';
 import { ConfigError, TooLargeError } from './errors.js';
 
-/** An entry's header counts the bytes of its key in 16 bits (docs/wire-format.md). */
+/** An entry's header counts the bytes of its key in 16 bits (docs/internals/wire-format.md). */
 const MAX_KEY_BYTES = 65_535;
 
 /** For `get` and `clear`: an empty key counts as none, as with Medusa's own providers. */

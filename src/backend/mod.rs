@@ -24,7 +24,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Ticket of a miss on a server without scripts: the stub that the miss left in the entry's place (docs/tags.md).
+/// Ticket of a miss on a server without scripts: the stub that the miss left in the entry's place (docs/internals/tags.md).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
     /// The server's number of the stub, or of what replaced it since.

@@ -1,4 +1,4 @@
-//! The stored form of an entry, byte by byte in docs/wire-format.md. Decoding goes by the header alone.
+//! The stored form of an entry, byte by byte in docs/internals/wire-format.md. Decoding goes by the header alone.
 
 use crate::backend::EntryVersion;
 use crate::clock::UnixMs;

@@ -1,4 +1,4 @@
-//! What a miss leaves for the set that follows it (docs/tags.md): the epoch of the read, so that data read before a
+//! What a miss leaves for the set that follows it (docs/internals/tags.md): the epoch of the read, so that data read before a
 //! clear is born invalid. Bounded, and it never forgets within its time: what does not fit merges into buckets that
 //! keep the oldest.
 

@@ -1,4 +1,4 @@
-//! Exhaustive search over small models of the clear log (docs/tags.md): two processes that read through the production
+//! Exhaustive search over small models of the clear log (docs/internals/tags.md): two processes that read through the production
 //! table, a server that does what its scripts do, and everything that can go wrong between them. In no state that can be
 //! reached may a read return what a finished clear removed; and with any one of the rules left out, one does.
 

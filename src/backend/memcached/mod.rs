@@ -8,7 +8,7 @@
 //!   safe.
 //!
 //! Nothing here is atomic over two keys. Safety comes from generations, compare-and-swap and the order of steps
-//! (docs/tags.md); none of it asks a clock.
+//! (docs/internals/tags.md); none of it asks a clock.
 
 mod batch;
 // Also in tests: a change that no longer fits it is seen at once.

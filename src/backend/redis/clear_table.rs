@@ -1,4 +1,4 @@
-//! What one connection knows of the clear log (docs/tags.md): which tags were cleared, and between which epochs it knows
+//! What one connection knows of the clear log (docs/internals/tags.md): which tags were cleared, and between which epochs it knows
 //! all of them. Pure; replies are observed in the order of the connection, or the answers are wrong.
 //!
 //! The rules were checked by exhaustive search (tests/clear_log); every one of them is needed.
@@ -81,7 +81,7 @@ pub enum Verdict {
     Unknown(Vec<Member>),
 }
 
-/// In brackets, the short names that docs/tags.md and the checker use.
+/// In brackets, the short names that docs/internals/tags.md and the checker use.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClearTable {
     /// 0 = nothing is known yet (g).

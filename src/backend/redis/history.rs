@@ -2,7 +2,7 @@
 //!
 //! A failover, or a restart from a snapshot, may forget clears that were acknowledged: then the server begins another history,
 //! by its `master_replid`, and these are made again before anything is read. The rules were checked by exhaustive search
-//! (docs/tags.md); unlike the clear table, this outlives connections.
+//! (docs/internals/tags.md); unlike the clear table, this outlives connections.
 
 use super::clear_table::{LookUp, Member};
 use crate::backend::Lease;

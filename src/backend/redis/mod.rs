@@ -1,5 +1,5 @@
 //! Redis and Valkey. One pipelined connection; the steps that must be atomic are scripts (scripts/*.lua). What was cleared stands
-//! in a log on the server, and is compared with entries here (docs/tags.md).
+//! in a log on the server, and is compared with entries here (docs/internals/tags.md).
 //!
 //! - `command`, `reply`, `protocol`, `strings`, `scripts`, `clear_log`: the server's language, without I/O.
 //! - `clear_table`: what a connection knows of the log, pure. `history`: what a process remembers to clear again, pure. `state`:

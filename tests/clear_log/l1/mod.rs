@@ -1,4 +1,4 @@
-//! Values that are kept in the process (docs/l1.md): one process, one connection, one key. What is kept goes by counters, as
+//! Values that are kept in the process (docs/local-cache.md): one process, one connection, one key. What is kept goes by counters, as
 //! src/l1.rs and src/backend/redis/state.rs have it; what is read is judged by the production table.
 //!
 //! What is promised: no kept value is served that is older than a clear or a write of the key which this process has heard of or

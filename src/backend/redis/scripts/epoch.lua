@@ -1,6 +1,6 @@
 -- What every script begins with: the epoch of the prefix, `<generation> <n>` in KEYS[1], and the clear log in KEYS[2], a
 -- sorted set. Its members: `#g<generation>` with the number of the last advance, `#f` with the floor, and for every tag cleared
--- since the floor `h` or `s` (hard or soft) and the tag's 8 bytes, with the number of its last clear (docs/tags.md).
+-- since the floor `h` or `s` (hard or soft) and the tag's 8 bytes, with the number of its last clear (docs/internals/tags.md).
 
 -- A number here is a double, exact to 2^53; anything above this bound is no text of ours and counts as missing.
 local LIMIT = 9e15
