@@ -4,8 +4,7 @@
 import os from 'node:os';
 import { serverVersion, startMemcached, startRedis } from '../test-packages/servers.mjs';
 import { costs } from './costs/index.mjs';
-import { jsonFloor } from './floors/json.mjs';
-import { redisLimit } from './floors/redis-benchmark.mjs';
+import { jsonFloor, redisLimit } from './floors.mjs';
 import { threadClock } from './measure.mjs';
 import { readOptions } from './options.mjs';
 import { openAll, PEERS, versionOf } from './peers/index.mjs';
