@@ -7,84 +7,57 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { readOptions } from '../examples/demo/options.mjs';
-import { cargoReader, closingLine, nodeTestReader, sum, vitestCounts, withExit } from '../scripts/counts.mjs';
-import { agrees } from '../scripts/install.mjs';
+import { count } from '../scripts/counts.mjs';
 import { run, stopAll } from '../scripts/run.mjs';
 import { alive } from './support/processes.js';
 
-describe('whether packages are installed', () => {
-  const a = { version: '1.0.0', integrity: 'sha512-a' };
-  const elsewhere = { ...a, optional: true, os: ['plan9'], cpu: ['mips'] };
-  const here = { ...a, optional: true, os: [process.platform], cpu: [process.arch] };
-  const locked = { '': { name: 'root' }, 'node_modules/a': a, 'node_modules/elsewhere': elsewhere };
-
-  test.each([
-    ['all are', { 'node_modules/a': a }, true],
-    ['one is missing', {}, false],
-    ['one is of another version', { 'node_modules/a': { ...a, version: '1.0.1' } }, false],
-    ['one is of other bytes', { 'node_modules/a': { ...a, integrity: 'sha512-b' } }, false],
-    ['one is too many', { 'node_modules/a': a, 'node_modules/b': a }, false],
-  ])('%s', (_, there, expected) => expect(agrees(locked, there)).toBe(expected));
-
-  test('more may be there', () =>
-    expect(agrees(locked, { 'node_modules/a': a, 'node_modules/b': a }, true)).toBe(true));
-
-  test('one for this platform is missing', () =>
-    expect(agrees({ ...locked, 'node_modules/here': here }, { 'node_modules/a': a })).toBe(false));
-});
-
 describe('counts', () => {
+  const counted = (...lines) => {
+    const counts = { passed: 0, failed: 0, skipped: 0 };
+    const slow = new Set();
+    for (const line of lines) count(line, counts, slow);
+    return { ...counts, slow: [...slow] };
+  };
+
   test('of cargo: all binaries, failures and ignored ones', () => {
-    const { line, counts } = cargoReader();
-    line('test result: ok. 12 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.10s');
-    line('test something ... ok');
-    line('test result: FAILED. 3 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.10s');
-    expect(counts).toEqual({ passed: 15, failed: 2, skipped: 1 });
+    const rest = '0 measured; 0 filtered out; finished in 0.10s';
+    expect(
+      counted(
+        `test result: ok. 12 passed; 0 failed; 1 ignored; ${rest}`,
+        'test something ... ok',
+        `test result: FAILED. 3 passed; 2 failed; 0 ignored; ${rest}`,
+      ),
+    ).toEqual({ passed: 15, failed: 2, skipped: 1, slow: [] });
   });
 
-  test('of cargo: which tests were told to take long, and did not end', () => {
-    const { line, slow } = cargoReader();
-    line('test races::one has been running for over 60 seconds');
-    line('test races::other has been running for over 60 seconds');
-    line('test races::one ... ok');
-    expect([...slow]).toEqual(['races::other']);
+  test('of cargo: which tests take long and did not end', () => {
+    const { slow } = counted(
+      'test races::one has been running for over 60 seconds',
+      'test races::other has been running for over 60 seconds',
+      'test races::one ... ok',
+    );
+    expect(slow).toEqual(['races::other']);
   });
 
   test("of Node's test runner, in both forms", () => {
-    const { line, counts } = nodeTestReader();
-    for (const text of ['# pass 3', '# fail 1', '# skipped 0', 'ℹ pass 2', 'ℹ cancelled 1', 'ℹ todo 1'])
-      line(text);
-    expect(counts).toEqual({ passed: 5, failed: 2, skipped: 1 });
+    const lines = [
+      '# pass 3',
+      '# fail 1',
+      '# skipped 0',
+      'ℹ pass 2',
+      'ℹ cancelled 1',
+      'ℹ todo 1',
+      'ℹ tests 7',
+    ];
+    expect(counted(...lines)).toEqual({ passed: 5, failed: 2, skipped: 1, slow: [] });
   });
 
-  test('of vitest: a file that does not load is a failure', () => {
-    const tests = (...all) => all.map((status) => ({ status }));
-    const report = {
-      testResults: [
-        { status: 'passed', assertionResults: tests('passed', 'passed', 'skipped') },
-        { status: 'failed', assertionResults: tests('passed', 'failed') },
-        { status: 'failed', assertionResults: [] },
-      ],
-    };
-    expect(vitestCounts(report)).toEqual({ passed: 3, failed: 2, skipped: 1 });
-  });
-
-  test('a runner that failed without a failed test is a failure', () => {
-    expect(withExit({ passed: 3, failed: 0, skipped: 0 }, 101)).toEqual({ passed: 3, failed: 1, skipped: 0 });
-    expect(withExit({ passed: 3, failed: 2, skipped: 0 }, 1)).toEqual({ passed: 3, failed: 2, skipped: 0 });
-    expect(withExit({ passed: 3, failed: 0, skipped: 0 }, 0)).toEqual({ passed: 3, failed: 0, skipped: 0 });
-  });
-
-  test('in one line', () => {
-    expect(
-      closingLine(
-        sum([
-          { passed: 1, failed: 0, skipped: 0 },
-          { passed: 2, failed: 1, skipped: 0 },
-        ]),
-      ),
-    ).toBe('3 passed, 1 failed');
-    expect(closingLine({ passed: 1, failed: 0, skipped: 2 })).toBe('1 passed, 0 failed, 2 skipped');
+  test('of vitest: tests, not files', () => {
+    const lines = [
+      ' Test Files  1 failed | 40 passed (41)',
+      '      Tests  1 failed | 20 passed | 3 skipped (24)',
+    ];
+    expect(counted(...lines)).toEqual({ passed: 20, failed: 1, skipped: 3, slow: [] });
   });
 });
 
@@ -97,11 +70,8 @@ describe('run', () => {
   test('reads every line of both outputs, the last one without an end too', async () => {
     const lines = [];
     const source = `process.stdout.write('grüße\\nlast'); process.stderr.write('oops\\n'); process.exitCode = 4`;
-    const { code } = await run(process.execPath, ['-e', source], {
-      quiet: true,
-      line: (text) => lines.push(text),
-    });
-    expect(code).toBe(4);
+    const ok = await run(process.execPath, ['-e', source], { line: (text) => lines.push(text) });
+    expect(ok).toBe(false);
     expect(lines.sort()).toEqual(['grüße', 'last', 'oops']);
   });
 
@@ -110,21 +80,17 @@ describe('run', () => {
       'let n = 0; setInterval(() => n++ < 6 && console.log(n), 100); setTimeout(() => {}, 60_000);';
     const began = performance.now();
     const lines = [];
-    const { code } = await run(process.execPath, ['-e', program], {
-      quiet: true,
-      silenceMs: 500,
-      line: (text) => lines.push(text),
-    });
-    expect(code).toBe(1);
-    expect(lines).toEqual(['1', '2', '3', '4', '5', '6']);
+    const line = (text) => lines.push(text);
+    expect(await run(process.execPath, ['-e', program], { silenceMs: 500, line })).toBe(false);
+    expect(lines.slice(0, 6)).toEqual(['1', '2', '3', '4', '5', '6']);
+    expect(lines[6]).toMatch(/printed nothing for 0.5 s and is ended: it hangs/);
     expect(performance.now() - began).toBeGreaterThan(1_000);
   });
 
-  test('a program that is not there is told apart', async () => {
-    expect(await run('no-such-program-of-cachalot', [], { quiet: true })).toEqual({
-      code: 127,
-      missing: true,
-    });
+  test('a program that is not there fails, and is named', async () => {
+    const lines = [];
+    expect(await run('no-such-program-of-cachalot', [], { line: (text) => lines.push(text) })).toBe(false);
+    expect(lines).toEqual(['no-such-program-of-cachalot: spawn no-such-program-of-cachalot ENOENT']);
   });
 
   test.each([
@@ -137,7 +103,7 @@ describe('run', () => {
       if (after) stopAll();
     };
     // The child of the child lets go of the pipes, as a daemon would.
-    await run('/bin/sh', ['-c', `sleep 1000 >/dev/null 2>&1 & echo $!; ${after}`], { quiet: true, line });
+    await run('/bin/sh', ['-c', `sleep 1000 >/dev/null 2>&1 & echo $!; ${after}`], { line });
     expect(pid).toBeGreaterThan(0);
     await expect.poll(() => alive(pid)).toBe(false);
   });

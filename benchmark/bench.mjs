@@ -4,30 +4,25 @@
 import os from 'node:os';
 import { serverVersion, startMemcached, startRedis } from '../test-packages/servers.mjs';
 import { costs } from './costs/index.mjs';
-import { jsonFloor } from './floors/json.mjs';
-import { redisLimit } from './floors/redis-benchmark.mjs';
-import { endOnSignals } from './foreground.mjs';
+import { jsonFloor, redisLimit } from './floors.mjs';
 import { threadClock } from './measure.mjs';
 import { readOptions } from './options.mjs';
 import { openAll, PEERS, versionOf } from './peers/index.mjs';
 import { invites, planOf } from './plan.mjs';
+import { costSections, floorSections } from './report/costs.mjs';
 import { commit, write } from './report/files.mjs';
-import { printCell, printCosts, printFloors, printNotRun, printSummary } from './report/terminal.mjs';
+import { say } from './report/format.mjs';
+import { cellFigures, ratioTables, targets, verdict } from './report/page.mjs';
 import { measureCell } from './rounds.mjs';
 import { SHOP_PEERS } from './shop/peers.mjs';
+import './signals.mjs';
 import { cellName } from './statistics.mjs';
 import { WORKLOADS } from './workloads/index.mjs';
 
-// Checked by run.mjs before this process was started.
-const { quick, only, rounds, publish, ...sizes } = readOptions(process.argv.slice(2));
-const plan = planOf(quick, sizes);
-if (rounds !== undefined) {
-  for (const kind of ['rounds', 'clearRounds', 'costRounds', 'startRounds']) plan[kind] = rounds;
-  for (const shape of plan.cells) delete shape.rounds;
-}
-const partial = only !== undefined || rounds !== undefined || Object.keys(sizes).length > 0;
+// Checked by run.mjs.
+const { quick, only, publish } = readOptions(process.argv.slice(2));
+const plan = planOf(quick);
 
-endOnSignals();
 setTimeout(() => {
   console.error(`The run took longer than ${plan.limitMs / 60_000} minutes and was ended.`);
   process.exit(1);
@@ -47,7 +42,7 @@ try {
   const chosen = plan.cells.filter((shape) => only?.test(cellName(shape)) ?? true);
   const wanted = chosen.some(({ servers }) => servers.includes('shop')) ? [...PEERS, ...SHOP_PEERS] : PEERS;
   const { open, notRun } = await openAll(ports, wanted);
-  printNotRun(notRun);
+  for (const { name, reason } of notRun) console.log(`Not run: ${name}: ${reason}`);
   const filled = new Map();
   const cells = [];
   for (const shape of chosen) {
@@ -57,24 +52,25 @@ try {
     if (failures.length > 0) cell.failures = failures;
     notRun.push(...failures.map(({ name, reason }) => ({ name, reason: `${cellName(shape)}: ${reason}` })));
     cells.push(cell);
-    printCell(cell);
+    say(cellFigures(cell));
   }
   const results = { ...about(open), notRun, plan: { ...plan, cells: undefined }, cells };
   if (only === undefined || only.test('floors')) {
     results.floors = floors(ports.redisPort);
-    printFloors(results.floors);
+    say(floorSections(results));
   }
   await Promise.all(open.map(({ client }) => client.close()));
   if (only === undefined || only.test('costs')) {
     results.costs = await costs(ports, plan);
-    printCosts(results.costs);
+    say(costSections(results));
   }
   results.seconds = Math.round((Date.now() - began) / 1_000);
-  printSummary(results);
+  say([...ratioTables(results), '', ...targets(results), '', ...verdict(results)]);
+  console.log(`${cells.length} cells in ${results.seconds} s`);
   if (quick && results.seconds > QUICK_SECONDS) {
     console.log(`It took ${results.seconds} s and not under ${QUICK_SECONDS}: the machine is busy, or slow.`);
   }
-  await write(results, { publish: !partial && (!quick || publish) });
+  write(results, { publish: only === undefined && (!quick || publish) });
 } catch (error) {
   // Ended here: the clients would go on to say that their servers are gone.
   console.error(error);

@@ -2,6 +2,8 @@
 // compression sees what it would see in life and every run sees the same bytes. Their text is of three kinds, for that is
 // what string creation depends on: ASCII; letters that V8 keeps in one byte and UTF-8 in two; letters it keeps in two.
 
+import { seeded } from '../examples/catalogue/random.mjs';
+
 const WORDS = (
   'organic cotton relaxed fit heavy knit crew neck washed denim straight leg merino wool scarf quilted jacket water ' +
   'repellent shell recycled polyester lining everyday canvas tote brushed fleece hooded sweatshirt linen summer shirt ' +
@@ -18,27 +20,14 @@ const MIXED = {
 const SIZES = ['XS', 'S', 'M', 'L', 'XL', 'XXL'];
 const CURRENCIES = ['eur', 'usd', 'gbp', 'dkk'];
 
-/** Mulberry32: small, fast, and the same on every machine. */
-export function seeded(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 const bytesOf = (value) => Buffer.byteLength(JSON.stringify(value));
 
 /** A product whose JSON has exactly `bytes` bytes (at least 200) of UTF-8. @param text `ascii`, `latin1` or `utf16` */
 export function product(bytes, seed, text = 'ascii') {
-  const random = seeded(seed);
+  const { next: random, pick } = seeded(seed);
   const mixed = MIXED[text];
   const words = [...WORDS, ...mixed, ...mixed];
   const colours = mixed.length === 0 ? COLOURS : [...COLOURS.slice(0, 4), ...mixed.slice(0, 4)];
-  const pick = (list) => list[Math.floor(random() * list.length)];
   const id = (prefix) =>
     `${prefix}_01J${Array.from({ length: 16 }, () => pick([...'0123456789ABCDEFGHJKMNPQRSTVWXYZ'])).join('')}`;
   const prose = (count) => Array.from({ length: count }, () => pick(words)).join(' ');
@@ -92,8 +81,8 @@ export function product(bytes, seed, text = 'ascii') {
 
 /** Five tags of the kind that Medusa's Caching Module computes for a product. */
 export function tagsOf(value, seed) {
-  const random = seeded(seed);
-  const some = (name, count) => `${name}:${name.toLowerCase()}_${Math.floor(random() * count)}`;
+  const { integer } = seeded(seed);
+  const some = (name, count) => `${name}:${name.toLowerCase()}_${integer(0, count - 1)}`;
   return [
     'Product:list:*',
     `Product:${value.id}`,

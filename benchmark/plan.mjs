@@ -3,29 +3,16 @@
 const KB = 1_024;
 const SERVERS = ['redis', 'memcached'];
 
-const cells = (workload, { bytes, at, servers = SERVERS, ...rest }) =>
-  bytes.flatMap((size) =>
-    at.map((concurrency) => ({
-      workload,
-      bytes: size,
-      concurrency,
-      tagged: false,
-      text: 'ascii',
-      servers,
-      ...rest,
-    })),
+const cells = (workload, { bytes, at, ...rest }) =>
+  bytes.flatMap((bytes) =>
+    at.map((concurrency) => {
+      const shape = { workload, bytes, concurrency, tagged: false, text: 'ascii', servers: SERVERS };
+      return { ...shape, ...rest };
+    }),
   );
 
 const clears = (...counts) =>
-  counts.map((entries) => ({
-    workload: 'clear',
-    bytes: 200,
-    concurrency: 1,
-    tagged: true,
-    text: 'ascii',
-    servers: SERVERS,
-    entries,
-  }));
+  counts.flatMap((entries) => cells('clear', { bytes: [200], at: [1], tagged: true, entries }));
 
 /** Of a shop on Medusa (shop/). Its pages have tags and text in several alphabets; they are of no one size. */
 const shop = (workload, ...kinds) =>
@@ -56,8 +43,6 @@ const QUICK = {
   clearRounds: 5,
   costRounds: 1,
   startRounds: 3,
-  /** `compiles`: a program of the core's may be built for it, which takes a minute or two. */
-  hotPath: { names: ['cachalot redis', 'ioredis'], compiles: false },
   /** A run that takes longer than this has something wrong with it and ends with an error. */
   limitMs: 5 * 60_000,
   cells: [
@@ -86,10 +71,6 @@ const FULL = {
   clearRounds: 5,
   costRounds: 3,
   startRounds: 9,
-  hotPath: {
-    names: ['cachalot redis', 'cachalot memcached', 'ioredis', 'node-redis', 'valkey-glide'],
-    compiles: true,
-  },
   limitMs: 40 * 60_000,
   cells: [
     ...shopCells({
@@ -118,16 +99,7 @@ const FULL = {
   ],
 };
 
-/** @param sizes of the shop: `listings` that expire, `mostTags` of an entry or a clear, for builds that take no more */
-export function planOf(quick, { listings, mostTags } = {}) {
-  const plan = quick ? QUICK : FULL;
-  const sized = (shape) => ({
-    ...shape,
-    ...(mostTags !== undefined && shape.servers.includes('shop') && { mostTags }),
-    ...(listings !== undefined && shape.workload === 'shopExpired' && { entries: listings }),
-  });
-  return { ...plan, cells: plan.cells.map(sized) };
-}
+export const planOf = (quick) => (quick ? QUICK : FULL);
 
 /** Whether a cell is for this peer, as far as can be said before it is opened. */
 export const invites = (shape, { server, tagged, fits }) =>

@@ -1,32 +1,29 @@
-// `npm run bench` at the root: reads the command line, installs what the peers need on first use, then measures in a
-// process of its own (with the collector exposed, so that one contestant's garbage is not another's pause).
+// `npm run bench` at the root: reads the command line, installs what the peers need on first use, then measures.
 
-import { existsSync, statSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
-import { must } from './foreground.mjs';
-import { readOptions } from './options.mjs';
+import { existsSync } from 'node:fs';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+import { install } from '../scripts/prepare.mjs';
+import { HELP, readOptions } from './options.mjs';
+import './signals.mjs';
 
-const here = fileURLToPath(new URL('.', import.meta.url));
-const root = fileURLToPath(new URL('..', import.meta.url));
-
-// First of all: nobody wants to wait for an installation to be told of a misspelt option.
-const options = readOptions(process.argv.slice(2));
-if (options.help !== undefined) {
-  console.log(options.help);
-  process.exit(0);
-}
-if (options.error !== undefined) {
-  console.error(options.error);
+let options;
+try {
+  options = readOptions(process.argv.slice(2));
+} catch (error) {
+  console.error(`${error.message}\n--help names all options.`);
   process.exit(2);
 }
-if (!existsSync(`${root}dist`)) {
+if (options.help) {
+  console.log(HELP);
+  process.exit();
+}
+if (!existsSync(new URL('../dist', import.meta.url))) {
   console.error('The package is not built yet. Run: npm ci && npm run build');
   process.exit(1);
 }
-
-// npm writes this file at the end of an installation: its age says whether the lockfile has changed since.
-const installed = `${here}node_modules/.package-lock.json`;
-if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(`${here}package-lock.json`).mtimeMs) {
-  await must('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], here);
-}
-await must(process.execPath, ['--expose-gc', `${here}bench.mjs`, ...process.argv.slice(2)], here);
+if (!(await install('benchmark'))) process.exit(1);
+// One contestant's garbage is not to be another's pause.
+setFlagsFromString('--expose-gc');
+globalThis.gc = runInNewContext('gc');
+await import('./bench.mjs');

@@ -66,9 +66,9 @@ export const sizeName = (bytes) => (bytes < 1_024 ? `${bytes} B` : `${bytes / 1_
 const TEXTS = { ascii: '', latin1: ', Latin-1 text', utf16: ', non-Latin text' };
 
 export function cellName(shape) {
-  const { workload, bytes, concurrency, tagged, text, entries, mostTags } = shape;
+  const { workload, bytes, concurrency, tagged, text, entries } = shape;
   const { what, name } = WORKLOADS[workload];
-  if (name) return `${name(shape)}${mostTags === undefined ? '' : `, at most ${mostTags} tags`}`;
+  if (name) return name(shape);
   if (entries !== undefined) return `${what} of ${entries.toLocaleString('en-US')} entries`;
   const times = concurrency === 1 && (workload === 'allOf' || workload === 'getMany' || workload === 'hits');
   return `${what} ${sizeName(bytes)}${times ? '' : `, ${concurrency} at a time`}${tagged ? ', 5 tags' : ''}${TEXTS[text]}`;

@@ -2,9 +2,9 @@
 //
 //   figure  what it says
 //   cells   which cells it is seen in: all that have these fields
-//   ours    who of ours it is about
-//   metric  one of METRICS
-//   bounds  [peer, bound]; the peer is another of ours where two settings are compared
+//   ours    who of ours it is about, the Redis provider if it says nothing
+//   metric  one of METRICS, ops if it says nothing
+//   bounds  by peer, which is another of ours where two settings are compared
 //   why, closes   where it falls short: why, and what would close it. No figures: those come from the run
 //   floor   work that no client is spared (`parse`, `stringify`): its time stands beside what falls short
 
@@ -37,14 +37,7 @@ export const TARGETS = [
   {
     figure: 'get 200 B and 1 KB, 64 at a time: ops/s',
     cells: small,
-    ours: PROVIDER,
-    metric: 'ops',
-    bounds: [
-      ['caching-redis', 2.5],
-      ['ioredis', 2],
-      ['node-redis', 3],
-      ['valkey-glide', 2],
-    ],
+    bounds: { 'caching-redis': 2.5, ioredis: 2, 'node-redis': 3, 'valkey-glide': 2 },
     why: 'The main thread works most of the time, and every value must be parsed.',
     closes:
       'Handing out one parsed value (`l1: { share: true }`), or results that arrive while others are worked on: smaller deliveries were tried, and lost (docs/decisions/0013).',
@@ -53,9 +46,8 @@ export const TARGETS = [
   {
     figure: 'the same: main-thread µs an operation',
     cells: small,
-    ours: PROVIDER,
     metric: 'main',
-    bounds: [['caching-redis', 0.35]],
+    bounds: { 'caching-redis': 0.35 },
     why: "JSON.parse of the value is in both figures, and so are V8's string, the promise and the caller's own `await`.",
     closes: 'Handing out one parsed value (`l1: { share: true }`): nothing else parses less.',
     floor: 'parse',
@@ -63,18 +55,16 @@ export const TARGETS = [
   {
     figure: 'get 1 KB, 1 at a time: p50',
     cells: [{ workload: 'get', bytes: KB, concurrency: 1, ...plain }],
-    ours: PROVIDER,
     metric: 'p50',
-    bounds: [['ioredis', 1.3]],
+    bounds: { ioredis: 1.3 },
     why: 'Where the JavaScript thread reads the reply itself (Node.js on Linux), what is left is the turn of a batch through the core; elsewhere a reply wakes two threads, and a client in JavaScript one.',
     closes: 'A way of its own for a single get, past the batch (docs/decisions/0013).',
   },
   {
     figure: 'get 1 KB, 64 at a time: p99',
     cells: [small[1]],
-    ours: PROVIDER,
     metric: 'p99',
-    bounds: [['ioredis', 1]],
+    bounds: { ioredis: 1 },
     why: 'All replies of a turn are handed over together, so the first waits for the last.',
     closes: 'Smaller deliveries, which were tried and cost more than they gave (docs/decisions/0013).',
   },
@@ -82,17 +72,14 @@ export const TARGETS = [
     figure: 'get 1 KB with 5 tags, 64 at a time, without RESP3 tracking against with it: ops/s',
     cells: [{ workload: 'get', bytes: KB, concurrency: 64, tagged: true, text: 'ascii' }],
     ours: 'cachalot Cache redis, no tracking',
-    metric: 'ops',
-    bounds: [['cachalot Cache redis', 0.91]],
+    bounds: { 'cachalot Cache redis': 0.91 },
     why: 'Both ways ask what was cleared after a clear alone, so nothing should stand between them.',
     closes: 'Finding what RESP2 costs that RESP3 does not.',
   },
   {
     figure: 'get 16 KB, compressed, 1 at a time: ops/s',
     cells: [{ workload: 'get', bytes: 16 * KB, concurrency: 1, ...plain }],
-    ours: PROVIDER,
-    metric: 'ops',
-    bounds: [['caching-redis', 1.8]],
+    bounds: { 'caching-redis': 1.8 },
     why: 'Decompression runs before JSON.parse, and one get at a time leaves nothing to overlap them with.',
     closes: "`compression: { algorithm: 'lz4' }`, which decompresses faster and stores more bytes.",
     floor: 'parse',
@@ -100,9 +87,7 @@ export const TARGETS = [
   {
     figure: 'get 16 KB, compressed, 16 at a time: ops/s',
     cells: [{ workload: 'get', bytes: 16 * KB, concurrency: 16, ...plain }],
-    ours: PROVIDER,
-    metric: 'ops',
-    bounds: [['caching-redis', 1.4]],
+    bounds: { 'caching-redis': 1.4 },
     why: 'JSON.parse of the value is most of the main thread in both; gzip runs on several threads beside it.',
     closes: 'Handing out one parsed value (`l1: { share: true }`).',
     floor: 'parse',
@@ -113,9 +98,7 @@ export const TARGETS = [
       { workload: 'set', bytes: 16 * KB, ...plain },
       { workload: 'set', bytes: 100 * KB, ...plain },
     ],
-    ours: PROVIDER,
-    metric: 'ops',
-    bounds: [['caching-redis', 3]],
+    bounds: { 'caching-redis': 3 },
     why: "JSON.stringify is the same work for both. One at a time, a wake of the core's thread and one of ours stand beside it; many at a time, caching-redis compresses on libuv's pool, and ours on as many threads as its runtime lends.",
     closes: 'More cores than the two of this machine.',
     floor: 'stringify',
@@ -123,12 +106,7 @@ export const TARGETS = [
   {
     figure: 'Promise.all of 100 gets, 200 B: ops/s',
     cells: [{ workload: 'allOf', bytes: 200, ...plain }],
-    ours: PROVIDER,
-    metric: 'ops',
-    bounds: [
-      ['caching-redis', 3],
-      ['ioredis auto-pipelining', 2],
-    ],
+    bounds: { 'caching-redis': 3, 'ioredis auto-pipelining': 2 },
     why: 'JSON.parse and the promises of 100 gets are the same work for all.',
     closes: '`getMany`, which needs one promise.',
     floor: 'parse',
@@ -137,8 +115,7 @@ export const TARGETS = [
     figure: 'getMany(100), 200 B, against MGET and parse: ops/s',
     cells: [{ workload: 'getMany', bytes: 200, ...plain }],
     ours: 'cachalot Cache redis',
-    metric: 'ops',
-    bounds: [['ioredis', 1]],
+    bounds: { ioredis: 1 },
     why: 'The core copies and checks each value (checksum, epoch, tags) on its own thread, which a reply wakes first; plain MGET checks nothing.',
     closes:
       'One JSON text for all values, which is not safe with stored text that is no JSON; or replies worked on in parts while others arrive.',
@@ -148,11 +125,7 @@ export const TARGETS = [
     figure: 'Memcached: get 200 B, 64 at a time: ops/s',
     cells: [small[0]],
     ours: 'cachalot memcached',
-    metric: 'ops',
-    bounds: [
-      ['memjs', 2],
-      ['memcache', 2],
-    ],
+    bounds: { memjs: 2, memcache: 2 },
     why: 'The epoch and the record of `*` are read with every chunk of gets.',
     closes: 'Keeping them for some milliseconds, which would serve what was cleared meanwhile.',
     floor: 'parse',
@@ -161,11 +134,7 @@ export const TARGETS = [
     figure: 'Memcached: set 16 KB: ops/s',
     cells: [{ workload: 'set', bytes: 16 * KB, ...plain }],
     ours: 'cachalot memcached',
-    metric: 'ops',
-    bounds: [
-      ['memjs', 1],
-      ['memcache', 1],
-    ],
+    bounds: { memjs: 1, memcache: 1 },
     why: "A set wakes the core's thread before it is sent and after it was answered, and a client in JavaScript wakes none; one at a time that shows, whatever the size. Larger ones are compressed, where the peers send more bytes, which cost next to nothing on one machine.",
     closes: 'Sending from the thread that asks, as small sets are: it would compress on the main thread.',
     floor: 'stringify',
@@ -173,9 +142,7 @@ export const TARGETS = [
   {
     figure: 'clear of a tag with 10,000 entries: how many times as fast',
     cells: [{ workload: 'clear', entries: 10_000 }],
-    ours: PROVIDER,
-    metric: 'ops',
-    bounds: [['caching-redis', 100]],
+    bounds: { 'caching-redis': 100 },
     why: 'What is seen is the pause of the machine beside it: ours is one script and a round trip, theirs grows with the entries.',
     closes: 'More entries: at the next size the ratio is larger.',
   },
@@ -183,8 +150,7 @@ export const TARGETS = [
     figure: 'hit in process (L1), 200 B: ops/s',
     cells: [{ workload: 'hits', bytes: 200, ...plain }],
     ours: 'cachalot Cache redis + l1',
-    metric: 'ops',
-    bounds: [['bentocache memory + redis', 3]],
+    bounds: { 'bentocache memory + redis': 3 },
     why: 'JSON.parse of the value is the same work for both.',
     closes: '`share: true`, which parses once.',
     floor: 'parse',
@@ -194,7 +160,7 @@ export const TARGETS = [
     cells: [{ workload: 'hits', bytes: 200, ...plain }],
     ours: 'cachalot Cache redis + l1',
     metric: 'main',
-    bounds: [['lru-cache + JSON.parse', 1.3]],
+    bounds: { 'lru-cache + JSON.parse': 1.3 },
     why: 'The counters of key and tags are checked, and two clocks, beside a lookup and JSON.parse.',
     closes: 'Fewer checks, and values that outlive their clear.',
     floor: 'parse',
@@ -202,9 +168,7 @@ export const TARGETS = [
   {
     figure: 'get 200 B and 1 KB, 64 at a time, against a pure-JS client that joins a turn: ops/s',
     cells: small,
-    ours: PROVIDER,
-    metric: 'ops',
-    bounds: [['pure-JS control', 0.9]],
+    bounds: { 'pure-JS control': 0.9 },
     why: 'The control checks nothing: no epoch, checksum or tags. The second thread that checks takes time from the server where there are two cores.',
     closes: 'A third core, or no checks.',
     floor: 'parse',
@@ -215,12 +179,7 @@ export const TARGETS = [
       { workload: 'get', bytes: 16 * KB, ...plain },
       { workload: 'get', bytes: 100 * KB, ...plain },
     ],
-    ours: PROVIDER,
-    metric: 'ops',
-    bounds: [
-      ['pure-JS control', 1],
-      ['pure-JS control + gzip', 1],
-    ],
+    bounds: { 'pure-JS control': 1, 'pure-JS control + gzip': 1 },
     why: 'Against the plain control we decompress, which it need not; on one machine the bytes that this saves cost next to nothing. One at a time, the wakes of two threads come to it.',
     closes:
       '`compression: { threshold }` above the size of the values, where the server is on the same machine.',
@@ -236,7 +195,8 @@ const fits = (cell, wanted) => Object.entries(wanted).every(([field, value]) => 
  * µs of ours and of the peer, `theirs` the peer's figure.
  */
 export function judge(cells) {
-  return TARGETS.map(({ cells: wanted, bounds, ...target }) => {
+  return TARGETS.map(({ cells: wanted, bounds, ...row }) => {
+    const target = { ours: PROVIDER, metric: 'ops', ...row };
     const seen = wanted.flatMap((pattern) =>
       cells.filter((cell) => fits(cell, pattern)).flatMap((cell) => judgeCell(cell, target, bounds)),
     );
@@ -250,7 +210,7 @@ function judgeCell(cell, { ours, metric }, bounds) {
   const of = (name, field) => cell.results.find((result) => result.name === name)?.[field];
   const own = of(ours, field);
   const { bytes, text, failures = [] } = cell;
-  return bounds.map(([peer, bound]) => {
+  return Object.entries(bounds).map(([peer, bound]) => {
     const theirs = of(peer, field);
     const figure = unit === undefined ? own / theirs : own;
     const ratio = Number.isFinite(figure) ? figure : undefined;

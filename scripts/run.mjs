@@ -1,8 +1,16 @@
-// Child processes of the scripts: output shown as it comes, every line offered to a reader, and nothing left behind.
+// Child processes of the scripts: every line of output goes to a reader, silence ends them, and nothing is left behind.
 
 import { spawn } from 'node:child_process';
-import { StringDecoder } from 'node:string_decoder';
-import { root } from './root.mjs';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+if (Number(process.versions.node.split('.')[0]) < 20) {
+  console.error(`Node.js 20 or later is needed, this is ${process.versions.node}.`);
+  process.exit(1);
+}
+
+/** The folder of package.json. */
+export const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** After SIGTERM a program has this long to end its own children; then its whole process group is killed. */
 const GRACE_MS = 5_000;
@@ -17,88 +25,57 @@ const running = new Set();
  *
  * @param {string} command
  * @param {readonly string[]} args
- * @param {{ cwd?: string, env?: Record<string, string>, line?: (line: string) => void, quiet?: boolean, silenceMs?: number }} [options]
- *   `line` gets every line of both outputs; `quiet` shows none of them; who prints nothing for `silenceMs` is ended.
- * @returns {Promise<{ code: number, missing: boolean }>} `code` is 1 where a signal ended it
+ * @param {{ cwd?: string, line?: (line: string) => void, silenceMs?: number }} [options] `line` gets every line of both
+ *   outputs, by default to print it; a program that prints nothing for `silenceMs` is ended
+ * @returns {Promise<boolean>} whether it succeeded
  */
-export function run(
-  command,
-  args,
-  { cwd = root, env = {}, line, quiet = false, silenceMs = SILENCE_MS } = {},
-) {
-  return new Promise((resolve, reject) => {
-    const grouped = process.platform !== 'win32';
+export function run(command, args, { cwd = root, line = console.log, silenceMs = SILENCE_MS } = {}) {
+  return new Promise((resolve) => {
     const child = spawn(command, args, {
       cwd,
-      env: { ...process.env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
-      detached: grouped,
+      detached: process.platform !== 'win32',
     });
-    const entry = { child, grouped };
-    running.add(entry);
-    const hangs = setTimeout(() => {
-      console.error(`${command} printed nothing for ${silenceMs / 1_000} s and is ended: it hangs.`);
-      end(entry);
+    running.add(child);
+    const silence = setTimeout(() => {
+      line(`${command} printed nothing for ${silenceMs / 1_000} s and is ended: it hangs.`);
+      end(child);
     }, silenceMs);
-    for (const [from, to] of [
-      [child.stdout, process.stdout],
-      [child.stderr, process.stderr],
-    ]) {
-      if (!quiet) from.pipe(to, { end: false });
-      if (line) eachLine(from, line);
-      from.on('data', () => hangs.refresh());
+    for (const input of [child.stdout, child.stderr]) {
+      input.on('data', () => silence.refresh());
+      createInterface({ input, crlfDelay: Number.POSITIVE_INFINITY }).on('line', line);
     }
-    child.once('error', (error) => {
-      running.delete(entry);
-      clearTimeout(hangs);
-      if (error.code === 'ENOENT') resolve({ code: 127, missing: true });
-      else reject(error);
-    });
+    child.once('error', (error) => line(`${command}: ${error.message}`));
     child.once('close', (code) => {
-      running.delete(entry);
-      clearTimeout(hangs);
-      // Whatever it left in its group, a server of a crashed test for one, ends with it.
-      signal(entry, 'SIGKILL');
-      resolve({ code: code ?? 1, missing: false });
+      running.delete(child);
+      clearTimeout(silence);
+      // Whatever it left in its group, the server of a crashed test for one, ends with it.
+      signal(child, 'SIGKILL');
+      resolve(code === 0);
     });
   });
 }
 
-function eachLine(stream, line) {
-  const decoder = new StringDecoder('utf8');
-  let partial = '';
-  stream.on('data', (chunk) => {
-    const lines = (partial + decoder.write(chunk)).split(/\r?\n/);
-    partial = lines.pop();
-    for (const text of lines) line(text);
-  });
-  stream.on('end', () => {
-    if (partial !== '') line(partial);
-  });
+/** npm, as the one that started this process, or the one on the PATH. */
+export function npm(args, options) {
+  const cli = process.env.npm_execpath;
+  return cli?.endsWith('.js') ? run(process.execPath, [cli, ...args], options) : run('npm', args, options);
 }
 
 /** Ends everything that `run` started and that still runs. */
 export function stopAll() {
-  for (const entry of running) end(entry);
+  for (const child of running) end(child);
 }
 
-function end(entry) {
-  signal(entry, 'SIGTERM');
-  setTimeout(() => signal(entry, 'SIGKILL'), GRACE_MS).unref();
+function end(child) {
+  signal(child, 'SIGTERM');
+  setTimeout(() => signal(child, 'SIGKILL'), GRACE_MS).unref();
 }
 
-function signal({ child, grouped }, name) {
-  if (child.pid === undefined) return;
+function signal({ pid }, name) {
   try {
-    if (grouped) process.kill(-child.pid, name);
-    else child.kill(name);
+    if (pid !== undefined) process.kill(process.platform === 'win32' ? pid : -pid, name);
   } catch (error) {
     if (error.code !== 'ESRCH') throw error;
   }
-}
-
-/** npm, as the one that started us, or the one on the PATH. */
-export function npm(args, options) {
-  const cli = process.env.npm_execpath;
-  return cli?.endsWith('.js') ? run(process.execPath, [cli, ...args], options) : run('npm', args, options);
 }

@@ -1,109 +1,230 @@
-// `npm test`: everything but what is asked for by name, on a fresh clone. A stage that fails does not hide the others; the last line is the sum.
+// `npm test`: everything but what is asked for by name, on a fresh clone. Stages run side by side, those whose tests
+// measure time alone. One that fails does not hide the others; the last line is the sum.
 
-if (Number(process.versions.node.split('.')[0]) < 20) {
-  console.error(
-    `Node.js 20 or later is needed, this is ${process.versions.node}. See https://nodejs.org/en/download`,
-  );
-  process.exit(1);
-}
+import { join } from 'node:path';
+import { parseArgs, stripVTControlCharacters } from 'node:util';
+import { postgresFolder } from '../test-packages/medusa-app/support/postgres.mjs';
+import { count } from './counts.mjs';
+import { install, provide, provided, TOOLS } from './prepare.mjs';
+import { npm, root, run, stopAll } from './run.mjs';
 
-const { parseArgs } = await import('node:util');
-const { check, closingLine, none, sum } = await import('./counts.mjs');
-const { stopAll } = await import('./run.mjs');
-const { STAGES } = await import('./stages.mjs');
+/** More would only take the two cores that a small machine has from each other. */
+const AT_ONCE = 2;
 
-const names = STAGES.map((stage) => stage.name);
-const byName = STAGES.filter((stage) => stage.onlyByName).map((stage) => stage.name);
-const usage = `npm test                          everything but ${byName.join(' and ')}
-npm test -- --only vitest         one stage (and what it needs); repeat it, or write a,b
+const cargo =
+  (...words) =>
+  (line, args = []) =>
+    run('cargo', [...words, ...args], { line });
+/** Programs of npm are run by their own files: a shell and npx between would swallow signals. */
+const node =
+  (path, ...words) =>
+  (line, args = []) =>
+    run(process.execPath, [path, ...words, ...args], { line });
+const inTurn =
+  (...steps) =>
+  async (line, args) => {
+    for (const step of steps) if (!(await step(line, args))) return false;
+    return true;
+  };
+const clippy = (...features) =>
+  cargo('clippy', '--locked', '--all-targets', ...features, '--', '-D', 'warnings');
+const NAPI = 'node_modules/@napi-rs/cli/dist/cli.js';
+const RUST_TESTS = ['test', '--locked', '--no-default-features', '--no-fail-fast'];
+
+/** A package with dependencies of its own: installed, then its own `npm test`. */
+const testPackage = (folder, what, { name = folder, needs = [], ...more } = {}) => ({
+  name,
+  what,
+  needs: ['build', 'servers', ...needs],
+  run: inTurn(
+    (line) => install(`test-packages/${folder}`, line),
+    (line, args) =>
+      npm(['test', '--silent', '--', ...args], { cwd: join(root, 'test-packages', folder), line }),
+  ),
+  ...more,
+});
+
+/** In the order in which they begin. `alone`: nothing else runs meanwhile; `byName`: left out where none is named. */
+const STAGES = [
+  { name: 'tools', what: 'toolchain', run: async (line) => provided(TOOLS, line) },
+  { name: 'install', what: 'npm ci', run: async (line) => install('.', line) },
+  {
+    name: 'servers',
+    what: 'redis-server and memcached',
+    run: (line) => provide(['redis-server', 'memcached'], line),
+  },
+  {
+    name: 'postgres',
+    what: 'postgresql',
+    byName: true,
+    run: (line) => provide(['postgresql'], line, () => postgresFolder() !== undefined),
+  },
+  {
+    name: 'build',
+    what: 'release addon and dist/',
+    needs: ['tools', 'install'],
+    run: (line) => npm(['run', '--silent', 'build'], { line }),
+  },
+  { name: 'rustfmt', what: 'Rust format', needs: ['tools'], run: cargo('fmt', '--check') },
+  {
+    name: 'clippy',
+    what: 'Rust lint, the core alone and with the addon',
+    needs: ['tools'],
+    // With the feature of benchmark/native, so that what it measures goes on compiling.
+    run: inTurn(clippy('--no-default-features', '--features', 'bench'), clippy()),
+  },
+  {
+    name: 'rust-build',
+    what: 'Rust tests, compiled',
+    needs: ['tools'],
+    run: (line) => run('cargo', [...RUST_TESTS, '--no-run'], { line }),
+  },
+  {
+    name: 'biome',
+    what: 'TypeScript format and lint',
+    needs: ['install'],
+    run: node('node_modules/@biomejs/biome/bin/biome', 'ci'),
+  },
+  {
+    name: 'tsc',
+    what: 'types',
+    needs: ['install'],
+    run: node('node_modules/typescript/bin/tsc', '--noEmit'),
+  },
+  {
+    name: 'drift',
+    what: 'index.js, index.d.ts and npm/ are committed as they are generated',
+    needs: ['build'],
+    run: inTurn(node(NAPI, 'create-npm-dirs'), (line) =>
+      run('git', ['diff', '--exit-code', '--', 'index.js', 'index.d.ts', 'npm'], { line }),
+    ),
+  },
+  { name: 'types', what: 'types of consumers', needs: ['build'], run: node('__test__/types/run.mjs') },
+  testPackage('medusa', "providers under Medusa's own module loader"),
+  // It installs a thousand packages, and takes minutes: `npm run test:shop`.
+  testPackage('medusa-app', 'a Medusa application on Postgres', {
+    name: 'shop',
+    needs: ['postgres'],
+    byName: true,
+  }),
+  testPackage('bentocache', "Bentocache's own driver suite, and Bentocache itself"),
+  testPackage('adonis', 'an AdonisJS 7 application, with a Node.js of its own'),
+  testPackage('adonis6', 'the same application on AdonisJS 6'),
+  testPackage('keyv', "Keyv's own test suite, cache-manager, NestJS and OpenTelemetry"),
+  {
+    name: 'rust',
+    what: 'Rust tests',
+    needs: ['rust-build', 'servers'],
+    alone: true,
+    run: cargo(...RUST_TESTS),
+  },
+  {
+    name: 'vitest',
+    what: 'TypeScript tests',
+    needs: ['build', 'servers'],
+    alone: true,
+    run: node('node_modules/vitest/vitest.mjs', 'run'),
+  },
+];
+const usage = `npm test                          everything but postgres and shop
+npm test -- --only vitest         one stage and what it needs; repeat it, or write a,b
 npm test -- --only rust -- tags   further words go to that stage's runner
-Stages: ${names.join(', ')}`;
+Stages: ${STAGES.map(({ name }) => name).join(', ')}`;
 
-const { only, rest } = readArguments();
-const wanted = only.length === 0 ? new Set(names.filter((name) => !byName.includes(name))) : withNeeds(only);
+const { only, words } = readArguments();
+const chosen = only.length > 0 ? withNeeds(only) : STAGES.filter(({ byName }) => !byName);
 
-let interrupted;
+let interrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
   process.on(signal, () => {
-    interrupted = signal;
+    interrupted = true;
     stopAll();
   });
 }
 
-/** @type {Array<{ stage: import('./stages.mjs').Stage, counts: import('./counts.mjs').Counts, seconds: number, note?: string }>} */
-const results = [];
-for (const stage of STAGES.filter(({ name }) => wanted.has(name))) {
-  if (interrupted) break;
-  results.push(await carryOut(stage));
-}
+const total = { passed: 0, failed: 0, skipped: 0 };
+/** Stages by name, as promises of whether they succeeded. */
+const results = new Map();
+const summary = [];
+const waiting = [];
+let busy = 0;
+for (const stage of chosen) results.set(stage.name, carryOut(stage));
+await Promise.all(results.values());
+console.log(`\n${summary.join('\n')}${interrupted ? '\nInterrupted.' : ''}`);
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+process.exitCode = interrupted ? 130 : total.failed > 0 ? 1 : 0;
 
-console.log('\n== Summary');
-for (const { stage, counts, seconds, note } of results) {
-  const mark = note ?? (counts.failed > 0 ? 'FAILED' : 'ok');
-  console.log(
-    `${mark.padEnd(8)} ${seconds.toFixed(1).padStart(7)} s  ${stage.title}: ${closingLine(counts)}`,
-  );
-}
-const total = sum(results.map(({ counts }) => counts));
-if (interrupted) console.log(`Interrupted by ${interrupted}.`);
-process.exitCode = interrupted ? 130 : total.failed > 0 || total.passed === 0 ? 1 : 0;
-console.log(closingLine(total));
-
-async function carryOut(stage) {
-  console.log(`\n== ${stage.title}`);
-  const broken = stage.needs.filter((need) => results.some((one) => one.stage.name === need && !sound(one)));
-  if (broken.length > 0) {
-    console.log(`Not run: it needs ${broken.join(' and ')}.`);
-    return { stage, counts: { ...none(), skipped: 1 }, seconds: 0, note: 'not run' };
-  }
-  const started = performance.now();
-  let counts;
+async function carryOut({ name, what, needs = [], alone = false, run }) {
+  const needed = await Promise.all(needs.map((need) => results.get(need)));
+  await turn(alone ? AT_ONCE : 1);
+  const began = performance.now();
+  const counts = { passed: 0, failed: 0, skipped: 0 };
+  const slow = new Set();
+  const line = (text) => {
+    console.log(`${name} | ${text}`);
+    count(stripVTControlCharacters(text), counts, slow);
+  };
+  let note = 'not run';
   try {
-    counts = await stage.run(only.includes(stage.name) ? rest : []);
-  } catch (error) {
-    console.error(error);
-    counts = check(false);
+    if (needed.every(Boolean) && !interrupted) {
+      const succeeded = await run(line, only.includes(name) ? words : []).catch((error) => line(error.stack));
+      for (const test of slow) line(`Did not end: ${test}`);
+      // A runner that counts nothing is one check; one that failed without a failed test did not compile, or crashed.
+      if (succeeded && counts.passed + counts.failed === 0) counts.passed = 1;
+      if (!succeeded && counts.failed === 0) counts.failed = 1;
+      note = counts.failed > 0 ? 'FAILED' : 'ok';
+    } else counts.skipped = 1;
+  } finally {
+    leave(alone ? AT_ONCE : 1);
   }
-  // A runner that found no test has not passed.
-  if (counts.passed + counts.failed === 0) counts = { ...counts, failed: 1 };
-  const seconds = (performance.now() - started) / 1_000;
-  console.log(`-- ${stage.name}: ${closingLine(counts)} in ${seconds.toFixed(1)} s`);
-  return { stage, counts, seconds };
+  for (const kind of Object.keys(total)) total[kind] += counts[kind];
+  const seconds = ((performance.now() - began) / 1_000).toFixed(0);
+  summary.push(
+    `${note.padEnd(8)}${seconds.padStart(5)} s  ${name} (${what}): ${counts.passed} passed, ${counts.failed} failed`,
+  );
+  return note === 'ok';
 }
 
-function sound({ counts, note }) {
-  return counts.failed === 0 && note === undefined;
+/** Waits until so many places are free. */
+async function turn(places) {
+  if (busy + places > AT_ONCE) await new Promise((go) => waiting.push({ places, go }));
+  else busy += places;
 }
 
-/** The stages, and all that they need. */
-function withNeeds(chosen) {
-  const all = new Set(chosen);
-  for (const name of all) {
-    for (const need of STAGES.find((stage) => stage.name === name).needs) all.add(need);
+function leave(places) {
+  busy -= places;
+  for (const next of [...waiting]) {
+    if (busy + next.places > AT_ONCE) continue;
+    busy += next.places;
+    waiting.splice(waiting.indexOf(next), 1);
+    next.go();
   }
-  return all;
+}
+
+function withNeeds(names) {
+  const all = new Set(names);
+  for (const name of all)
+    for (const need of STAGES.find((stage) => stage.name === name).needs ?? []) all.add(need);
+  return STAGES.filter(({ name }) => all.has(name));
 }
 
 function readArguments() {
   try {
     const { values, positionals } = parseArgs({
       allowPositionals: true,
-      options: {
-        only: { type: 'string', multiple: true, default: [] },
-        help: { type: 'boolean', default: false },
-      },
+      options: { only: { type: 'string', multiple: true, default: [] }, help: { type: 'boolean' } },
     });
     if (values.help) {
       console.log(usage);
-      process.exit(0);
+      process.exit();
     }
     const only = values.only.flatMap((text) => text.split(','));
-    const unknown = only.filter((name) => !names.includes(name));
-    if (unknown.length > 0) throw new Error(`No stage is called ${unknown.join(', ')}.`);
-    if (positionals.length > 0 && only.length !== 1) {
+    for (const name of only)
+      if (!STAGES.some((stage) => stage.name === name)) throw new Error(`No stage is called ${name}.`);
+    if (positionals.length > 0 && only.length !== 1)
       throw new Error(`Further words (${positionals.join(' ')}) go to one stage: choose it with --only.`);
-    }
-    return { only, rest: positionals };
+    return { only, words: positionals };
   } catch (error) {
     console.error(`${error.message}\n\n${usage}`);
     return process.exit(2);

@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { startRedis } from '../../test-packages/servers.mjs';
 import { product, tagsOf } from '../payloads.mjs';
 import { PEERS } from '../peers/index.mjs';
+import { each } from '../shop/pages.mjs';
 import { inChild } from './in-child.mjs';
 
 const ENTRIES = 10_000;
@@ -33,10 +34,8 @@ export async function entryOverhead(ports) {
       await client.close();
       return (after - before) / ENTRIES;
     };
-    const baseline = await one(
-      PEERS.find(({ name }) => name === BASELINE),
-      false,
-    );
+    const bare = PEERS.find(({ name }) => name === BASELINE);
+    const baseline = await one(bare, false);
     const redis = [];
     for (const peer of PEERS.filter(storesEntries)) {
       try {
@@ -48,7 +47,9 @@ export async function entryOverhead(ports) {
       }
     }
     await admin.quit();
-    return { entries: ENTRIES, bytes: BYTES, baseline, redis, memory: await inMemory(ports) };
+    const memory = [];
+    for (const name of IN_MEMORY) memory.push({ name, ...(await inChild('memory', [name])) });
+    return { entries: ENTRIES, bytes: BYTES, baseline, redis, memory };
   } finally {
     await server.stop();
   }
@@ -65,27 +66,9 @@ async function usedMemory(admin) {
   return Number(/^used_memory:(\d+)/m.exec(await admin.info('memory'))[1]);
 }
 
-async function write(client, tagged) {
-  let next = 0;
-  await Promise.all(
-    Array.from({ length: WRITERS }, async () => {
-      while (next < ENTRIES) {
-        const seed = next++;
-        const value = product(BYTES, seed);
-        await client.set(
-          `products:${String(seed).padStart(8, '0')}`,
-          value,
-          tagged ? tagsOf(value, seed) : null,
-        );
-      }
-    }),
-  );
-}
-
-async function inMemory(ports) {
-  const rows = [];
-  for (const name of IN_MEMORY) {
-    rows.push({ name, ...(await inChild('memory-child.mjs', [name, ports.redisPort, ports.memcachedPort])) });
-  }
-  return rows;
-}
+const write = (client, tagged) =>
+  each(ENTRIES, WRITERS, (seed) => {
+    const value = product(BYTES, seed);
+    const key = `products:${String(seed).padStart(8, '0')}`;
+    return client.set(key, value, tagged ? tagsOf(value, seed) : null);
+  });

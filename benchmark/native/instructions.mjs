@@ -5,17 +5,16 @@
 // is pinned, and linking takes longer than all else in it.
 
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { cpus } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
 import { startRedis } from '../../test-packages/servers.mjs';
-import { readOrEnd } from '../command-line.mjs';
-import { endOnSignals } from '../foreground.mjs';
-import { build } from './build.mjs';
+import '../signals.mjs';
 
-const file = fileURLToPath(new URL('instructions.json', import.meta.url));
+const file = new URL('instructions.json', import.meta.url);
+const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Maps are seeded by chance, which moves a count by some tenths of a percent. */
 const TOLERANCE = 0.015;
@@ -31,112 +30,62 @@ const KINDS = {
   parts_get: [200, 1_024, 16_384],
   parts_set: [200, 1_024, 16_384],
 };
-const CASES = Object.entries(KINDS).flatMap(([kind, sizes]) => sizes.map((bytes) => `${kind}_${bytes}`));
 
-const HELP = `npm run bench:instructions                compares with benchmark/native/instructions.json; fails if a count rose by
-                                          more than ${TOLERANCE * 100} %
-npm run bench:instructions -- --record    writes the counts of now
-
-  --record   as above
-  --help     this text`;
-
-const { record } = readOrEnd(HELP, { record: { type: 'boolean', default: false } });
-
+const { record } = parseArgs({ options: { record: { type: 'boolean', default: false } } }).values;
 const conditions = {
   rustc: execFileSync('rustc', ['--version'], { encoding: 'utf8' }).trim(),
   machine: `${process.platform} ${process.arch}`,
   cpu: cpus()[0]?.model.trim() ?? 'unknown',
 };
-
-provideValgrind();
-const program = build('hot_path');
+const program = build();
 const counts = {};
-endOnSignals();
 const redis = await startRedis();
 try {
-  for (const name of CASES) {
-    counts[name] = instructions(name);
-    // A signal is heard between two cases.
-    await setImmediate();
+  for (const [kind, sizes] of Object.entries(KINDS)) {
+    for (const bytes of sizes) {
+      const name = `${kind}_${bytes}`;
+      const [few, many] = TIMES.map((times) => collected(name, times));
+      counts[name] = Math.round((many - few) / ((TIMES[1] - TIMES[0]) * ENTRIES));
+      // A signal is heard between two cases.
+      await setImmediate();
+    }
   }
 } finally {
   await redis.stop();
 }
-if (record) {
-  writeFileSync(file, `${JSON.stringify({ conditions, instructions: counts }, null, 2)}\n`);
-  console.log('Written: benchmark/native/instructions.json');
-} else {
-  process.exitCode = compare(JSON.parse(readFileSync(file, 'utf8'))) ? 0 : 1;
-}
+if (record) writeFileSync(file, `${JSON.stringify({ conditions, instructions: counts }, null, 2)}\n`);
+else compare(JSON.parse(readFileSync(file, 'utf8')));
 
 function compare(recorded) {
-  const others = Object.keys(conditions).filter((name) => conditions[name] !== recorded.conditions[name]);
-  for (const name of others) {
-    console.log(`Recorded with ${name} ${recorded.conditions[name]}, this is ${conditions[name]}.`);
-  }
-  let risen = 0;
-  for (const name of CASES) {
-    const before = recorded.instructions[name];
-    if (before === undefined)
-      throw new Error(`${name} is not recorded. npm run bench:instructions -- --record`);
-    const change = counts[name] / before - 1;
-    const worse = !(change <= TOLERANCE);
-    if (worse) risen++;
-    const percent = `${change >= 0 ? '+' : ''}${(change * 100).toFixed(1)} %`;
-    console.log(
-      `${name.padEnd(18)}${String(counts[name]).padStart(9)} instructions ${percent.padStart(9)}${worse ? '  MORE' : ''}`,
-    );
-  }
-  if (risen === 0) return true;
-  console.log(
-    others.length > 0
-      ? 'The conditions differ, so nothing is said by that. Record on this machine before a change: -- --record'
-      : `${risen} rose by more than ${TOLERANCE * 100} %. If that is what the change is worth: npm run bench:instructions -- --record`,
-  );
-  return others.length > 0;
+  const risen = Object.keys(counts).filter((name) => {
+    const change = counts[name] / recorded.instructions[name] - 1;
+    console.log(`${name.padEnd(18)}${String(counts[name]).padStart(9)}  ${(change * 100).toFixed(1)} %`);
+    return !(change <= TOLERANCE);
+  });
+  if (risen.length === 0) return;
+  console.log(`More by over ${TOLERANCE * 100} %: ${risen.join(', ')}.`);
+  console.log(`Recorded with ${JSON.stringify(recorded.conditions)}, this is ${JSON.stringify(conditions)}.`);
+  console.log('Where they differ, record before a change: npm run bench:instructions -- --record');
+  process.exitCode = 1;
 }
 
-/** Instructions of one operation. */
-function instructions(name) {
-  const [few, many] = TIMES.map((times) => collected(name, times));
-  return Math.round((many - few) / ((TIMES[1] - TIMES[0]) * ENTRIES));
+/** Optimized, with the feature `bench`. @returns the path of the program */
+function build() {
+  const words = ['bench', '--locked', '--no-default-features', '--features', 'bench', '--bench', 'hot_path'];
+  const said = execFileSync('cargo', [...words, '--no-run', '--message-format=json-render-diagnostics'], {
+    cwd: root,
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 1 << 26,
+  });
+  const messages = said.split('\n').flatMap((line) => (line.startsWith('{') ? [JSON.parse(line)] : []));
+  return messages.find(({ executable, target }) => executable && target.name === 'hot_path').executable;
 }
 
 function collected(name, times) {
-  const folder = mkdtempSync(join(tmpdir(), 'cachalot-callgrind-'));
-  try {
-    const { status, stderr, error } = spawnSync(
-      'valgrind',
-      [
-        '--tool=callgrind',
-        `--callgrind-out-file=${folder}/out`,
-        program,
-        name,
-        String(times),
-        String(redis.port),
-      ],
-      { encoding: 'utf8' },
-    );
-    const found = /Collected : (\d+)/.exec(stderr ?? '');
-    if (status !== 0 || !found) throw new Error(`valgrind: ${name}: ${error?.message ?? stderr}`);
-    return Number(found[1]);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function provideValgrind() {
-  if (found()) return;
-  if (existsSync('/usr/bin/apt-get') && process.getuid?.() === 0) {
-    console.log('Installing valgrind with apt-get');
-    for (const words of [['update'], ['install', '--no-install-recommends', 'valgrind']])
-      spawnSync('apt-get', ['-q', '-y', ...words], { stdio: 'inherit' });
-    if (found()) return;
-  }
-  console.error('valgrind: not found on the PATH. On Debian, Ubuntu: sudo apt-get install valgrind');
-  process.exit(1);
-}
-
-function found() {
-  return spawnSync('valgrind', ['--version']).status === 0;
+  const words = ['--tool=callgrind', '--callgrind-out-file=/dev/null', program, name, times, redis.port];
+  const { stderr, error } = spawnSync('valgrind', words.map(String), { encoding: 'utf8' });
+  const found = /Collected : (\d+)/.exec(stderr ?? '');
+  if (!found) throw new Error(`valgrind: ${name}: ${error?.message ?? stderr}`);
+  return Number(found[1]);
 }

@@ -1,7 +1,5 @@
 //! Entries as a shop would store them, the same in every run.
 
-#![allow(dead_code)] // Each of the two programs takes a part of them.
-
 use bytes::Bytes;
 use cachalot::codec::compression::{Compression, compress};
 use cachalot::codec::envelope::{Codec, Header, encode};
@@ -84,15 +82,4 @@ pub fn mget_reply(entry: &[u8], entries: usize) -> Vec<u8> {
         reply.extend_from_slice(b"\r\n");
     }
     reply
-}
-
-/// memcached's answers to as many gets.
-pub fn meta_replies(entry: &[u8], entries: usize) -> Vec<u8> {
-    let mut replies = Vec::new();
-    for _ in 0..entries {
-        replies.extend_from_slice(format!("VA {} f0 c12345 t3599\r\n", entry.len()).as_bytes());
-        replies.extend_from_slice(entry);
-        replies.extend_from_slice(b"\r\n");
-    }
-    replies
 }

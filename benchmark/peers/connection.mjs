@@ -13,6 +13,3 @@ export const logger = {
 
 export const redisUrl = ({ redisPort }) => `redis://127.0.0.1:${redisPort}`;
 export const memcachedAddress = ({ memcachedPort }) => `127.0.0.1:${memcachedPort}`;
-
-/** The text of a reply, or `null` for a miss, as the value that a cache would give. */
-export const parsed = (text) => (text === null || text === undefined ? null : JSON.parse(text));

@@ -19,26 +19,18 @@ import { peers as bentocache } from './bentocache.mjs';
 import { peers as cachalot } from './cachalot.mjs';
 import { peers as cacheable } from './cacheable.mjs';
 import { peers as cachingRedis } from './caching-redis.mjs';
+import { inProcess, memcachedClients, redisClients } from './clients.mjs';
 import { peers as control } from './control.mjs';
-import { peers as ioredis } from './ioredis.mjs';
-import { peers as lruCache } from './lru-cache.mjs';
-import { peers as memcache } from './memcache.mjs';
-import { peers as memjs } from './memjs.mjs';
-import { peers as nodeRedis } from './node-redis.mjs';
-import { peers as valkeyGlide } from './valkey-glide.mjs';
 
 export const PEERS = [
   ...cachalot,
-  ...ioredis,
-  ...nodeRedis,
-  ...valkeyGlide,
+  ...redisClients,
   ...cachingRedis,
   ...bentocache,
   ...cacheable,
   ...control,
-  ...memjs,
-  ...memcache,
-  ...lruCache,
+  ...memcachedClients,
+  ...inProcess,
 ];
 
 /** A client that cannot be had, or does not connect within this, is reported as not run. */

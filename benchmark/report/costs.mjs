@@ -42,59 +42,7 @@ export function floorSections({ floors }) {
 
 export function costSections({ costs }) {
   if (costs === undefined) return [];
-  return [...hotPath(costs), ...idle(costs), '', ...entries(costs), '', ...start(costs), '', ...size(costs)];
-}
-
-/** Results from before it was measured have none. */
-function hotPath({ hotPath }) {
-  if (hotPath === undefined) return [];
-  const { bytes, peers, allocations } = hotPath;
-  const run = peers.filter(({ reason }) => reason === undefined);
-  const untraced = run.find((peer) => peer.untraced !== undefined)?.untraced;
-  const THREADS = ['main', 'own', 'others'];
-  const cells = (counts) => THREADS.map((kind) => fixed(counts?.[kind], 1));
-  return [
-    '## What a batch of gets costs beside time',
-    '',
-    `Gets of ${sizeName(bytes)}, so many asked for in one turn and then awaited. Of each such batch: how often a thread that slept was woken, and its system calls: of the main thread,`,
-    "of threads that the client brought, and of Node.js's other threads (its collector's, for the most part).",
-    '',
-    ...table(
-      [
-        '',
-        'gets in a batch',
-        ...['wake-ups', 'calls'].flatMap((what) => THREADS.map((kind) => `${what}, ${kind}`)),
-      ],
-      run.flatMap((peer) =>
-        peer.batches.map(({ atOnce, wakeUps, calls }, at) => [
-          at === 0 ? bold(peer) : '',
-          atOnce,
-          ...cells(wakeUps),
-          ...cells(calls),
-        ]),
-      ),
-    ),
-    ...(untraced === undefined ? [] : ['', `System calls were not counted: ${untraced}.`]),
-    ...peers
-      .filter(({ reason }) => reason !== undefined)
-      .flatMap(({ name, reason }) => ['', `Not run: ${name}: ${reason}`]),
-    '',
-    ...(allocations.reason
-      ? [`Allocations were not counted: ${allocations.reason}.`]
-      : [
-          'What one of them allocates in the core, from the decoded batch to the value that is handed to V8 (how often its bytes are copied: [decision 13](decisions/0013-what-the-hot-path-does-and-does-not.md)):',
-          '',
-          ...table(
-            ['gets in a batch', 'allocations a get', 'bytes a get'],
-            allocations.map(({ atOnce, allocations, bytes }) => [
-              atOnce,
-              fixed(allocations, 1),
-              integer(bytes),
-            ]),
-          ),
-        ]),
-    '',
-  ];
+  return [...idle(costs), '', ...entries(costs), '', ...start(costs), '', ...size(costs)];
 }
 
 function idle({ clients }) {

@@ -20,14 +20,14 @@ export function commit() {
   }
 }
 
-export async function write(results, { publish }) {
+export function write(results, { publish }) {
   const text = `${JSON.stringify(results, rounded, 1)}\n`;
   const folder = publish ? 'docs/benchmarks' : 'tmp';
   mkdirSync(`${root}${folder}`, { recursive: true });
   const file = `${folder}/${publish ? 'results' : 'benchmark'}.json`;
   writeFileSync(`${root}${file}`, text);
   console.log(`Written: ${file}`);
-  if (publish) await renderAll();
+  if (publish) renderAll();
 }
 
 /** Four significant digits: more would only be noise in the file's history. */

@@ -57,3 +57,13 @@ export const storedText = ({ stored }) =>
         .join(', ')}`;
 
 export const metText = (met) => (met === undefined ? 'not run' : met ? 'met' : '**not met**');
+
+/** Prints lines of Markdown, the columns of tables below each other. */
+export function say(lines) {
+  const cellsOf = (line) => (line.startsWith('|') ? line.slice(1, -1).split('|') : []);
+  const widths = [];
+  for (const line of lines)
+    for (const [at, cell] of cellsOf(line).entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
+  const aligned = (cell, at) => (at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at]));
+  console.log(`\n${lines.map((line) => cellsOf(line).map(aligned).join('') || line).join('\n')}`);
+}

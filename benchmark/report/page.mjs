@@ -106,7 +106,7 @@ function worst(metric, seen) {
   return [...byPeer.values()];
 }
 
-function targets({ cells, floors }) {
+export function targets({ cells, floors }) {
   return [
     '## What it must show',
     '',
@@ -159,7 +159,7 @@ function gap(one, metric, floor, floors) {
   );
 }
 
-function verdict({ cells }) {
+export function verdict({ cells }) {
   const all = cells.flatMap((cell) => ratios(cell).map((pair) => ({ cell, pair })));
   const behind = all.filter(({ pair }) => pair.throughput < 1 / DIFFERENCE);
   const alike = all.filter(({ pair }) => pair.throughput < 1 && pair.throughput >= 1 / DIFFERENCE);
@@ -236,7 +236,7 @@ function method({ plan, threadClock, seconds }) {
   ];
 }
 
-function ratioTables({ cells }) {
+export function ratioTables({ cells }) {
   const lines = ['## ops/s of ours divided by each peer’s'];
   for (const workload of new Set(cells.map((cell) => cell.workload))) {
     for (const tagged of [false, true]) {
@@ -259,45 +259,36 @@ function ratioTables({ cells }) {
   return lines;
 }
 
-function figures({ cells }) {
-  const lines = ['## All figures'];
-  for (const cell of cells) {
-    lines.push('', `### ${cellName(cell)}`, '');
-    lines.push(
-      ...table(
-        [
-          cell.bytes > 0 ? sizeName(cell.bytes) : '',
-          'ops/s',
-          'rounds',
-          'p50 ms',
-          'p99 ms',
-          'main µs/op',
-          'all µs/op',
-          'server µs/op',
-          'MB',
-        ],
-        cell.results.map((result) => [
-          result.ours ? `**${result.name}**` : result.name,
-          significant(result.opsPerSecond),
-          `${significant(result.slowest)}–${significant(result.fastest)}`,
-          fixed(result.p50, 3),
-          fixed(result.p99, 3),
-          micro(result.mainThread),
-          micro(result.process),
-          micro(result.serverCpu),
-          fixed(result.memory, 1),
-        ]),
-      ),
-    );
-    const notes = [
-      ...cell.results.flatMap((result) =>
-        [furtherText(result), storedText(result)]
-          .filter((text) => text !== '')
-          .map((text) => `- ${result.name}: ${text}`),
-      ),
-      ...(cell.failures ?? []).map(({ name, reason }) => `- ${name}: not run: ${reason}`),
-    ];
-    if (notes.length > 0) lines.push('', ...notes);
-  }
-  return lines;
+const HEAD = ['ops/s', 'rounds', 'p50 ms', 'p99 ms', 'main µs/op', 'all µs/op', 'server µs/op', 'MB'];
+
+const figures = ({ cells }) => ['## All figures', ...cells.flatMap((cell) => ['', ...cellFigures(cell)])];
+
+export function cellFigures(cell) {
+  const notes = [
+    ...cell.results.flatMap((result) =>
+      [furtherText(result), storedText(result)]
+        .filter((text) => text !== '')
+        .map((text) => `- ${result.name}: ${text}`),
+    ),
+    ...(cell.failures ?? []).map(({ name, reason }) => `- ${name}: not run: ${reason}`),
+  ];
+  return [
+    `### ${cellName(cell)}`,
+    '',
+    ...table(
+      [cell.bytes > 0 ? sizeName(cell.bytes) : '', ...HEAD],
+      cell.results.map((result) => [
+        result.ours ? `**${result.name}**` : result.name,
+        significant(result.opsPerSecond),
+        `${significant(result.slowest)}–${significant(result.fastest)}`,
+        fixed(result.p50, 3),
+        fixed(result.p99, 3),
+        micro(result.mainThread),
+        micro(result.process),
+        micro(result.serverCpu),
+        fixed(result.memory, 1),
+      ]),
+    ),
+    ...(notes.length > 0 ? ['', ...notes] : []),
+  ];
 }

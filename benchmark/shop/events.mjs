@@ -30,20 +30,20 @@ export const shopEvent = {
     entries === 1
       ? `shop: event of one product, ${PAGES} listings cached`
       : `shop: import of ${thousands(entries)} ids, each named twice, ${PAGES} listings cached`,
-  async prepare({ client }, { mostTags, entries }) {
+  async prepare({ client }, { entries }) {
     await client.empty();
     const random = seeded(OTHER_SEED);
     const ids = products().map(({ id }) => id);
     while (ids.length < entries) ids.push(random.id('prod'));
-    return { ids, mostTags, cached: pages(PAGES, { limit: 30, mostTags }) };
+    return { ids, cached: pages(PAGES, { limit: 30 }) };
   },
-  async once(contestant, { ids, mostTags, cached, entries }, serverPid) {
+  async once(contestant, { ids, cached, entries }, serverPid) {
     const { client, name } = contestant;
     const keys = cached.map(() => newKey('page'));
     await each(PAGES, WRITERS, (at) => store(client, keys[at], cached[at]));
     assert.deepEqual(await client.get(keys[0]), cached[0].data, `${name} does not hold ${keys[0]}`);
     const named = ids.slice(0, entries);
-    const tags = tagsOfEvent(entries === 1 ? named : [...named, ...named]).slice(0, mostTags);
+    const tags = tagsOfEvent(entries === 1 ? named : [...named, ...named]);
     const figures = await event(client, tags, serverPid);
     for (const key of keys) assert.equal(await client.get(key), null, `${name} still holds ${key}`);
     return figures;
@@ -81,13 +81,12 @@ export const shopMemory = {
   what: 'shop: listings in Redis',
   name: ({ entries, tags, entities }) =>
     `shop: ${entries} listings of ${tags} tags over ${thousands(entities)} entities`,
-  async prepare(_, { tags, entities, mostTags }) {
+  async prepare(_, { tags, entities }) {
     const random = seeded(1);
     const all = tagsOf(products()).slice(0, entities);
     // Small, so that it is the tags that take room.
     const stored = pages(PAGES, { limit: 1 });
-    const count = Math.min(tags, mostTags ?? tags);
-    return { stored: stored.map(({ data }) => ({ data, tags: random.some(all, count) })) };
+    return { stored: stored.map(({ data }) => ({ data, tags: random.some(all, tags) })) };
   },
   async once({ client }, { stored, entries }, serverPid) {
     await client.empty();

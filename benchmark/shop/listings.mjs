@@ -8,13 +8,13 @@ import { newKey, pages, store } from './pages.mjs';
 const PAGES = 24;
 
 /** Pages of one size with all their own tags; or, where the cell names a number of tags, pages of 70 KB with so many. */
-function pagesOf({ limit, tags, mostTags }) {
-  if (tags === undefined) return pages(PAGES, { limit, mostTags });
+function pagesOf({ limit, tags }) {
+  if (tags === undefined) return pages(PAGES, { limit });
   // Pages with prices have more tags than any cell asks for; the value stays the same, so that cells differ in tags alone.
   const named = pages(PAGES, { limit: 60, fields: 'prices' });
   return pages(PAGES, { limit: 30, fields: 'variants' }).map(({ data }, at) => ({
     data,
-    tags: named[at].tags.slice(0, Math.min(tags, mostTags ?? tags)),
+    tags: named[at].tags.slice(0, tags),
   }));
 }
 

@@ -15,20 +15,24 @@ export const products = () => {
 let keys = 0;
 export const newKey = (kind) => `${kind}:${keys++}`;
 
-/** Pages with the tags that Medusa computes for them, at most `mostTags`. */
-export function pages(count, { mostTags, ...request }) {
-  const name = JSON.stringify([count, request]);
-  if (!made.has(name)) {
-    const at = (index) => listing(products(), { ...request, offset: index * request.limit });
-    made.set(
-      name,
-      Array.from({ length: count }, (_, index) => ({ data: at(index), tags: tagsOf(at(index)) })),
-    );
-  }
-  return made.get(name).map(({ data, tags }) => ({ data, tags: tags.slice(0, mostTags) }));
-}
 /** The same for all contestants. */
 const made = new Map();
+
+/** Pages with the tags that Medusa computes for them. */
+export function pages(count, request) {
+  const name = JSON.stringify([count, request]);
+  if (!made.has(name)) {
+    const at = (index) => {
+      const data = listing(products(), { ...request, offset: index * request.limit });
+      return { data, tags: tagsOf(data) };
+    };
+    made.set(
+      name,
+      Array.from({ length: count }, (_, index) => at(index)),
+    );
+  }
+  return made.get(name);
+}
 
 /** Query names the option whether it has a value or not. */
 export const store = ({ provider }, key, { data, tags }, ttl = TTL) =>

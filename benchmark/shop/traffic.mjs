@@ -19,20 +19,20 @@ const CONCURRENCY = 8;
 export const shopTraffic = {
   what: 'shop: traffic',
   name: ({ requests }) => `shop: traffic, parts of ${requests} requests`,
-  async prepare({ client }, { mostTags, requests }) {
+  async prepare({ client }, { requests }) {
     await client.empty();
     const ids = products().map(({ id }) => id);
     const views = {};
     for (const limit of [1, ...Object.keys(SIZES).map(Number)]) {
       const fields = limit === 1 ? 'variants' : 'grid';
-      const all = pages(Math.ceil(ids.length / limit), { limit, fields, mostTags });
+      const all = pages(Math.ceil(ids.length / limit), { limit, fields });
       views[limit] = all.map((page) => ({ ...page, key: newKey('view') }));
     }
-    return { views, ids, mostTags, requests, day: { part: 0 } };
+    return { views, ids, requests, day: { part: 0 } };
   },
-  async once(contestant, { views, ids, mostTags, requests, day }, serverPid) {
+  async once(contestant, { views, ids, requests, day }, serverPid) {
     const part = day.part++;
-    const asked = requestsOf(part, requests, { views, ids, mostTags });
+    const asked = requestsOf(part, requests, { views, ids });
     const data = { asked, keys: asked, reads: 0, hits: 0 };
     const figures = await slice(
       contestant,
@@ -51,10 +51,10 @@ export const shopTraffic = {
   },
 };
 
-function requestsOf(part, requests, { views, ids, mostTags }) {
+function requestsOf(part, requests, { views, ids }) {
   // The catalogue's own seed is 1.
   const random = seeded(2 + part);
-  const event = (named) => ({ event: tagsOfEvent(named).slice(0, mostTags) });
+  const event = (named) => ({ event: tagsOfEvent(named) });
   const sizes = Object.entries(SIZES).flatMap(([limit, share]) => Array(share).fill(limit));
   // The more often asked for, the nearer to the first.
   const often = (list) => list[Math.floor(list.length * random.next() ** 4)];
