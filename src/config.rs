@@ -1,4 +1,4 @@
-//! What a store is opened with: JSON made by js/config.ts, which checks the names and types that people write. A field
+//! What a store is opened with: JSON made by js/options/config.ts, which checks the names and types that people write. A field
 //! that is unknown here is a defect there.
 
 use crate::codec::compression::Compression;

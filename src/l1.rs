@@ -17,7 +17,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// in 16,384.
 pub const SLOTS: usize = 65_536;
 
-/// Words before the slots. As js/l1/tier.ts reads them.
+/// Words before the slots. As js/local-cache/local-cache.ts reads them.
 const HEADER: usize = 8;
 /// Takes part in every sum: everything kept is over when it moves.
 const ALL: usize = 0;
@@ -240,7 +240,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// As js/l1/tier.ts does it.
+    /// As js/local-cache/local-cache.ts does it.
     fn holds(slots: &Slots, units: &[u16]) -> bool {
         let sum = units[HEAD..].iter().fold(slots.words[ALL].load(SeqCst), |sum, slot| {
             sum.wrapping_add(slots.words[HEADER + usize::from(*slot)].load(SeqCst))

@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Tag(pub u64);
 
-/// What the implicit tags of namespaces begin with, as js/namespaces.ts makes them.
+/// What the implicit tags of namespaces begin with, as js/cache/namespaces.ts makes them.
 const NAMESPACE: &str = "!ns:";
 
 impl Tag {

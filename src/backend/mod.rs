@@ -13,7 +13,7 @@ pub mod pending;
 pub mod redis;
 
 use crate::clock::UnixMs;
-use crate::codec::envelope::Codec;
+use crate::codec::envelope::{Codec, EntryVersion};
 use crate::codec::text::Value;
 use crate::error::{Code, Error, Result};
 use crate::tags::{Clearance, Epoch, Invalidation, Tag};
@@ -34,23 +34,6 @@ pub struct Lease {
     /// The connection over which it was got: another one may lead to a restarted server, whose numbers begin again. On Redis the
     /// server's history, which is all of a lease there.
     pub link: u64,
-}
-
-/// Which version of an entry a read found. Two entries that share it are the same.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct EntryVersion(pub [u8; EntryVersion::LEN]);
-
-impl EntryVersion {
-    pub const LEN: usize = 20;
-    /// No entry.
-    pub const NONE: Self = EntryVersion([0; Self::LEN]);
-
-    /// For a store that numbers what it stores, from 1.
-    pub fn numbered(number: u64) -> Self {
-        let mut bytes = [0; Self::LEN];
-        bytes[..8].copy_from_slice(&number.to_be_bytes());
-        EntryVersion(bytes)
-    }
 }
 
 /// What a miss leaves behind for the set that follows it.

@@ -1,4 +1,4 @@
-//! One turn's operations, as js/native.ts packs them: u32 words, with lengths in UTF-16 units of one joined text.
+//! One turn's operations, as js/store/native-store.ts packs them: u32 words, with lengths in UTF-16 units of one joined text.
 //! Nothing here trusts them: whatever the words say, the answer is operations or an error.
 
 use crate::engine::{Input, Op, ticket};
@@ -280,7 +280,7 @@ mod tests {
         let guard = crate::backend::Guard {
             epoch: crate::tags::Epoch { generation: u64::MAX, n: 300 },
             lease: Some(crate::backend::Lease { cas: 200, line: 7, link: 9 }),
-            found: Some(crate::backend::EntryVersion::numbered(3)),
+            found: Some(crate::codec::envelope::EntryVersion::numbered(3)),
         };
         let ticket: String = ticket::write(guard).iter().map(|byte| char::from(*byte)).collect();
         let words = [

@@ -66,7 +66,7 @@ unsafe extern "C" fn woken(env: sys::napi_env, deliver: sys::napi_value, _: *mut
     if env.is_null() || deliver.is_null() {
         return;
     }
-    // What fails here has nobody to hear of it but the process: js/native.ts catches all that can throw in `deliver`.
+    // What fails here has nobody to hear of it but the process: js/store/native-store.ts catches all that can throw in `deliver`.
     let _ = catch_unwind(AssertUnwindSafe(|| carry(env, deliver)));
 }
 

@@ -1,6 +1,5 @@
 //! The stored form of an entry, byte by byte in docs/internals/wire-format.md. Decoding goes by the header alone.
 
-use crate::backend::EntryVersion;
 use crate::clock::UnixMs;
 use crate::error::{Code, Error, Result};
 use crate::tags::{Epoch, Tag};
@@ -8,6 +7,23 @@ use crate::ttl::Times;
 use bytes::Bytes;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Which version of an entry a read found. Two entries that share it are the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EntryVersion(pub [u8; EntryVersion::LEN]);
+
+impl EntryVersion {
+    pub const LEN: usize = 20;
+    /// No entry.
+    pub const NONE: Self = EntryVersion([0; Self::LEN]);
+
+    /// For a store that numbers what it stores, from 1.
+    pub fn numbered(number: u64) -> Self {
+        let mut bytes = [0; Self::LEN];
+        bytes[..8].copy_from_slice(&number.to_be_bytes());
+        EntryVersion(bytes)
+    }
+}
 
 pub const MAGIC: [u8; 2] = [0xCA, 0xC4];
 pub const VERSION: u8 = 2;

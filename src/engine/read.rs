@@ -2,9 +2,10 @@
 
 use super::batch::How;
 use super::{Engine, L1, Outcome, Reading, TICKET_PATIENCE, ticket};
-use crate::backend::{Backend, EntryVersion, Found, Guard, Kept, Lease, Seen};
+use crate::backend::{Backend, Found, Guard, Kept, Lease, Seen};
 use crate::clock::UnixMs;
 use crate::codec::compression::decompress;
+use crate::codec::envelope::EntryVersion;
 use crate::codec::envelope::{self, Codec};
 use crate::codec::split;
 use crate::codec::text::Value;

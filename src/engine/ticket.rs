@@ -4,7 +4,8 @@
 //! tickets of one generation the first 16 characters compare as the epochs do; then 1 if there is a lease, else 0; its
 //! version (8), line (4) and connection (8); then which version of the entry the read found.
 
-use crate::backend::{EntryVersion, Guard, Lease};
+use crate::backend::{Guard, Lease};
+use crate::codec::envelope::EntryVersion;
 use crate::tags::Epoch;
 
 const FOUND: usize = 37;
