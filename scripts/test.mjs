@@ -44,7 +44,10 @@ const testPackage = (folder, what, { name = folder, needs = [], ...more } = {}) 
   ...more,
 });
 
-/** In the order in which they begin. `alone`: nothing else runs meanwhile; `byName`: left out where none is named. */
+/**
+ * Those that can begin do so in this order. `needs`: not run if one of them failed; `after`: runs all the same; `alone`:
+ * nothing else runs meanwhile; `byName`: left out where none is named.
+ */
 const STAGES = [
   { name: 'tools', what: 'toolchain', run: async (line) => provided(TOOLS, line) },
   { name: 'install', what: 'npm ci', run: async (line) => install('.', line) },
@@ -77,6 +80,8 @@ const STAGES = [
     name: 'rust-build',
     what: 'Rust tests, compiled',
     needs: ['tools'],
+    // They would wait for each other's lock.
+    after: ['clippy'],
     run: (line) => run('cargo', [...RUST_TESTS, '--no-run'], { line }),
   },
   {
@@ -148,16 +153,17 @@ const results = new Map();
 const summary = [];
 const waiting = [];
 let busy = 0;
-for (const stage of chosen) results.set(stage.name, carryOut(stage));
+for (const [order, stage] of chosen.entries()) results.set(stage.name, carryOut(stage, order));
 await Promise.all(results.values());
 console.log(`\n${summary.join('\n')}${interrupted ? '\nInterrupted.' : ''}`);
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exitCode = interrupted ? 130 : total.failed > 0 ? 1 : 0;
 
-async function carryOut({ name, what, needs = [], alone = false, run }) {
+async function carryOut({ name, what, needs = [], after = [], alone = false, run }, order) {
   const needed = await Promise.all(needs.map((need) => results.get(need)));
-  await turn(alone ? AT_ONCE : 1);
+  await Promise.all(after.map((other) => results.get(other)));
+  await turn(alone ? AT_ONCE : 1, order);
   const began = performance.now();
   const counts = { passed: 0, failed: 0, skipped: 0 };
   const slow = new Set();
@@ -187,14 +193,14 @@ async function carryOut({ name, what, needs = [], alone = false, run }) {
 }
 
 /** Waits until so many places are free. */
-async function turn(places) {
-  if (busy + places > AT_ONCE) await new Promise((go) => waiting.push({ places, go }));
+async function turn(places, order) {
+  if (busy + places > AT_ONCE) await new Promise((go) => waiting.push({ places, order, go }));
   else busy += places;
 }
 
 function leave(places) {
   busy -= places;
-  for (const next of [...waiting]) {
+  for (const next of waiting.toSorted((a, b) => a.order - b.order)) {
     if (busy + next.places > AT_ONCE) continue;
     busy += next.places;
     waiting.splice(waiting.indexOf(next), 1);
