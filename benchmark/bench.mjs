@@ -65,7 +65,8 @@ try {
     say(costSections(results));
   }
   results.seconds = Math.round((Date.now() - began) / 1_000);
-  say([...ratioTables(results), '', ...targets(results), '', ...verdict(results)]);
+  const judged = targets(results).filter((line) => !line.endsWith('| not run |'));
+  say([...ratioTables(results), '', ...judged, '', ...verdict(results)]);
   console.log(`${cells.length} cells in ${results.seconds} s`);
   if (quick && results.seconds > QUICK_SECONDS) {
     console.log(`It took ${results.seconds} s and not under ${QUICK_SECONDS}: the machine is busy, or slow.`);

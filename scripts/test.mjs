@@ -36,6 +36,7 @@ const testPackage = (folder, what, { name = folder, needs = [], ...more } = {}) 
   name,
   what,
   needs: ['build', 'servers', ...needs],
+  tests: true,
   run: inTurn(
     (line) => install(`test-packages/${folder}`, line),
     (line, args) =>
@@ -46,7 +47,7 @@ const testPackage = (folder, what, { name = folder, needs = [], ...more } = {}) 
 
 /**
  * Those that can begin do so in this order. `needs`: not run if one of them failed; `after`: runs all the same; `alone`:
- * nothing else runs meanwhile; `byName`: left out where none is named.
+ * nothing else runs meanwhile; `byName`: left out where none is named; `tests`: it has not passed unless a test has.
  */
 const STAGES = [
   { name: 'tools', what: 'toolchain', run: async (line) => provided(TOOLS, line) },
@@ -120,6 +121,7 @@ const STAGES = [
     name: 'rust',
     what: 'Rust tests',
     needs: ['rust-build', 'servers'],
+    tests: true,
     alone: true,
     run: cargo(...RUST_TESTS),
   },
@@ -127,6 +129,7 @@ const STAGES = [
     name: 'vitest',
     what: 'TypeScript tests',
     needs: ['build', 'servers'],
+    tests: true,
     alone: true,
     run: node('node_modules/vitest/vitest.mjs', 'run'),
   },
@@ -160,7 +163,7 @@ const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : '';
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exitCode = interrupted ? 130 : total.failed > 0 ? 1 : 0;
 
-async function carryOut({ name, what, needs = [], after = [], alone = false, run }, order) {
+async function carryOut({ name, what, needs = [], after = [], tests = false, alone = false, run }, order) {
   const needed = await Promise.all(needs.map((need) => results.get(need)));
   await Promise.all(after.map((other) => results.get(other)));
   await turn(alone ? AT_ONCE : 1, order);
@@ -177,7 +180,7 @@ async function carryOut({ name, what, needs = [], after = [], alone = false, run
       const succeeded = await run(line, only.includes(name) ? words : []).catch((error) => line(error.stack));
       for (const test of slow) line(`Did not end: ${test}`);
       // A runner that counts nothing is one check; one that failed without a failed test did not compile, or crashed.
-      if (succeeded && counts.passed + counts.failed === 0) counts.passed = 1;
+      if (succeeded && counts.passed + counts.failed === 0) counts[tests ? 'failed' : 'passed'] = 1;
       if (!succeeded && counts.failed === 0) counts.failed = 1;
       note = counts.failed > 0 ? 'FAILED' : 'ok';
     } else counts.skipped = 1;

@@ -58,12 +58,18 @@ export const storedText = ({ stored }) =>
 
 export const metText = (met) => (met === undefined ? 'not run' : met ? 'met' : '**not met**');
 
-/** Prints lines of Markdown, the columns of tables below each other. */
+/** Prints lines of Markdown, the columns of each table below each other. */
 export function say(lines) {
-  const cellsOf = (line) => (line.startsWith('|') ? line.slice(1, -1).split('|') : []);
-  const widths = [];
-  for (const line of lines)
-    for (const [at, cell] of cellsOf(line).entries()) widths[at] = Math.max(widths[at] ?? 0, cell.length);
-  const aligned = (cell, at) => (at === 0 ? cell.padEnd(widths[at]) : cell.padStart(widths[at]));
-  console.log(`\n${lines.map((line) => cellsOf(line).map(aligned).join('') || line).join('\n')}`);
+  let rows = [];
+  for (const line of ['', ...lines, '']) {
+    if (line.startsWith('|')) {
+      if (!/^[|:-]+$/.test(line)) rows.push(line.slice(1, -1).split('|'));
+      continue;
+    }
+    const width = (at) => Math.max(...rows.map((row) => row[at].length));
+    const aligned = (cell, at) => (at === 0 ? cell.padEnd(width(at)) : cell.padStart(width(at)));
+    for (const row of rows) console.log(row.map(aligned).join(''));
+    rows = [];
+    console.log(line);
+  }
 }
