@@ -11,10 +11,6 @@
 //! (docs/internals/tags.md); none of it asks a clock.
 
 mod batch;
-// Also in tests: a change that no longer fits it is seen at once.
-#[cfg(any(feature = "bench", test))]
-#[doc(hidden)]
-pub mod bench;
 mod clear;
 mod exact;
 mod first;
