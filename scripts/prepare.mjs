@@ -4,6 +4,13 @@ import { accessSync, constants, existsSync, statSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { npm, root, run } from './run.mjs';
 
+if (Number(process.versions.node.split('.')[0]) < 20) {
+  console.error(
+    `Node.js 20 or later is needed, this is ${process.versions.node}. See https://nodejs.org/en/download`,
+  );
+  process.exit(1);
+}
+
 const ADVICE = {
   cargo: 'A Rust toolchain is needed. Install it from https://rustup.rs',
   cc: 'A C compiler is needed (zstd is C, and Rust links with it). On Debian: apt-get install build-essential',
