@@ -16,7 +16,7 @@ export declare const __napiBindingTarget: 'native' | 'wasm32-wasi' | 'wasm32-was
 export declare function close(handle: number, id: number): void
 
 /**
- * The counters of the values that JavaScript keeps (src/l1.rs): a view of memory that the core goes on writing. `null`
+ * The counters of the values that JavaScript keeps (src/model/version_table.rs): a view of memory that the core goes on writing. `null`
  * where the store was opened without `l1`. To be asked once for each store.
  */
 export declare function counters(handle: number): ArrayBuffer | null

@@ -4,7 +4,7 @@
 use crate::codec::compression::Compression;
 use crate::codec::envelope::Codec;
 use crate::error::{Error, Result};
-use crate::key::Keyspace;
+use crate::model::key::Keyspace;
 use serde::Deserialize;
 
 #[derive(Clone, Debug, Deserialize)]

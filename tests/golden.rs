@@ -7,8 +7,8 @@ use bytes::Bytes;
 use cachalot::codec::compression::decompress;
 use cachalot::codec::envelope::{Codec, Header, decode, encode, peek};
 use cachalot::error::Code;
-use cachalot::tags::{Epoch, Tag};
-use cachalot::ttl::{NEVER, Times};
+use cachalot::model::tag::{Epoch, Tag};
+use cachalot::model::ttl::{NEVER, Times};
 
 const CAP: u32 = 64 * 1024 * 1024;
 const EPOCH: Epoch = Epoch { generation: 0x0123_4567_89AB_CDEF, n: 1_790_000_000_123_456 };

@@ -9,7 +9,7 @@ use bytes::{Buf, BytesMut};
 use cachalot::config::{Endpoint, Timeouts};
 use cachalot::error::{Code, Result};
 use cachalot::events::Events;
-use cachalot::net::link::{Greeting, Link, Protocol, Server};
+use cachalot::net::client::{Greeting, Link, Protocol, Server};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::Arc;

@@ -7,8 +7,8 @@
 mod support;
 
 use cachalot::error::{Code, Result};
-use cachalot::net::clock::{Began, begin, taken_on};
-use cachalot::net::reading::{Came, Reads, closings};
+use cachalot::net::direct::reader::{Came, Reads, closings};
+use cachalot::net::poll_scope::{Began, begin, taken_on};
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;

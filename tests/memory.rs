@@ -5,13 +5,13 @@
 #[path = "memory/wide.rs"]
 mod wide;
 
-use cachalot::backend::{Backend, Found, Seen};
 use cachalot::codec::text::Value;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome};
 use cachalot::events;
-use cachalot::tags::{Invalidation, Tag};
-use cachalot::ttl::{Times, Ttl};
+use cachalot::model::tag::{Invalidation, Tag};
+use cachalot::model::ttl::{Times, Ttl};
+use cachalot::store::{Backend, Found, Seen};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::future::Future;

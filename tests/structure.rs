@@ -172,7 +172,7 @@ fn reachable(graph: &Graph, from: &Module) -> BTreeSet<Module> {
 
 /// Circles of before this test, by folder, that are still to be cut: modules here may use others of the same folder in a
 /// circle. It may only get shorter.
-const STILL_CIRCULAR: [&str; 5] = ["backend::memcached", "backend::redis", "binding", "engine", "net"];
+const STILL_CIRCULAR: [&str; 5] = ["binding", "engine", "net", "store::memcached", "store::redis"];
 
 #[test]
 fn modules_form_no_circle() {
@@ -202,12 +202,13 @@ fn modules_form_no_circle() {
 }
 
 /// The layers of lib.rs, from the bottom; what stands together may use each other.
-const LAYERS: [&[&str]; 7] = [
-    &["error", "events", "stats", "clock", "ttl"],
-    &["tags", "codec"],
-    &["key", "l1", "config"],
+const LAYERS: [&[&str]; 8] = [
+    &["error", "events", "stats"],
+    &["model"],
+    &["codec"],
+    &["config"],
     &["net"],
-    &["backend"],
+    &["store"],
     &["engine"],
     &["binding"],
 ];

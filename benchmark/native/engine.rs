@@ -4,8 +4,8 @@
 use crate::samples::json;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome};
-use cachalot::tags::Tag;
-use cachalot::ttl::Ttl;
+use cachalot::model::tag::Tag;
+use cachalot::model::ttl::Ttl;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};

@@ -11,12 +11,12 @@ mod engine;
 mod samples;
 
 use bytes::{Bytes, BytesMut};
-use cachalot::backend::redis::bench::{Replies, command};
-use cachalot::backend::redis::clear_table::{ClearTable, Verdict};
 use cachalot::codec::compression::{Compression, compress, decompress};
 use cachalot::codec::envelope::{Codec, decode, encode, peek};
 use cachalot::codec::text::Value;
-use cachalot::tags::Clearance;
+use cachalot::model::tag::Clearance;
+use cachalot::store::redis::bench::{Replies, command};
+use cachalot::store::redis::clear_table::{ClearTable, Verdict};
 use engine::Bed;
 use samples::{TAGS, entry, header, json, mget_reply};
 use std::hint::black_box;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use cachalot::codec::compression::{Compression, compress};
 use cachalot::codec::envelope::{Codec, Header, encode};
-use cachalot::tags::{Epoch, Tag};
+use cachalot::model::tag::{Epoch, Tag};
 
 pub const EPOCH: Epoch = Epoch { generation: 0x1234_5678_9ABC_DEF0, n: 1_700_000_000_000_100 };
 pub const NOW: u64 = 1_700_000_000_000;

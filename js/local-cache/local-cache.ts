@@ -1,12 +1,12 @@
 /**
  * L1: values of one store kept in JavaScript, so that a hit costs no request. Whether a value still holds is read from
- * counters that the core writes from its own thread (src/l1.rs); nothing has to reach the event loop for that.
+ * counters that the core writes from its own thread (src/model/version_table.rs); nothing has to reach the event loop for that.
  */
 import { LRUCache } from 'lru-cache';
 import type { L1Settings } from '../options/native-config.js';
 import { frozen, weightOf } from './freeze.js';
 
-/** Words before the counters. As src/l1.rs writes them. */
+/** Words before the counters. As src/model/version_table.rs writes them. */
 const HEADER = 8;
 const ALL = 0;
 const HEARD = 2;

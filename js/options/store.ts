@@ -44,7 +44,7 @@ export interface TimeoutOptions {
 /** An hour: longer than that a request does not wait, and no timer of any runtime overflows. */
 export const MAX_TIMEOUT_MS = 3_600_000;
 
-/** What a connection takes as one reply, with room for the envelope around it (src/net/greeting.rs). */
+/** What a connection takes as one reply, with room for the envelope around it (src/net/handshake.rs). */
 const MAX_VALUE_BYTES = 64 * 1024 * 1024;
 
 /** Of a value. */
@@ -69,7 +69,7 @@ export const timeoutShape: Shape<TimeoutOptions> = {
   commandTimeout: milliseconds,
 };
 
-/** Longest prefix once escaped, as the core counts it (src/key.rs): leaves room for bookkeeping names on memcached. */
+/** Longest prefix once escaped, as the core counts it (src/model/key.rs): leaves room for bookkeeping names on memcached. */
 const MAX_PREFIX_BYTES = 128;
 
 /** Colons at its end are the separator's and not part of the name. */

@@ -3,8 +3,8 @@
 
 use crate::engine::{Input, Op, ticket};
 use crate::error::{Code, Error, Result};
-use crate::tags::{Invalidation, Tag};
-use crate::ttl::{Times, Ttl};
+use crate::model::tag::{Invalidation, Tag};
+use crate::model::ttl::{Times, Ttl};
 
 const GET: u32 = 1;
 const GET_TAGS: u32 = 2;
@@ -277,9 +277,9 @@ mod tests {
 
     #[test]
     fn times_are_words_and_a_ticket_is_text() {
-        let guard = crate::backend::Guard {
-            epoch: crate::tags::Epoch { generation: u64::MAX, n: 300 },
-            lease: Some(crate::backend::Lease { cas: 200, line: 7, link: 9 }),
+        let guard = crate::store::Guard {
+            epoch: crate::model::tag::Epoch { generation: u64::MAX, n: 300 },
+            lease: Some(crate::store::Lease { cas: 200, line: 7, link: 9 }),
             found: Some(crate::codec::envelope::EntryVersion::numbered(3)),
         };
         let ticket: String = ticket::write(guard).iter().map(|byte| char::from(*byte)).collect();

@@ -1,7 +1,7 @@
 //! Carries the queue over to JavaScript: one weak threadsafe function for each environment, one call for many results.
 
+use super::batch_reply::unanswered;
 use super::environment::{Environment, Receiver};
-use super::flight::unanswered;
 use super::queue::{Delivery, Queue};
 use super::values::{self, check};
 use crate::engine::Outcome;

@@ -1,6 +1,6 @@
 //! What belongs to one JavaScript environment: its stores, its receiver, and how long it stays awake.
 
-use super::begin::TakenOn;
+use super::inline_task::TakenOn;
 use super::polls::Polls;
 use super::queue::Queue;
 use super::runtime;

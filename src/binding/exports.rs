@@ -1,8 +1,8 @@
 //! The functions of index.d.ts: free functions and numeric handles, since a method of a class costs several times as
 //! much to call. No panic leaves them.
 
+use super::batch_reply::{Flight, unanswered};
 use super::environment::Environment;
-use super::flight::{Flight, unanswered};
 use super::polls::Polls;
 use super::store::Store;
 use super::values::Raw;
@@ -192,7 +192,7 @@ pub fn stats(env: Env, handle: u32) -> Result<String> {
     })
 }
 
-/// The counters of the values that JavaScript keeps (src/l1.rs): a view of memory that the core goes on writing. `null`
+/// The counters of the values that JavaScript keeps (src/model/version_table.rs): a view of memory that the core goes on writing. `null`
 /// where the store was opened without `l1`. To be asked once for each store.
 #[napi(ts_return_type = "ArrayBuffer | null")]
 pub fn counters(env: Env, handle: u32) -> Result<Option<Answer>> {

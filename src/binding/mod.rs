@@ -1,11 +1,11 @@
 //! The only place that imports napi. Holds no rule of caching.
 //!
 //! - `batch`: one turn's operations, from words and text to `Op`s. No napi.
-//! - `begin`: starts a small batch on the thread that brings it, and goes on with it there if it reads the reply. No napi.
+//! - `inline_task`: starts a small batch on the thread that brings it, and goes on with it there if it reads the reply. No napi.
 //! - `polls`: connections whose replies this thread reads; `uv`: the event loop that it waits in, and all that is unsafe
 //!   about that.
 //! - `queue`: what waits for the JavaScript thread, and when that is woken. No napi.
-//! - `flight`: a batch on its way; every operation of it is answered once, whatever happens. No napi.
+//! - `batch_reply`: a batch on its way; every operation of it is answered once, whatever happens. No napi.
 //! - `packing`: compresses large values beside the one thread, when many come at once.
 //! - `runtime`: the one thread on which network stores live.
 //! - `environment`: what belongs to one JavaScript environment (the main thread, or one worker thread).
@@ -16,15 +16,16 @@
 //! What needs napi is left out of the crate's own tests: no Node.js runs them.
 
 mod batch;
-#[cfg_attr(test, allow(dead_code))]
-mod begin;
+mod batch_reply;
 #[cfg(not(test))]
 mod completions;
 #[cfg(not(test))]
 mod environment;
 #[cfg(not(test))]
 mod exports;
-mod flight;
+#[cfg_attr(test, allow(dead_code))]
+mod inline_task;
+mod memory_permit;
 #[cfg(not(test))]
 mod packing;
 #[cfg(not(test))]
@@ -41,4 +42,3 @@ mod uv;
 mod uv;
 #[cfg(not(test))]
 mod values;
-mod weight;

@@ -1,10 +1,10 @@
 //! The connections of an environment whose replies its own thread reads: one poll each, kept from one request to the next.
 
-use super::begin::{TakenOn, read_here};
 use super::completions;
 use super::environment::Environment;
+use super::inline_task::{TakenOn, read_here};
 use super::uv::{Loop, Poll};
-use crate::net::reading::{Came, Reads, closings};
+use crate::net::direct::reader::{Came, Reads, closings};
 use napi::sys;
 use socket2::Socket;
 use std::cell::{Cell, RefCell};

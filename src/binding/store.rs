@@ -1,11 +1,11 @@
 //! An open store and the batches under way on it.
 
-use super::begin::{TakenOn, begin_here};
-use super::flight::Flight;
+use super::batch_reply::Flight;
+use super::inline_task::{TakenOn, begin_here};
+use super::memory_permit::Weight;
 use super::packing::Packing;
-use super::weight::Weight;
-use crate::backend::line::{Line, begun};
 use crate::engine::{AnyEngine, OVERHEAD, Op, Outcome};
+use crate::store::fifo_gate::{Line, begun};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::future::poll_fn;

@@ -1,13 +1,13 @@
 //! Strings, buffers and results, between V8 and Rust. The plain C calls, where the safe ones would look at every
 //! character twice.
 
-use crate::backend::Page;
 use crate::codec::text::Value;
 use crate::engine::ticket::Ticket;
 use crate::engine::{Input, Outcome, Reading};
 use crate::error::{Code, Error, Result};
-use crate::l1::Slots;
-use crate::ttl::NEVER;
+use crate::model::ttl::NEVER;
+use crate::model::version_table::Slots;
+use crate::store::Page;
 use napi::bindgen_prelude::{FromNapiValue, TypeName, ValidateNapiValue};
 use napi::{ValueType, sys};
 use std::cell::Cell;

@@ -1,9 +1,9 @@
 //! The stored form of an entry, byte by byte in docs/internals/wire-format.md. Decoding goes by the header alone.
 
-use crate::clock::UnixMs;
 use crate::error::{Code, Error, Result};
-use crate::tags::{Epoch, Tag};
-use crate::ttl::Times;
+use crate::model::tag::{Epoch, Tag};
+use crate::model::time::UnixMs;
+use crate::model::ttl::Times;
 use bytes::Bytes;
 use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -333,7 +333,7 @@ pub fn corrupt(why: impl std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ttl::NEVER;
+    use crate::model::ttl::NEVER;
     use proptest::prelude::*;
 
     const CAP: u32 = 1 << 20;

@@ -2,7 +2,7 @@
 //! What decides about validity stands in the first bytes, so they are judged, stamped and replaced as a whole entry is.
 
 use super::envelope::{EXPIRES_AT, FIXED, MAGIC, VERSION, stub_len};
-use crate::ttl::NEVER;
+use crate::model::ttl::NEVER;
 use bytes::Bytes;
 
 /// In the flags: the rest lies elsewhere. To a reader that does not know it the checksum differs.
@@ -72,7 +72,7 @@ pub fn whole(head: &[u8], rest: Rest, parts: &[Bytes]) -> Option<Bytes> {
 mod tests {
     use super::*;
     use crate::codec::envelope::{Codec, Header, decode, encode, peek, restamp};
-    use crate::tags::{Epoch, Tag};
+    use crate::model::tag::{Epoch, Tag};
     use proptest::prelude::*;
 
     const CAP: u32 = 1 << 20;

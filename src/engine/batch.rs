@@ -1,12 +1,12 @@
 //! Splits a batch into parts that travel together and starts them in order.
 
 use super::{Engine, Input, Op, Outcome};
-use crate::backend::{Backend, Clear, Guard};
-use crate::clock::UnixMs;
 use crate::error::Error;
-use crate::l1::{Change, Neighbours};
-use crate::tags::{Invalidation, Tag};
-use crate::ttl::{Times, Ttl};
+use crate::model::tag::{Invalidation, Tag};
+use crate::model::time::UnixMs;
+use crate::model::ttl::{Times, Ttl};
+use crate::model::version_table::{Change, Neighbours};
+use crate::store::{Backend, Clear, Guard};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use std::sync::atomic::Ordering::Relaxed;

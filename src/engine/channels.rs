@@ -1,8 +1,8 @@
 //! Messages between processes.
 
 use super::{Engine, Outcome};
-use crate::backend::Backend;
 use crate::error::{Code, Error, Result};
+use crate::store::Backend;
 
 impl<B: Backend> Engine<B> {
     pub(super) async fn publish(&self, channel: &str, payload: &str) -> Outcome {

@@ -1,13 +1,13 @@
 //! Expiring: versions are read, and then exactly those are made stale. What cannot be stale is cleared.
 
 use super::read::Judged;
-use super::swap::ROUNDS;
+use super::take::ROUNDS;
 use super::{Engine, Outcome};
-use crate::backend::{Backend, Clear, Swap};
-use crate::clock::UnixMs;
 use crate::error::Result;
-use crate::tags::Invalidation;
-use crate::ttl::Times;
+use crate::model::tag::Invalidation;
+use crate::model::time::UnixMs;
+use crate::model::ttl::Times;
+use crate::store::{Backend, Clear, Swap};
 use futures_util::future::join;
 
 /// What became of a key; `None` = not known yet.

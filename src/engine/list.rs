@@ -2,11 +2,11 @@
 
 use super::read::Judged;
 use super::{Engine, Outcome};
-use crate::backend::{Backend, Page};
-use crate::clock::UnixMs;
 use crate::codec::text::Value;
 use crate::error::{Code, Error, Result};
-use crate::tags::Tag;
+use crate::model::tag::Tag;
+use crate::model::time::UnixMs;
+use crate::store::{Backend, Page};
 use std::collections::{BTreeSet, HashSet};
 
 /// Entries read at a time for a list by tags.

@@ -1,8 +1,8 @@
 //! Locks across processes: a key has one owner at a time, until it is given back or its time is over.
 
 use super::{Engine, Outcome};
-use crate::backend::Backend;
-use crate::clock::UnixMs;
+use crate::model::time::UnixMs;
+use crate::store::Backend;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use tokio::sync::Notify;

@@ -2,9 +2,9 @@
 //! clear is born invalid. Bounded, and it never forgets within its time: what does not fit merges into buckets that
 //! keep the oldest.
 
-use crate::backend::{Guard, Lease};
 use crate::config::MissMemoryConfig;
-use crate::tags::Epoch;
+use crate::model::tag::Epoch;
+use crate::store::{Guard, Lease};
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};

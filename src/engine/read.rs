@@ -2,18 +2,18 @@
 
 use super::batch::How;
 use super::{Engine, L1, Outcome, Reading, TICKET_PATIENCE, ticket};
-use crate::backend::{Backend, Found, Guard, Kept, Lease, Seen};
-use crate::clock::UnixMs;
 use crate::codec::compression::decompress;
 use crate::codec::envelope::EntryVersion;
 use crate::codec::envelope::{self, Codec};
 use crate::codec::split;
 use crate::codec::text::Value;
 use crate::error::{Code, Error, Result};
-use crate::l1::{Slots, Stamp, UNHEARD_MS};
-use crate::net::clock::{leave_caller, timeout_at};
-use crate::tags::{self, Epoch, Tag, Validity};
-use crate::ttl::Times;
+use crate::model::tag::{self, Epoch, Tag, Validity};
+use crate::model::time::UnixMs;
+use crate::model::ttl::Times;
+use crate::model::version_table::{Slots, Stamp, UNHEARD_MS};
+use crate::net::poll_scope::{leave_caller, timeout_at};
+use crate::store::{Backend, Found, Guard, Kept, Lease, Seen};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 
@@ -40,7 +40,7 @@ pub(super) struct Live {
 
 pub(super) enum Tags {
     Wire(Vec<Tag>),
-    Memory(std::sync::Arc<crate::backend::LiveEntry>),
+    Memory(std::sync::Arc<crate::store::LiveEntry>),
 }
 
 impl Tags {
@@ -217,7 +217,7 @@ impl<B: Backend> Engine<B> {
             self.stats.expired.add(1);
             return Judged::Gone { lease, seen: Some(bytes) };
         }
-        let validity = tags::judge(clearance, header.times.as_ref(), now);
+        let validity = tag::judge(clearance, header.times.as_ref(), now);
         match validity {
             Validity::Valid => {}
             Validity::Stale => self.stats.stale.add(1),

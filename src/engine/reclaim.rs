@@ -8,10 +8,10 @@
 use super::Engine;
 use super::list::read_at_once;
 use super::read::Judged;
-use crate::backend::{Backend, Dead};
-use crate::clock::UnixMs;
-use crate::tags::Tag;
-use crate::ttl::NEVER;
+use crate::model::tag::Tag;
+use crate::model::time::UnixMs;
+use crate::model::ttl::NEVER;
+use crate::store::{Backend, Dead};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Weak;
 use std::sync::atomic::Ordering::Relaxed;

@@ -4,9 +4,9 @@
 //! tickets of one generation the first 16 characters compare as the epochs do; then 1 if there is a lease, else 0; its
 //! version (8), line (4) and connection (8); then which version of the entry the read found.
 
-use crate::backend::{Guard, Lease};
 use crate::codec::envelope::EntryVersion;
-use crate::tags::Epoch;
+use crate::model::tag::Epoch;
+use crate::store::{Guard, Lease};
 
 const FOUND: usize = 37;
 pub const LEN: usize = FOUND + EntryVersion::LEN;

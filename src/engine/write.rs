@@ -2,12 +2,12 @@
 
 use super::batch::{How, SetOp};
 use super::{Engine, Outcome, Packed};
-use crate::backend::{Backend, Body, Clear, Guard, Kept, Write, Written};
-use crate::clock::UnixMs;
 use crate::codec::envelope::{self, Codec, Header};
 use crate::codec::text::Value;
 use crate::error::{Code, Error, Result};
-use crate::tags::{Epoch, Invalidation, Tag};
+use crate::model::tag::{Epoch, Invalidation, Tag};
+use crate::model::time::UnixMs;
+use crate::store::{Backend, Body, Clear, Guard, Kept, Write, Written};
 use bytes::Bytes;
 use futures_util::future::join;
 use std::collections::BTreeSet;

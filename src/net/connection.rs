@@ -1,13 +1,13 @@
 //! A connection while it serves requests: reads and writes in one place, so that neither direction can wait for the
 //! other, and one wake of the task takes all that is ready.
 
-use super::greeting::Greeting;
-use super::lane::Lane;
-use super::link::Protocol;
-use super::outgoing::Outgoing;
-use super::reading::{READ, READ_LARGEST, Reading};
+use super::client::Protocol;
+use super::direct::reader::{READ, READ_LARGEST, Reading};
+use super::direct::registration::Wire;
+use super::direct::shared_socket::Lane;
+use super::handshake::Greeting;
 use super::request::{Asked, Inbox, Message, Pending, Request, Shared, gone};
-use super::wire::Wire;
+use super::write_buffer::Outgoing;
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -297,8 +297,8 @@ mod tests {
     use super::*;
     use crate::error::Code;
     use crate::net::dialer::Stream;
-    use crate::net::greeting::MAX_REPLY;
-    use crate::net::reading::KEPT;
+    use crate::net::direct::reader::KEPT;
+    use crate::net::handshake::MAX_REPLY;
     use bytes::{Buf, Bytes, BytesMut};
     use tokio::io::AsyncWriteExt;
     use tokio::net::UnixStream;

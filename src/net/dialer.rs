@@ -1,6 +1,6 @@
 //! Opens a stream to an endpoint. TLS will wrap `Tcp` here, as a third variant, before anything is greeted.
 
-use super::budget::TimeBudget;
+use super::time_budget::TimeBudget;
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use socket2::{SockRef, TcpKeepalive};

@@ -1,22 +1,19 @@
-//! Connections: dialing (TCP, unix sockets; TLS has its place in `dialer`), jittered backoff, and `link`, one supervised
+//! Connections: dialing (TCP, unix sockets; TLS has its place in `dialer`), jittered backoff, and `client`, one supervised
 //! pipelined connection with deadlines and a bounded queue. One for both servers; knows neither's commands.
 //!
-//! Inside a link: `request` is what is asked and counts it, `supervisor` is the task that connects and keeps the circuit,
-//! `greeting` a connection before requests, `connection` one while it serves them, `outgoing` its unwritten bytes,
-//! `lane` what callers share with it, `reading` its read side, which a caller's thread may take on, `wire` the stream that
-//! the runtime then leaves alone. `clock`: bounds for work that a caller's thread may begin; `budget`: the bound of an attempt
-//! to connect.
+//! Inside a client: `request` is what is asked and counts it, `supervisor` is the task that connects and keeps the circuit,
+//! `handshake` a connection before requests, `connection` one while it serves them, `write_buffer` its unwritten bytes,
+//! `direct` what a caller's thread does in place of the task. `poll_scope`: bounds for work that a caller's thread may begin;
+//! `time_budget`: the bound of an attempt to connect.
 
 pub mod backoff;
-mod budget;
-pub mod clock;
+pub mod client;
 mod connection;
 pub mod dialer;
-mod greeting;
-mod lane;
-pub mod link;
-mod outgoing;
-pub mod reading;
+pub mod direct;
+mod handshake;
+pub mod poll_scope;
 mod request;
 mod supervisor;
-mod wire;
+mod time_budget;
+mod write_buffer;

@@ -1,14 +1,14 @@
 //! The task behind a link: connects, serves, and keeps the circuit.
 
 use super::backoff::Backoff;
-use super::budget::TimeBudget;
-use super::clock::Overdue;
+use super::client::{Protocol, Server};
 use super::connection::{Connection, Ending};
 use super::dialer::dial;
-use super::greeting::Greeting;
-use super::lane::Lane;
-use super::link::{Protocol, Server};
+use super::direct::shared_socket::Lane;
+use super::handshake::Greeting;
+use super::poll_scope::Overdue;
 use super::request::{Asked, Inbox, Shared};
+use super::time_budget::TimeBudget;
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};

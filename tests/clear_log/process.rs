@@ -1,4 +1,4 @@
-//! A process: what it does with replies, in their order, as src/backend/redis/reads.rs does; and what it sets.
+//! A process: what it does with replies, in their order, as src/store/redis/reads.rs does; and what it sets.
 
 use crate::losses::LOST;
 use crate::rules::Rule;
@@ -8,7 +8,7 @@ use crate::server::{Entry, Marks};
 use crate::tables::{Answer, Question};
 use crate::terms::{Clear, LookUp, Outdated, Point};
 use crate::world::{Batch, Connection, Explored, Message, Miss, Outcome, World};
-use cachalot::tags::{Clearance, Invalidation};
+use cachalot::model::tag::{Clearance, Invalidation};
 
 impl Explored<'_> {
     fn ask(&self, world: &mut World, process: usize, question: Question) -> Answer {

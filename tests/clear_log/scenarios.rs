@@ -2,7 +2,7 @@
 
 use crate::scenario::{Clock, Failover, Reader, Scenario};
 use crate::terms::Clear;
-use cachalot::tags::Invalidation::{Hard, Soft};
+use cachalot::model::tag::Invalidation::{Hard, Soft};
 
 const PLAIN: &[Reader] = &[Reader { key: 0, auto: false }];
 const AUTO: &[Reader] = &[Reader { key: 0, auto: true }];

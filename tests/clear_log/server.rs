@@ -1,4 +1,4 @@
-//! The server: what the scripts do (src/backend/redis/scripts), each in one step.
+//! The server: what the scripts do (src/store/redis/scripts), each in one step.
 
 use crate::rules::Rule;
 use crate::scenario::{Clock, Scenario};

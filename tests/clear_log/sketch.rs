@@ -1,8 +1,8 @@
 //! What a table holds, found out by asking it, and a table that holds just that: so a rule inside it can be left out here.
 
 use crate::terms::{Delta, LookUp, MEMBERS, Point, TAGS, member};
-use cachalot::backend::redis::clear_table::{ClearTable, Verdict};
-use cachalot::tags::{Clearance, Tag};
+use cachalot::model::tag::{Clearance, Tag};
+use cachalot::store::redis::clear_table::{ClearTable, Verdict};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Score {
@@ -39,7 +39,7 @@ impl Sketch {
 
     pub fn of(table: &ClearTable) -> Self {
         let known_to = table.known_to();
-        let at = |n: u8| cachalot::tags::Epoch { generation: known_to.generation, n: u64::from(n) };
+        let at = |n: u8| cachalot::model::tag::Epoch { generation: known_to.generation, n: u64::from(n) };
         let judge = |n: u8, auto: bool, tag: Option<Tag>| table.judge(at(n), auto, tag.into_iter());
         let ends = |verdict: &Verdict| matches!(verdict, Verdict::Known(Clearance::Hard | Clearance::Soft));
         let numbers = || 1..=GREATEST;

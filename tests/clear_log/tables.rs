@@ -5,9 +5,9 @@ use crate::rules::Rule;
 use crate::scenario::Scenario;
 use crate::sketch::Sketch;
 use crate::terms::{Advance, Delta, LookUp, Point, TAGS, mask_of, places, tags};
-use cachalot::backend::redis::clear_table as production;
-use cachalot::backend::redis::clear_table::{ClearTable, Observed, Verdict};
-use cachalot::tags::Clearance;
+use cachalot::model::tag::Clearance;
+use cachalot::store::redis::clear_table as production;
+use cachalot::store::redis::clear_table::{ClearTable, Observed, Verdict};
 use std::cell::RefCell;
 use std::collections::HashMap;
 

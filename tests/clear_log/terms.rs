@@ -1,7 +1,7 @@
 //! The small numbers that the searched states are made of, and what they stand for in the production types.
 
-use cachalot::backend::redis::clear_table as production;
-use cachalot::tags::{Epoch, Invalidation, Tag};
+use cachalot::model::tag::{Epoch, Invalidation, Tag};
+use cachalot::store::redis::clear_table as production;
 
 pub const KEYS: usize = 2;
 pub const TAGS: usize = 2;

@@ -6,7 +6,7 @@ use crate::search::{Broken, Model, Step};
 use crate::server::{Entry, Marks, Server};
 use crate::tables::{TableId, Tables};
 use crate::terms::{Advance, Clear, Delta, LookUp, Outdated, Point};
-use cachalot::tags::Invalidation;
+use cachalot::model::tag::Invalidation;
 
 const SLOTS: usize = 2;
 /// Reads, and the reply to a clear of one's own.

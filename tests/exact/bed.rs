@@ -2,14 +2,15 @@
 
 use crate::proxy::Proxy;
 use crate::{memcached, redis_server};
-use cachalot::backend::Guard;
 use cachalot::codec::text::Value;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome, Reading, ticket};
 use cachalot::error::Error;
-use cachalot::tags::{Invalidation, Tag};
-use cachalot::ttl::{NEVER, Times, Ttl};
-use cachalot::{clock, events};
+use cachalot::events;
+use cachalot::model::tag::{Invalidation, Tag};
+use cachalot::model::time;
+use cachalot::model::ttl::{NEVER, Times, Ttl};
+use cachalot::store::Guard;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -205,7 +206,7 @@ impl Caller {
     }
 
     pub async fn run(&self, ops: Vec<Op>) -> Vec<Outcome> {
-        self.run_at(clock::now(), ops).await
+        self.run_at(time::now(), ops).await
     }
 
     pub async fn one(&self, op: Op) -> Outcome {
@@ -239,7 +240,7 @@ impl Caller {
     }
 
     pub async fn read(&self, key: &str) -> Read {
-        self.read_at(clock::now(), key).await
+        self.read_at(time::now(), key).await
     }
 
     pub async fn read_at(&self, now: u64, key: &str) -> Read {

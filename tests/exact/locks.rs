@@ -3,7 +3,7 @@
 use crate::bed::{Bed, Caller, get, is, lock, tagged, text, unlock};
 use crate::redis_server::ask;
 use cachalot::engine::Outcome;
-use cachalot::key::Keyspace;
+use cachalot::model::key::Keyspace;
 use futures_util::future::join_all;
 use std::time::{Duration, Instant};
 

@@ -4,7 +4,7 @@
 use crate::bed::{Bed, Caller, EVER, Set, clear, failure, get, tagged, text};
 use crate::proxy::Wire;
 use cachalot::engine::{Op, Outcome};
-use cachalot::tags::{Invalidation, Tag};
+use cachalot::model::tag::{Invalidation, Tag};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join_all};
 use std::task::{Context, Waker};

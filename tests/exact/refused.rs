@@ -3,7 +3,7 @@
 use crate::bed::{Bed, Caller, get, tagged};
 use crate::outages::{down, up};
 use cachalot::engine::Outcome;
-use cachalot::tags::Invalidation;
+use cachalot::model::tag::Invalidation;
 
 /// What another process clears meanwhile: a key, tags.
 type Cleared = (Option<&'static str>, &'static [&'static str]);

@@ -2,11 +2,11 @@
 
 use crate::bed::{Bed, Caller, EVER, Set, tagged};
 use crate::redis_server::ask;
-use cachalot::clock;
 use cachalot::engine::Outcome;
-use cachalot::key::Keyspace;
-use cachalot::tags::Invalidation;
-use cachalot::ttl::{Times, Ttl};
+use cachalot::model::key::Keyspace;
+use cachalot::model::tag::Invalidation;
+use cachalot::model::time;
+use cachalot::model::ttl::{Times, Ttl};
 use std::time::{Duration, Instant};
 
 #[tokio::test]
@@ -41,7 +41,7 @@ async fn an_automatic_invalidation_makes_stale_what_any_other_clear_ends() {
 async fn freshness_goes_by_the_callers_clock_and_expiry_stays() {
     for bed in Bed::all() {
         let store = bed.open();
-        let now = clock::now();
+        let now = time::now();
         let times = Times { created: now, fresh_until: now + 10_000, cost: 1 };
         assert!(store.set("k", "v", tagged(&["t"]).times(times)).await);
         let at = async |ms: u64| store.read_at(now + ms, "k").await;

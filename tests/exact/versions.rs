@@ -2,10 +2,10 @@
 
 use crate::bed::{Bed, Caller, EVER, MINUTE, Set, tagged, text};
 use crate::redis_server::ask;
-use cachalot::clock;
 use cachalot::engine::{Op, Outcome};
-use cachalot::tags::Invalidation;
-use cachalot::ttl::{Times, Ttl};
+use cachalot::model::tag::Invalidation;
+use cachalot::model::time;
+use cachalot::model::ttl::{Times, Ttl};
 use futures_util::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -127,7 +127,7 @@ async fn what_is_stale_is_not_taken_and_gone_all_the_same() {
 async fn expire_keeps_the_entry_and_refuses_the_sets_under_way() {
     for bed in Bed::all() {
         let (a, b) = (bed.open(), bed.open());
-        let now = clock::now();
+        let now = time::now();
         let times = Times { created: now, fresh_until: now + 50_000, cost: 5 };
         let set = || tagged(&["t"]).times(times);
         assert!(a.set("k", "old", set()).await);
@@ -259,7 +259,7 @@ async fn memory_keeps_its_books_over_swaps() {
     let cachalot::engine::AnyEngine::Memory(engine) = &store.engine else { panic!("a memory store") };
     let (entries, _, members) = engine.backend().sizes();
     assert_eq!((entries, members), (50, 50));
-    let later = clock::now() + 2_000;
+    let later = time::now() + 2_000;
     store.run_at(later, vec![crate::bed::get("other")]).await;
     assert_eq!(engine.backend().sizes(), (0, 0, 0), "expired by the order of expiry");
 }

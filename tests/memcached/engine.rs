@@ -5,9 +5,11 @@ use crate::store::{shard_key, until};
 use cachalot::codec::text::Value;
 use cachalot::config::Config;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome};
+use cachalot::events;
 use cachalot::events::{Event, Events};
-use cachalot::tags::{Invalidation, Tag};
-use cachalot::{clock, events, ttl::Ttl};
+use cachalot::model::tag::{Invalidation, Tag};
+use cachalot::model::time;
+use cachalot::model::ttl::Ttl;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -27,7 +29,7 @@ fn open_heard(servers: &[Server], events: Events) -> AnyEngine {
 async fn run(engine: &AnyEngine, ops: Vec<Op>) -> Vec<Outcome> {
     let out: Mutex<Vec<Option<Outcome>>> = Mutex::new(ops.iter().map(|_| None).collect());
     engine
-        .run(ops, clock::now(), |first, outcomes| {
+        .run(ops, time::now(), |first, outcomes| {
             for (at, outcome) in outcomes.into_iter().enumerate() {
                 out.lock().unwrap()[first + at] = Some(outcome);
             }

@@ -2,9 +2,11 @@
 
 use crate::server::Server;
 use crate::store::{config, open, until, with};
-use cachalot::backend::memcached::MemcachedBackend;
+use cachalot::config::MemcachedConfig;
 use cachalot::error::Code;
-use cachalot::{config::MemcachedConfig, events, key::Keyspace};
+use cachalot::events;
+use cachalot::model::key::Keyspace;
+use cachalot::store::memcached::MemcachedBackend;
 use std::io::Write;
 use std::path::PathBuf;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};

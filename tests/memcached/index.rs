@@ -2,10 +2,10 @@
 
 use crate::server::Server;
 use crate::store::{MINUTE, Store, config, open, shard_key, until, with, write};
-use cachalot::backend::{Backend, Write};
-use cachalot::clock;
-use cachalot::tags::Tag;
-use cachalot::ttl::Ttl;
+use cachalot::model::tag::Tag;
+use cachalot::model::time;
+use cachalot::model::ttl::Ttl;
+use cachalot::store::{Backend, Write};
 
 /// Bytes of all shards of `t`.
 fn bytes(server: &Server) -> Vec<usize> {
@@ -16,7 +16,7 @@ fn bytes(server: &Server) -> Vec<usize> {
 async fn set_many(store: &Store, names: impl IntoIterator<Item = String>, ttl: Ttl) {
     let writes: Vec<Write> =
         names.into_iter().map(|name| Write { ttl, ..write(&name, &["t"], b"v", None) }).collect();
-    for written in store.0.write(writes, clock::now()).await {
+    for written in store.0.write(writes, time::now()).await {
         written.unwrap();
     }
 }
@@ -29,9 +29,9 @@ async fn entries_that_expired_are_told_and_pruned() {
         set_many(&store, (0..500).map(|i| format!("short{page}:{i}")), Ttl::Ms(1_500)).await;
     }
     set_many(&store, (0..100).map(|i| format!("long{i}")), MINUTE).await;
-    while !store.0.crowded(clock::now()).is_empty() {}
+    while !store.0.crowded(time::now()).is_empty() {}
     assert_eq!(store.members("t").await.len(), 5_100);
-    let told = async || store.0.crowded(clock::now()) == [Tag::of("t")];
+    let told = async || store.0.crowded(time::now()) == [Tag::of("t")];
     until("the tag is told once its members have expired", told).await;
     until("they have all expired", async || store.members("t").await.len() == 100).await;
     let left: usize = bytes(&server).iter().sum();
@@ -45,7 +45,7 @@ async fn setting_the_same_keys_again_and_again_is_told_and_compacted() {
     let mut told = 0;
     for _ in 0..100 {
         set_many(&store, (0..50).map(|i| format!("k{i}")), MINUTE).await;
-        for tag in store.0.crowded(clock::now()) {
+        for tag in store.0.crowded(time::now()) {
             told += 1;
             assert_eq!(store.members_of(tag).await.len(), 50);
         }

@@ -2,7 +2,7 @@
 
 use crate::server::Server;
 use crate::store::open;
-use cachalot::backend::Written;
+use cachalot::store::Written;
 
 #[tokio::test]
 async fn a_set_whose_key_was_deleted_since_its_miss_is_stale() {
@@ -38,7 +38,7 @@ async fn a_set_over_an_entry_that_a_clear_made_invalid_is_ended_by_a_delete_too(
     let server = Server::start(&[]);
     let store = open(vec![server.endpoint()]);
     store.fill("k", &["t"], "1").await;
-    store.clear_tags(&["t"], cachalot::tags::Invalidation::Hard).await.unwrap();
+    store.clear_tags(&["t"], cachalot::model::tag::Invalidation::Hard).await.unwrap();
     let guard = store.miss("k").await;
     assert!(guard.lease.is_some());
     store.clear_key("k").await.unwrap();
@@ -100,7 +100,7 @@ async fn a_lease_from_before_a_restart_names_nothing() {
     crate::store::until("the first store is connected again", async || store.get("other").await.is_ok())
         .await;
     // The epoch is another one as well; take that guard away to see the lease's own.
-    let guard = cachalot::backend::Guard { epoch: new.epoch, ..old };
+    let guard = cachalot::store::Guard { epoch: new.epoch, ..old };
     assert_eq!(store.set("k", &[], "old", Some(guard)).await.unwrap(), Written::Stale);
     assert!(matches!(other.set("k", &[], "new", Some(new)).await, Ok(Written::Stored(_))));
     assert_eq!(store.set("k", &[], "old", Some(guard)).await.unwrap(), Written::Stale);

@@ -2,11 +2,11 @@
 
 use crate::server::Server;
 use crate::store::{MINUTE, Store, entry, open, record, record_key, shard_key, until, with, write};
-use cachalot::backend::{Backend, Body, Dead, Found, Write, Written};
-use cachalot::clock;
 use cachalot::error::Code;
-use cachalot::tags::{Epoch, Invalidation, Record, Tag};
-use cachalot::ttl::Ttl;
+use cachalot::model::tag::{Epoch, Invalidation, Record, Tag};
+use cachalot::model::time;
+use cachalot::model::ttl::Ttl;
+use cachalot::store::{Backend, Body, Dead, Found, Write, Written};
 
 fn three() -> (Vec<Server>, Store) {
     let servers: Vec<_> = (0..3).map(|_| Server::start(&[])).collect();
@@ -41,7 +41,7 @@ async fn keys_spread_over_three_servers_and_every_one_is_found() {
     let keys: Vec<String> = (0..60).map(|i| format!("k{i}")).collect();
     let writes =
         keys.iter().map(|key| write(key, &[&format!("t:{key}"), "all"], key.as_bytes(), None)).collect();
-    for written in store.0.write(writes, clock::now()).await {
+    for written in store.0.write(writes, time::now()).await {
         assert!(matches!(written, Ok(Written::Stored(Some(_)))), "{written:?}");
     }
     for key in &keys {
@@ -251,10 +251,10 @@ async fn a_set_born_invalid_says_so_and_sends_nothing() {
     store.fill("k", &["t"], "v").await;
     let good = store.get("k").await.unwrap().1;
     for guard in [
-        cachalot::backend::Guard { epoch: Epoch::NONE, ..good },
-        cachalot::backend::Guard { lease: None, ..good },
-        cachalot::backend::Guard {
-            lease: good.lease.map(|l| cachalot::backend::Lease { link: l.link + 1, ..l }),
+        cachalot::store::Guard { epoch: Epoch::NONE, ..good },
+        cachalot::store::Guard { lease: None, ..good },
+        cachalot::store::Guard {
+            lease: good.lease.map(|l| cachalot::store::Lease { link: l.link + 1, ..l }),
             ..good
         },
     ] {

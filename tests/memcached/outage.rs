@@ -3,10 +3,10 @@
 use crate::server::Server;
 use crate::store::{Store, config, open, record, record_key, until, with, write};
 use crate::wire::Wire;
-use cachalot::backend::{Backend, Found};
-use cachalot::clock;
 use cachalot::config::Timeouts;
-use cachalot::tags::{Clearance, Invalidation, Tag};
+use cachalot::model::tag::{Clearance, Invalidation, Tag};
+use cachalot::model::time;
+use cachalot::store::{Backend, Found};
 use std::time::{Duration, Instant};
 
 /// Two servers, each behind a wire, and which of them holds the epoch.
@@ -46,7 +46,7 @@ async fn a_dead_servers_keys_fail_alone_and_come_back_as_misses() {
     let mut servers: Vec<_> = (0..3).map(|_| Server::start(&[])).collect();
     let store = open(servers.iter().map(Server::endpoint).collect());
     let keys: Vec<String> = (0..60).map(|i| format!("k{i}")).collect();
-    store.0.write(keys.iter().map(|key| write(key, &[], b"v", None)).collect(), clock::now()).await;
+    store.0.write(keys.iter().map(|key| write(key, &[], b"v", None)).collect(), time::now()).await;
     let dead = (0..3)
         .find(|at| ["p!e", &record_key("*")].iter().all(|key| servers[*at].raw().value(key).is_none()))
         .unwrap();
@@ -55,7 +55,7 @@ async fn a_dead_servers_keys_fail_alone_and_come_back_as_misses() {
     assert!(theirs.contains(&true) && theirs.contains(&false));
     servers[dead].kill();
     let began = Instant::now();
-    let reply = store.0.read(&keys, clock::now(), Some(crate::store::PATIENCE)).await.unwrap();
+    let reply = store.0.read(&keys, time::now(), Some(crate::store::PATIENCE)).await.unwrap();
     assert!(began.elapsed() < Duration::from_millis(1100));
     for (found, theirs) in reply.found.iter().zip(&theirs) {
         match found {
@@ -66,7 +66,7 @@ async fn a_dead_servers_keys_fail_alone_and_come_back_as_misses() {
     }
     servers[dead].restart();
     until("its keys are misses", async || {
-        let reply = store.0.read(&keys, clock::now(), Some(crate::store::PATIENCE)).await.unwrap();
+        let reply = store.0.read(&keys, time::now(), Some(crate::store::PATIENCE)).await.unwrap();
         reply.found.iter().zip(&theirs).all(|(found, theirs)| {
             matches!((found, theirs), (Ok(Found::Absent(Some(_))), true) | (Ok(Found::Wire(..)), false))
         })
@@ -81,7 +81,7 @@ async fn a_dead_server_keeps_no_request_for_the_others_from_its_socket() {
     let keys: Vec<String> = (0..60).map(|i| format!("k{i}")).collect();
     // After answers of all that live, so that none of them has been silent.
     let is_idle = async || {
-        let _ = store.0.read(&keys, clock::now(), None).await;
+        let _ = store.0.read(&keys, time::now(), None).await;
         store.0.is_idle()
     };
     until("all are idle", is_idle).await;
@@ -106,7 +106,7 @@ async fn every_operation_settles_within_its_deadline_when_all_servers_are_dead()
         assert!(store.set("k", &["t"], "w", None).await.is_err_and(|error| error.code.is_outage()));
         assert!(store.clear_key("k").await.is_err_and(|error| error.queued));
         assert!(store.clear_tags(&["t"], Invalidation::Hard).await.is_err_and(|error| error.queued));
-        assert!(store.0.members(Tag::of("t"), &[], 0, clock::now()).await.is_err());
+        assert!(store.0.members(Tag::of("t"), &[], 0, time::now()).await.is_err());
         assert!(began.elapsed() < Duration::from_millis(5 * 400), "{:?}", began.elapsed());
     }
 }

@@ -2,12 +2,12 @@
 
 use crate::server::Server;
 use crate::store::{MINUTE, Store, config, entry, open, with, write};
-use cachalot::backend::{Backend, Body, Found, Seen, Write, Written};
-use cachalot::clock;
 use cachalot::codec::split::rest_of;
 use cachalot::error::Code;
-use cachalot::tags::{Epoch, Invalidation};
-use cachalot::ttl::{NEVER, Times, Ttl};
+use cachalot::model::tag::{Epoch, Invalidation};
+use cachalot::model::time;
+use cachalot::model::ttl::{NEVER, Times, Ttl};
+use cachalot::store::{Backend, Body, Found, Seen, Write, Written};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::sync::Arc;
@@ -147,7 +147,7 @@ async fn one_that_is_given_times_is_split_anew() {
     };
     let times = Times { created: 1, fresh_until: NEVER, cost: 2 };
     let before = parts_of(&server, "k");
-    assert!(store.0.swap("k", Seen::Wire(bytes, lease), Some(times), clock::now()).await.unwrap());
+    assert!(store.0.swap("k", Seen::Wire(bytes, lease), Some(times), time::now()).await.unwrap());
     assert!(store.value("k").await == Some(value));
     assert_ne!(parts_of(&server, "k"), before);
 }

@@ -1,16 +1,16 @@
 //! A backend and what its user does with it: encode, judge, set.
 
 use crate::server::Server;
-use cachalot::backend::memcached::MemcachedBackend;
-use cachalot::backend::{Backend, Body, Clear, Found, Guard, ReadReply, Write, Written};
-use cachalot::clock;
 use cachalot::codec::envelope::{self, Codec, Header};
 use cachalot::config::{Endpoint, MemcachedConfig, Timeouts};
 use cachalot::error::Result;
 use cachalot::events;
-use cachalot::key::Keyspace;
-use cachalot::tags::{Clearance, Epoch, Invalidation, Record, Tag};
-use cachalot::ttl::Ttl;
+use cachalot::model::key::Keyspace;
+use cachalot::model::tag::{Clearance, Epoch, Invalidation, Record, Tag};
+use cachalot::model::time;
+use cachalot::model::ttl::Ttl;
+use cachalot::store::memcached::MemcachedBackend;
+use cachalot::store::{Backend, Body, Clear, Found, Guard, ReadReply, Write, Written};
 use std::time::{Duration, Instant};
 
 pub const MINUTE: Ttl = Ttl::Ms(60_000);
@@ -65,7 +65,7 @@ pub fn entry(epoch: Epoch, tags: &[&str], payload: &[u8], ttl: Ttl) -> Vec<u8> {
         auto: true,
         binary: false,
         epoch,
-        expires_at: ttl.expires_at(clock::now()),
+        expires_at: ttl.expires_at(time::now()),
         raw_len: payload.len() as u32,
         tags: entry_tags(tags),
         key: None,
@@ -89,12 +89,12 @@ pub fn write(key: &str, tags: &[&str], payload: &[u8], guard: Option<Guard>) -> 
 
 impl Store {
     pub async fn read(&self, key: &str, lease: bool) -> ReadReply {
-        self.0.read(&[key.to_owned()], clock::now(), lease.then_some(PATIENCE)).await.unwrap()
+        self.0.read(&[key.to_owned()], time::now(), lease.then_some(PATIENCE)).await.unwrap()
     }
 
     /// The payload, if it is valid, and what guards a set after this read.
     pub async fn get(&self, key: &str) -> Result<(Option<String>, Guard)> {
-        let mut reply = self.0.read(&[key.to_owned()], clock::now(), Some(PATIENCE)).await?;
+        let mut reply = self.0.read(&[key.to_owned()], time::now(), Some(PATIENCE)).await?;
         let found = reply.found.remove(0)?;
         let guard = |lease| Guard { lease, ..Guard::at(reply.epoch) };
         let (bytes, lease, clearance) = match found {
@@ -122,7 +122,7 @@ impl Store {
     }
 
     pub async fn write(&self, write: Write) -> Result<Written> {
-        self.0.write(vec![write], clock::now()).await.remove(0)
+        self.0.write(vec![write], time::now()).await.remove(0)
     }
 
     pub async fn set(
@@ -143,12 +143,12 @@ impl Store {
 
     pub async fn clear_key(&self, key: &str) -> Result<()> {
         let clear = Clear { keys: vec![key.to_owned()], tags: vec![], raise: Invalidation::Hard };
-        self.0.clear(clear, clock::now()).await
+        self.0.clear(clear, time::now()).await
     }
 
     pub async fn clear_tags(&self, tags: &[&str], raise: Invalidation) -> Result<()> {
         let tags = tags.iter().map(|tag| Tag::selected(tag)).collect();
-        self.0.clear(Clear { keys: vec![], tags, raise }, clock::now()).await
+        self.0.clear(Clear { keys: vec![], tags, raise }, time::now()).await
     }
 
     pub async fn members(&self, tag: &str) -> Vec<String> {
@@ -159,7 +159,7 @@ impl Store {
         let mut keys = Vec::new();
         let mut cursor = Some(0);
         while let Some(at) = cursor {
-            let page = self.0.members(tag, &[], at, clock::now()).await.unwrap();
+            let page = self.0.members(tag, &[], at, time::now()).await.unwrap();
             keys.extend(page.keys);
             cursor = page.next;
         }

@@ -2,8 +2,8 @@
 
 use crate::server::{Raw, Server};
 use crate::store::{Store, config, open, record, record_key, until, with};
-use cachalot::backend::{Guard, Written};
-use cachalot::tags::Invalidation;
+use cachalot::model::tag::Invalidation;
+use cachalot::store::{Guard, Written};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::sync::Arc;

@@ -4,14 +4,14 @@ use crate::proxy::{Proxy, Wire as Fault};
 use crate::server::Server;
 use crate::store::{MINUTE, Store, config, entry, open, record, shard_key, until, with, write};
 use crate::wire::FarWire;
-use cachalot::backend::memcached::MemcachedBackend;
-use cachalot::backend::{Backend, Body, Dead, Found, Write, Written};
-use cachalot::clock;
 use cachalot::config::Endpoint;
 use cachalot::error::Code;
 use cachalot::events::Event;
-use cachalot::key::Keyspace;
-use cachalot::tags::{Invalidation, Tag};
+use cachalot::model::key::Keyspace;
+use cachalot::model::tag::{Invalidation, Tag};
+use cachalot::model::time;
+use cachalot::store::memcached::MemcachedBackend;
+use cachalot::store::{Backend, Body, Dead, Found, Write, Written};
 use futures_util::FutureExt;
 use futures_util::future::FusedFuture;
 use std::sync::{Arc, Mutex};
@@ -237,7 +237,7 @@ async fn a_page_holds_what_is_small_and_a_large_shard_alone() {
         let (mut pages, mut keys) = (0, 0);
         let mut cursor = Some(0);
         while let Some(at) = cursor {
-            let page = store.0.members(Tag::of("t"), &[], at, clock::now()).await.unwrap();
+            let page = store.0.members(Tag::of("t"), &[], at, time::now()).await.unwrap();
             (pages, keys, cursor) = (pages + 1, keys + page.keys.len(), page.next);
         }
         (pages, keys)
@@ -246,7 +246,7 @@ async fn a_page_holds_what_is_small_and_a_large_shard_alone() {
     let long = "x".repeat(10_000);
     let set = async |some: std::ops::Range<usize>, tail: &str| {
         let writes = some.map(|i| write(&format!("{i}{tail}"), &["t"], b"v", None)).collect();
-        store.0.write(writes, clock::now()).await.into_iter().for_each(|written| _ = written.unwrap());
+        store.0.write(writes, time::now()).await.into_iter().for_each(|written| _ = written.unwrap());
     };
     set(0..300, "").await;
     assert_eq!(pages().await, (1, 300));

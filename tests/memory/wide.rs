@@ -2,8 +2,8 @@
 
 use crate::{HELD, Store, set};
 use cachalot::engine::{Input, Op, Outcome};
-use cachalot::tags::{Invalidation, Tag};
-use cachalot::ttl::{Times, Ttl};
+use cachalot::model::tag::{Invalidation, Tag};
+use cachalot::model::ttl::{Times, Ttl};
 use std::time::Duration;
 
 fn many(from: usize, count: usize) -> Vec<Tag> {

@@ -3,20 +3,18 @@
 use crate::Setup;
 use crate::steps::{ByKey, Entries, KEYS, Selection, Step, key_name};
 use crate::truth::Truth;
-use cachalot::backend::Guard;
-use cachalot::clock;
 use cachalot::engine::{AnyEngine, Input, Op, Outcome, ticket};
-use cachalot::tags::Invalidation;
-use cachalot::ttl::{NEVER, Times, Ttl};
+use cachalot::model::tag::Invalidation;
+use cachalot::model::time;
+use cachalot::model::ttl::{NEVER, Times, Ttl};
+use cachalot::store::Guard;
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use std::sync::Mutex;
 
 async fn run_all(engine: &AnyEngine, ops: Vec<Op>) -> Vec<Outcome> {
     let out: Mutex<Vec<(usize, Outcome)>> = Mutex::default();
-    engine
-        .run(ops, clock::now(), |first, outcomes| out.lock().unwrap().extend((first..).zip(outcomes)))
-        .await;
+    engine.run(ops, time::now(), |first, outcomes| out.lock().unwrap().extend((first..).zip(outcomes))).await;
     let mut out = out.into_inner().unwrap();
     out.sort_by_key(|(place, _)| *place);
     out.into_iter().map(|(_, outcome)| outcome).collect()

@@ -1,6 +1,6 @@
 //! What a case is made of, and the names of its keys and tags.
 
-use cachalot::tags::{Invalidation, Tag};
+use cachalot::model::tag::{Invalidation, Tag};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use std::ops::Range;

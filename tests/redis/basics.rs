@@ -2,10 +2,10 @@
 
 use crate::server::{Server, ask};
 use crate::store::{Store, by_tags, config, minutes, space, tagged};
-use cachalot::backend::{Backend, Clear, Written};
 use cachalot::config::{Endpoint, RedisConfig};
-use cachalot::tags::{Epoch, Invalidation, Tag};
-use cachalot::ttl::Ttl;
+use cachalot::model::tag::{Epoch, Invalidation, Tag};
+use cachalot::model::ttl::Ttl;
+use cachalot::store::{Backend, Clear, Written};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_is_there_until_a_tag_of_its_is_cleared() {

@@ -2,10 +2,10 @@
 
 use crate::server::{Server, ask};
 use crate::store::{Store, by_tags, config, space, tagged};
-use cachalot::backend::{Backend, Written};
 use cachalot::config::RedisConfig;
-use cachalot::key::bucket;
-use cachalot::tags::Invalidation;
+use cachalot::model::key::bucket;
+use cachalot::model::tag::Invalidation;
+use cachalot::store::{Backend, Written};
 use rand::Rng;
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,10 +2,10 @@
 
 use crate::server::{Server, ask};
 use crate::store::{Store, config};
-use cachalot::backend::Backend;
 use cachalot::config::RedisConfig;
 use cachalot::error::Code;
 use cachalot::events::Event;
+use cachalot::store::Backend;
 use std::time::{Duration, Instant};
 
 /// A message takes well under a millisecond here; a machine under load more.

@@ -2,9 +2,9 @@
 
 use crate::server::{Server, ask};
 use crate::store::{Store, config, minutes, space, tagged};
-use cachalot::backend::Written;
 use cachalot::config::RedisConfig;
-use cachalot::ttl::Ttl;
+use cachalot::model::ttl::Ttl;
+use cachalot::store::Written;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_longest_life_in_use_is_known_as_long_as_it_is_in_use() {

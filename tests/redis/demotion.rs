@@ -4,11 +4,11 @@ use crate::lost_clears::{Pair, at, demote, first_read, primary, promote, replica
 use crate::proxy::Proxy;
 use crate::server::{Server, ask};
 use crate::store::{Store, by_tags, config, space, tagged};
-use cachalot::backend::{Backend, Clear, Written};
-use cachalot::clock;
 use cachalot::config::RedisConfig;
 use cachalot::error::Code;
-use cachalot::tags::Invalidation;
+use cachalot::model::tag::Invalidation;
+use cachalot::model::time;
+use cachalot::store::{Backend, Clear, Written};
 use std::time::{Duration, Instant};
 
 /// So long a demotion may go unnoticed, by a process that only reads.
@@ -76,7 +76,7 @@ async fn a_write_that_is_refused_leaves_it_at_once() {
             // Answered in the script's array, each by an error of its own.
             "sets" => {
                 let writes = (0..3).map(|i| tagged(&["t"]).write(&format!("s{i}"), "v")).collect();
-                let mut outcomes = store.backend.write(writes, clock::now()).await;
+                let mut outcomes = store.backend.write(writes, time::now()).await;
                 assert_eq!(outcomes.iter().filter(|outcome| outcome.is_err()).count(), 3, "{outcomes:?}");
                 outcomes.remove(0).unwrap_err()
             }

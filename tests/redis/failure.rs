@@ -2,10 +2,10 @@
 
 use crate::server::{Server, ask};
 use crate::store::{Set, Store, by_tags, config, space, tagged};
-use cachalot::backend::{Backend, Clear, Found, Written};
 use cachalot::config::{RedisConfig, Timeouts};
 use cachalot::error::Code;
-use cachalot::tags::Invalidation;
+use cachalot::model::tag::Invalidation;
+use cachalot::store::{Backend, Clear, Found, Written};
 use std::time::{Duration, Instant};
 
 /// Keeps its data over a kill.

@@ -2,10 +2,10 @@
 
 use crate::server::{Server, ask};
 use crate::store::{Store, config, minutes, space, tagged};
-use cachalot::backend::{Backend, Written};
 use cachalot::config::RedisConfig;
-use cachalot::tags::Tag;
-use cachalot::ttl::Ttl;
+use cachalot::model::tag::Tag;
+use cachalot::model::ttl::Ttl;
+use cachalot::store::{Backend, Written};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 

@@ -3,11 +3,11 @@
 use crate::proxy::Proxy;
 use crate::server::{Server, ask};
 use crate::store::{Store, by_tags, config, space, tagged};
-use cachalot::backend::{Backend, Written};
-use cachalot::clock;
 use cachalot::config::{Endpoint, RedisConfig};
 use cachalot::events::Event;
-use cachalot::tags::Invalidation;
+use cachalot::model::tag::Invalidation;
+use cachalot::model::time;
+use cachalot::store::{Backend, Written};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -112,8 +112,8 @@ pub async fn first_read(store: &Store, key: &str) -> Option<String> {
     }
 }
 
-fn key(key: &str) -> cachalot::backend::Clear {
-    cachalot::backend::Clear { keys: vec![key.into()], tags: vec![], raise: Invalidation::Hard }
+fn key(key: &str) -> cachalot::store::Clear {
+    cachalot::store::Clear { keys: vec![key.into()], tags: vec![], raise: Invalidation::Hard }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,13 +177,13 @@ async fn a_miss_of_a_lost_history(is_ahead: bool) {
         let ahead = format!("{generation} {}", n.parse::<u64>().unwrap() + 60_000_000);
         ask::<()>(&mut pair.primary.raw(), &["SET", &space().epoch(), &ahead]);
     }
-    let reply = pair.store.backend.read(&["k2".to_owned()], clock::now(), None).await.unwrap();
-    let Ok(cachalot::backend::Found::Absent(lease)) = reply.found[0] else { panic!("{reply:?}") };
+    let reply = pair.store.backend.read(&["k2".to_owned()], time::now(), None).await.unwrap();
+    let Ok(cachalot::store::Found::Absent(lease)) = reply.found[0] else { panic!("{reply:?}") };
     assert!(lease.is_some(), "a miss tells its history");
     let write = |lease| {
         let mut write = tagged(&["t"]).after(reply.epoch).write("k2", "read before the failover");
         write.guard.as_mut().unwrap().lease = lease;
-        pair.store.backend.write(vec![write], clock::now())
+        pair.store.backend.write(vec![write], time::now())
     };
     assert_eq!(write(lease).await.remove(0).unwrap(), Written::Stored(None));
     // Its number is past the miss's, unless that was ahead: only the history tells.
@@ -216,11 +216,10 @@ async fn only_what_was_cleared_is_cleared_again() {
     store.clear(key("key")).await.unwrap();
     other.clear_tags(&["seen"]).await;
     assert_eq!(store.get("seen").await, None);
-    let found =
-        store.backend.read(&["swapped".to_owned()], clock::now(), None).await.unwrap().found.remove(0);
-    let Ok(cachalot::backend::Found::Wire(bytes, lease, _)) = found else { panic!("{found:?}") };
-    let seen = cachalot::backend::Seen::Wire(bytes, lease);
-    assert!(store.backend.swap("swapped", seen, None, clock::now()).await.unwrap());
+    let found = store.backend.read(&["swapped".to_owned()], time::now(), None).await.unwrap().found.remove(0);
+    let Ok(cachalot::store::Found::Wire(bytes, lease, _)) = found else { panic!("{found:?}") };
+    let seen = cachalot::store::Seen::Wire(bytes, lease);
+    assert!(store.backend.swap("swapped", seen, None, time::now()).await.unwrap());
     pair.lead_to(&pair.replica).await;
     assert_eq!(pair.first_read("kept").await.as_deref(), Some("old"));
     for key in ["tag", "soft", "key", "swapped", "seen"] {

@@ -2,9 +2,9 @@
 
 use crate::server::{Server, ask};
 use crate::store::{Store, by_tags, config, space, tagged};
-use cachalot::backend::{Backend, Clear, Written};
 use cachalot::config::RedisConfig;
-use cachalot::tags::Invalidation;
+use cachalot::model::tag::Invalidation;
+use cachalot::store::{Backend, Clear, Written};
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use std::sync::Arc;

@@ -1,17 +1,17 @@
 //! The least of an engine: envelopes without compression, and the rule of validity.
 
 use crate::server::Server;
-use cachalot::backend::redis::RedisBackend;
-use cachalot::backend::{Backend, Body, Clear, Found, Guard, Write, Written};
-use cachalot::clock;
 use cachalot::codec::envelope::{Codec, Header, decode, encode};
 use cachalot::config::{Endpoint, RedisConfig};
 use cachalot::error::Result;
 use cachalot::events::Event;
-use cachalot::key::Keyspace;
+use cachalot::model::key::Keyspace;
+use cachalot::model::tag::{Clearance, Epoch, Invalidation, Tag};
+use cachalot::model::time;
+use cachalot::model::ttl::Ttl;
 use cachalot::stats::Stats;
-use cachalot::tags::{Clearance, Epoch, Invalidation, Tag};
-use cachalot::ttl::Ttl;
+use cachalot::store::redis::RedisBackend;
+use cachalot::store::{Backend, Body, Clear, Found, Guard, Write, Written};
 use std::sync::{Arc, Mutex};
 
 pub const PREFIX: &str = "p";
@@ -83,7 +83,7 @@ impl<'a> Set<'a> {
             auto: self.auto,
             binary: false,
             epoch: self.miss.unwrap_or(Epoch::NONE),
-            expires_at: self.ttl.expires_at(clock::now()),
+            expires_at: self.ttl.expires_at(time::now()),
             raw_len: value.len() as u32,
             tags: tags.clone(),
             key: None,
@@ -129,7 +129,7 @@ impl Store {
 
     /// The live value, and the epoch that a miss would remember.
     pub async fn look(&self, key: &str) -> Result<(Option<String>, Epoch)> {
-        let mut reply = self.backend.read(&[key.to_owned()], clock::now(), None).await?;
+        let mut reply = self.backend.read(&[key.to_owned()], time::now(), None).await?;
         let epoch = reply.epoch;
         let Found::Wire(bytes, _, clearance) = reply.found.remove(0)? else { return Ok((None, epoch)) };
         let Ok((_, payload)) = decode(&bytes, 1 << 20) else { return Ok((None, epoch)) };
@@ -147,7 +147,7 @@ impl Store {
     }
 
     pub async fn set(&self, key: &str, value: &str, set: Set<'_>) -> Result<Written> {
-        self.backend.write(vec![set.write(key, value)], clock::now()).await.remove(0)
+        self.backend.write(vec![set.write(key, value)], time::now()).await.remove(0)
     }
 
     /// Expects it to be stored.
@@ -156,7 +156,7 @@ impl Store {
     }
 
     pub async fn clear(&self, clear: Clear) -> Result<()> {
-        self.backend.clear(clear, clock::now()).await
+        self.backend.clear(clear, time::now()).await
     }
 
     pub async fn clear_tags(&self, tags: &[&str]) {

@@ -2,9 +2,9 @@
 
 use crate::server::{Server, ask};
 use crate::store::{Set, Store, space, tagged};
-use cachalot::backend::{Backend, Clear, Written};
-use cachalot::tags::{Invalidation, Tag};
-use cachalot::ttl::Ttl;
+use cachalot::model::tag::{Invalidation, Tag};
+use cachalot::model::ttl::Ttl;
+use cachalot::store::{Backend, Clear, Written};
 use redis::Connection;
 use std::time::{Duration, Instant};
 
@@ -171,7 +171,7 @@ async fn what_was_under_way_when_its_tag_was_swept_is_removed_later() {
         let rest: Vec<String> = rest.split(' ').map(back).collect();
         ask::<()>(&mut raw, &["SET", &name, &format!("{generation} {}", rest.join(" "))]);
     }
-    cachalot::codec::envelope::restamp(&mut bytes, cachalot::tags::Epoch { n: ago(miss.n), ..miss });
+    cachalot::codec::envelope::restamp(&mut bytes, cachalot::model::tag::Epoch { n: ago(miss.n), ..miss });
     redis::cmd("SET").arg(&entry).arg(bytes).exec(&mut raw).unwrap();
     let _next = Store::open(&server);
     shrinks(&mut raw, 0, Duration::from_secs(15)).await;

@@ -6,7 +6,7 @@ use bytes::{Buf, BytesMut};
 use cachalot::config::{Endpoint, Timeouts};
 use cachalot::error::{Code, Error, Result};
 use cachalot::events::{Event, Events};
-use cachalot::net::link::{Greeting, Link, Protocol, Server};
+use cachalot::net::client::{Greeting, Link, Protocol, Server};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;

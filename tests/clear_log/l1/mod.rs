@@ -1,5 +1,5 @@
 //! Values that are kept in the process (docs/local-cache.md): one process, one connection, one key. What is kept goes by counters, as
-//! src/l1.rs and src/backend/redis/state.rs have it; what is read is judged by the production table.
+//! src/model/version_table.rs and src/store/redis/state.rs have it; what is read is judged by the production table.
 //!
 //! What is promised: no kept value is served that is older than a clear or a write of the key which this process has heard of or
 //! made itself, nor than one of longer ago than the lease.

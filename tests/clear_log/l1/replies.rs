@@ -1,11 +1,11 @@
-//! What a process makes of replies and messages, in their order, as src/backend/redis/state.rs does; and what others do.
+//! What a process makes of replies and messages, in their order, as src/store/redis/state.rs does; and what others do.
 
 use super::rules::Rule;
 use super::{By, CLEARS, Connection, Explored, Message, Miss, Process, Stage, Truth, World};
 use crate::server::{Entry, Marks};
 use crate::tables::{Answer, Question};
 use crate::terms::{Advance, Clear, Point};
-use cachalot::tags::{Clearance, Invalidation};
+use cachalot::model::tag::{Clearance, Invalidation};
 
 impl Process {
     /// Nobody knows what changed.

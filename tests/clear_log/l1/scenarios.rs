@@ -3,7 +3,7 @@
 use super::{By, Setup};
 use crate::scenario::Scenario;
 use crate::terms::Clear;
-use cachalot::tags::Invalidation::Hard;
+use cachalot::model::tag::Invalidation::Hard;
 
 const T: u8 = 0b01;
 const U: u8 = 0b10;

@@ -1,0 +1,301 @@
+//! Begins a batch on the JavaScript thread: what is sent for it is then on the wire before anything else happens. The
+//! reply is read by the runtime's thread, or by this one (`read_here`), which then goes on with the batch itself.
+
+use crate::net::direct::reader::{Came, Reads};
+use crate::net::poll_scope::{Began, begin, taken_on};
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
+use std::cell::RefCell;
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use tokio::runtime::Handle;
+
+/// Connections whose replies the thread has taken on: it must wait for them, or give them back.
+pub type TakenOn = Vec<Arc<dyn Reads>>;
+
+/// A batch that waits for a reply outside the runtime.
+struct Parked {
+    state: Mutex<State>,
+    runtime: Handle,
+}
+
+enum State {
+    /// Under a poll.
+    Beginning,
+    Waiting(BoxFuture<'static, ()>),
+    /// With the runtime, or finished.
+    Gone,
+}
+
+thread_local! {
+    /// Batches woken by what this thread reads, while it does.
+    static WOKEN: RefCell<Option<Vec<Arc<Parked>>>> = const { RefCell::new(None) };
+}
+
+/// Whatever happens, what was woken goes on.
+struct Reader;
+
+impl Reader {
+    fn begin() -> Self {
+        WOKEN.set(Some(Vec::new()));
+        Reader
+    }
+
+    fn woken(&self) -> Vec<Arc<Parked>> {
+        WOKEN.take().unwrap_or_default()
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        for parked in self.woken() {
+            parked.go();
+        }
+    }
+}
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        let elsewhere = WOKEN.with_borrow_mut(|woken| match woken {
+            Some(woken) => {
+                woken.push(self);
+                None
+            }
+            None => Some(self),
+        });
+        if let Some(parked) = elsewhere {
+            parked.go();
+        }
+    }
+}
+
+impl Parked {
+    fn go(&self) {
+        let before = std::mem::replace(&mut *self.state.lock(), State::Gone);
+        if let State::Waiting(work) = before {
+            self.runtime.spawn(work);
+        }
+    }
+
+    /// What waits here, to be polled by this thread.
+    fn take(&self) -> Option<BoxFuture<'static, ()>> {
+        let mut state = self.state.lock();
+        match std::mem::replace(&mut *state, State::Gone) {
+            State::Waiting(work) => {
+                *state = State::Beginning;
+                Some(work)
+            }
+            State::Beginning | State::Gone => None,
+        }
+    }
+}
+
+/// Polls the work once, here; what is left of it goes on when its reply comes if all it asked was sent, else in the
+/// runtime at once. A panic ends it, as it would end a task.
+///
+/// `reads`: this thread can wait for replies. What it takes on is added to `taken`.
+pub fn begin_here(
+    work: impl Future<Output = ()> + Send + 'static,
+    runtime: &Handle,
+    reads: bool,
+    taken: &mut TakenOn,
+) {
+    let work = AssertUnwindSafe(work).catch_unwind().map(|_| ()).boxed();
+    let parked = Arc::new(Parked { state: Mutex::new(State::Beginning), runtime: runtime.clone() });
+    go_on(&parked, work, reads, taken);
+}
+
+/// Reads what has come, and goes on with what was waiting for that, on the thread that took it on.
+pub fn read_here(connection: &dyn Reads, taken: &mut TakenOn) -> Came {
+    let reader = Reader::begin();
+    let came = connection.read();
+    let mut left = false;
+    for parked in reader.woken() {
+        if let Some(work) = parked.take() {
+            left |= go_on(&parked, work, true, taken) == Began::Left;
+        }
+    }
+    if left {
+        // It would have been with the runtime sooner had that read the reply; the next ones may be like it.
+        connection.give_back(true);
+        return Came::Task;
+    }
+    came
+}
+
+fn go_on(parked: &Arc<Parked>, mut work: BoxFuture<'static, ()>, reads: bool, taken: &mut TakenOn) -> Began {
+    let waker = Waker::from(parked.clone());
+    let (polled, began) = {
+        let _runtime = parked.runtime.enter();
+        begin(work.as_mut(), &mut Context::from_waker(&waker), reads)
+    };
+    taken.append(&mut taken_on());
+    match polled {
+        Poll::Ready(()) => *parked.state.lock() = State::Gone,
+        Poll::Pending => park(parked, work, began),
+    }
+    began
+}
+
+fn park(parked: &Parked, work: BoxFuture<'static, ()>, began: Began) {
+    let mut state = parked.state.lock();
+    let woken = matches!(*state, State::Gone);
+    if began == Began::Sent && !woken {
+        *state = State::Waiting(work);
+    } else {
+        *state = State::Gone;
+        drop(state);
+        parked.runtime.spawn(work);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::poll_scope::leave_caller;
+    use socket2::Socket;
+    use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+    use tokio::sync::oneshot;
+
+    #[test]
+    fn what_sends_nothing_goes_on_in_the_runtime_at_once() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (tell, told) = oneshot::channel();
+        begin_here(
+            async move {
+                tokio::task::yield_now().await;
+                tell.send(tokio::runtime::Handle::try_current().is_ok()).unwrap();
+            },
+            runtime.handle(),
+            false,
+            &mut TakenOn::new(),
+        );
+        assert!(runtime.block_on(told).unwrap());
+    }
+
+    #[test]
+    fn what_is_parked_goes_on_in_the_runtime_when_it_is_woken_also_if_that_was_early() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for early in [false, true] {
+            let parked =
+                Arc::new(Parked { state: Mutex::new(State::Beginning), runtime: runtime.handle().clone() });
+            let (tell, told) = oneshot::channel();
+            let work = async move { tell.send(()).unwrap() }.boxed();
+            if early {
+                parked.clone().wake();
+                assert!(matches!(*parked.state.lock(), State::Gone));
+                park(&parked, work, Began::Sent);
+            } else {
+                park(&parked, work, Began::Sent);
+                assert!(matches!(*parked.state.lock(), State::Waiting(_)));
+                parked.wake();
+            }
+            runtime.block_on(told).unwrap();
+        }
+    }
+
+    /// A connection whose reply is there, and whether it was given back.
+    struct Replied(Mutex<Option<oneshot::Sender<()>>>, AtomicBool);
+
+    fn with_reply(reply: oneshot::Sender<()>) -> Replied {
+        Replied(Mutex::new(Some(reply)), AtomicBool::new(false))
+    }
+
+    impl Reads for Replied {
+        fn incarnation(&self) -> u64 {
+            1
+        }
+
+        fn socket(&self) -> Option<Arc<Socket>> {
+            None
+        }
+
+        fn read(&self) -> Came {
+            self.0.lock().take().unwrap().send(()).unwrap();
+            Came::Replies
+        }
+
+        fn give_back(&self, shy: bool) {
+            self.1.store(shy, SeqCst);
+        }
+    }
+
+    #[test]
+    fn what_this_thread_reads_goes_on_here_and_then_elsewhere_if_it_must() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        for is_last in [true, false] {
+            let (reply, replied) = oneshot::channel();
+            let (tell, mut told) = oneshot::channel();
+            let (more, another) = oneshot::channel();
+            let mut work = async move {
+                replied.await.unwrap();
+                if !is_last {
+                    another.await.unwrap();
+                }
+                tell.send(()).unwrap();
+            }
+            .boxed();
+            let parked =
+                Arc::new(Parked { state: Mutex::new(State::Beginning), runtime: runtime.handle().clone() });
+            let waker = Waker::from(parked.clone());
+            assert!(work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+            park(&parked, work, Began::Sent);
+            assert_eq!(read_here(&with_reply(reply), &mut TakenOn::new()), Came::Replies);
+            assert!(matches!(*parked.state.lock(), State::Gone));
+            assert_eq!(told.try_recv().is_ok(), is_last);
+            if !is_last {
+                more.send(()).unwrap();
+                runtime.block_on(told).unwrap();
+            }
+        }
+        assert!(WOKEN.take().is_none());
+    }
+
+    #[test]
+    fn what_is_too_much_for_this_thread_goes_on_in_the_runtime_and_so_do_the_next_replies() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (reply, awaited) = oneshot::channel();
+        let (tell, told) = oneshot::channel();
+        let mut work = async move {
+            awaited.await.unwrap();
+            leave_caller().await;
+            tell.send(std::thread::current().id()).unwrap();
+        }
+        .boxed();
+        let parked =
+            Arc::new(Parked { state: Mutex::new(State::Beginning), runtime: runtime.handle().clone() });
+        let waker = Waker::from(parked.clone());
+        assert!(work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
+        park(&parked, work, Began::Sent);
+        let connection = with_reply(reply);
+        assert_eq!(read_here(&connection, &mut TakenOn::new()), Came::Task);
+        assert!(connection.1.load(SeqCst));
+        let elsewhere = std::thread::spawn(move || runtime.block_on(told).unwrap());
+        assert_ne!(elsewhere.join().unwrap(), std::thread::current().id());
+    }
+
+    #[test]
+    fn a_panic_ends_the_work_and_nothing_else() {
+        struct Flag(Arc<AtomicBool>);
+        impl Drop for Flag {
+            fn drop(&mut self) {
+                self.0.store(true, SeqCst);
+            }
+        }
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let dropped = Arc::new(AtomicBool::new(false));
+        let flag = Flag(dropped.clone());
+        begin_here(
+            async move {
+                let _flag = flag;
+                panic!("a defect");
+            },
+            runtime.handle(),
+            false,
+            &mut TakenOn::new(),
+        );
+        assert!(dropped.load(SeqCst));
+    }
+}

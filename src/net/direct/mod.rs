@@ -1,0 +1,6 @@
+//! What the thread of a caller does itself, in place of the connection's task: it writes a small request to an idle connection
+//! (`shared_socket`), and reads the reply (`reader`) from a stream that the runtime leaves alone meanwhile (`registration`).
+
+pub mod reader;
+pub(super) mod registration;
+pub(super) mod shared_socket;

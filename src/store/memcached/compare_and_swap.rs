@@ -1,0 +1,119 @@
+//! What changes exactly one thing: a version of an entry, or a lock.
+
+use super::batch::{Batch, Put, Slot, Version, Want, seconds};
+use super::clear::refused;
+use super::protocol::Outcome;
+use super::store::{Place, Store};
+use crate::codec::envelope::retime;
+use crate::error::{Code, Error, Result};
+use crate::model::time::UnixMs;
+use crate::model::ttl::Ttl;
+use crate::store::{Seen, Swap};
+use bytes::Bytes;
+
+/// Turns of a lock that expires or changes hands under us each time.
+const MAX_TURNS: usize = 4;
+
+/// What a swap needs.
+enum Step {
+    /// Nothing: it is done, or cannot be.
+    Known(bool),
+    Asked(Slot),
+}
+
+impl Store {
+    /// All in one batch.
+    pub async fn swap_all(&self, swaps: &[Swap], now: UnixMs) -> Vec<Result<bool>> {
+        let mut batch = self.batch();
+        let steps: Vec<_> = swaps.iter().map(|swap| self.put_swap(&mut batch, swap, now)).collect();
+        let mut replies = batch.send().await;
+        let swapped = steps.into_iter().map(|step| {
+            let reply = match step? {
+                Step::Known(done) => return Ok(done),
+                Step::Asked(slot) => replies.take(slot)?,
+            };
+            match reply.outcome {
+                Outcome::Done => Ok(true),
+                Outcome::Exists | Outcome::NotFound => Ok(false),
+                _ => Err(refused(&reply)),
+            }
+        });
+        swapped.collect()
+    }
+
+    fn put_swap(&self, batch: &mut Batch<'_>, swap: &Swap, now: UnixMs) -> Result<Step> {
+        let (bytes, lease) = match (&swap.seen, swap.times) {
+            (Seen::Wire(bytes, Some(lease)), _) => (bytes, lease),
+            (Seen::Nothing(Some(lease)), None) => (&Bytes::new(), lease),
+            // Without a stub no set is under way.
+            (Seen::Nothing(None), None) => return Ok(Step::Known(true)),
+            (Seen::Nothing(_), Some(_)) => return Ok(Step::Known(false)),
+            _ => {
+                return Err(Error::new(Code::Internal, "An entry without a version was given to memcached."));
+            }
+        };
+        let place = self.entry(&swap.key);
+        let version = Version { cas: lease.cas, link: lease.link };
+        let Some(times) = swap.times else { return Ok(Step::Asked(batch.delete_version(&place, version))) };
+        let (entry, expires_at) = retime(bytes, times)?;
+        // A line of its own: the sets under way were leased on another, and are refused.
+        let flags = rand::random::<u32>().max(1);
+        let life = Ttl::until(expires_at, now);
+        let Some((entry, parts)) = self.split(&place, entry, life) else { return Ok(Step::Known(false)) };
+        // Should one be refused, the entry is a miss.
+        parts.append(self, batch);
+        Ok(Step::Asked(batch.replace(&place, version, &entry, Put { flags, life: seconds(life) })))
+    }
+
+    /// On the server of the key itself, whose connection keeps the order of what a batch asks of both.
+    fn lock_of(&self, key: &str) -> Place {
+        Place { key: self.space.memcached(&self.space.lock(key)).0, server: self.entry(key).server }
+    }
+
+    pub async fn lock(&self, key: &str, owner: &str, ms: u64) -> Result<bool> {
+        let place = self.lock_of(key);
+        let put = Put { flags: 0, life: seconds(Ttl::Ms(ms)) };
+        for _ in 0..MAX_TURNS {
+            let mut batch = self.batch();
+            let add = batch.add(&place, owner.as_bytes(), put);
+            let look = batch.get(&place, Want::VALUE);
+            let mut replies = batch.send().await;
+            let added = replies.take(add)?;
+            match added.outcome {
+                Outcome::Done => return Ok(true),
+                Outcome::NotStored => {}
+                _ => return Err(refused(&added)),
+            }
+            let held = replies.take(look)?;
+            // It expired in between.
+            let Some(version) = Version::of(&held) else { continue };
+            if held.value.as_deref() != Some(owner.as_bytes()) {
+                return Ok(false);
+            }
+            let mut batch = self.batch();
+            let slot = batch.replace(&place, version, owner.as_bytes(), put);
+            let extended = batch.send().await.take(slot)?;
+            match extended.outcome {
+                Outcome::Done => return Ok(true),
+                Outcome::Exists | Outcome::NotFound => {}
+                _ => return Err(refused(&extended)),
+            }
+        }
+        Ok(false)
+    }
+
+    pub async fn unlock(&self, key: &str, owner: &str) -> Result<()> {
+        let place = self.lock_of(key);
+        let mut batch = self.batch();
+        let look = batch.get(&place, Want::VALUE);
+        let held = batch.send().await.take(look)?;
+        let Some(version) = Version::of(&held) else { return Ok(()) };
+        if held.value.as_deref() == Some(owner.as_bytes()) {
+            let mut batch = self.batch();
+            let slot = batch.delete_version(&place, version);
+            // Extended, expired or another's since: left alone.
+            batch.send().await.take(slot)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,274 @@
+//! Memcached, meta protocol (1.6 and later). The layers, from the bottom:
+//!
+//! - `protocol`: replies out of bytes. No I/O.
+//! - `ring`: which server holds a key; `shard`: the bytes of an index. No I/O.
+//! - `handshake`: authentication, and the proof that the server has what is needed.
+//! - `store`, `batch`: the servers, one link each, and one request for each of them per batch.
+//! - `records`, `clear`, `write` (with `bootstrap` and `parts`), `compare_and_swap`, `index` (with `notes`): what takes more than one command to be
+//!   safe.
+//!
+//! Nothing here is atomic over two keys. Safety comes from generations, compare-and-swap and the order of steps
+//! (docs/internals/tags.md); none of it asks a clock.
+
+mod batch;
+mod bootstrap;
+mod clear;
+mod compare_and_swap;
+mod handshake;
+mod index;
+mod notes;
+mod parts;
+mod protocol;
+mod records;
+mod ring;
+mod shard;
+mod store;
+mod write;
+
+use super::{Backend, Clear, Dead, Found, Lease, Page, Presence, ReadReply, Seen, Swap, Write, Written};
+use crate::codec::envelope;
+use crate::config::MemcachedConfig;
+use crate::error::{Code, Error, Result};
+use crate::events::Events;
+use crate::model::key::Keyspace;
+use crate::model::tag::{Clearance, Epoch, Record, Tag};
+use crate::model::time::UnixMs;
+use crate::model::ttl::Times;
+use crate::model::version_table::Slots;
+use batch::Want;
+use protocol::{Outcome, Reply};
+use records::{Held, held};
+use std::sync::Arc;
+use std::time::Duration;
+use store::{Counter, Store};
+
+pub struct MemcachedBackend {
+    store: Arc<Store>,
+}
+
+impl MemcachedBackend {
+    /// Returns at once and connects in the background. Errors: `CACHALOT_CONFIG` for a list of servers or credentials
+    /// that cannot be.
+    pub fn open(
+        space: Keyspace,
+        config: &MemcachedConfig,
+        events: Events,
+        runtime: &tokio::runtime::Handle,
+        l1: Option<Arc<Slots>>,
+    ) -> Result<Self> {
+        Ok(MemcachedBackend { store: Store::open(space, config, events, runtime, l1)? })
+    }
+
+    async fn read_all(&self, keys: &[String], lease: Option<Duration>) -> ReadReply {
+        let store = &*self.store;
+        let mut batch = store.batch();
+        let epoch = batch.get(&store.epoch, Want::VALUE);
+        let star = batch.get(&store.star, Want::VALUE);
+        let stub = lease.map(|lease| u32::try_from(lease.as_secs()).unwrap_or(u32::MAX).max(1));
+        let want = Want { vivify: stub, ttl: lease.is_some(), ..Want::VALUE };
+        let places: Vec<_> = keys.iter().map(|key| store.entry(key)).collect();
+        let slots: Vec<_> = places.iter().map(|place| batch.get(place, want)).collect();
+        let mut replies = batch.send().await;
+        let counter = store.epoch_from(&mut replies, epoch);
+        let star = replies.take(star);
+        let unjudged = counter.as_ref().err().or(star.as_ref().err()).cloned();
+        let mut short = store.batch();
+        let found = slots.into_iter().zip(&places).map(|(slot, place)| {
+            let reply = replies.take(slot)?;
+            let left = reply.ttl.unwrap_or(-1);
+            let found = found(reply)?;
+            // A stub that another reader left, and that would go before this one's set comes. Should an entry have come
+            // into its place by then, it is given this life, and may miss early.
+            if let (Found::Absent(Some(_)), Some(stub)) = (&found, stub)
+                && (0..i64::from(stub) / 2).contains(&left)
+            {
+                short.get(place, Want { touch: Some(stub), ..Want::default() });
+            }
+            match (&found, &unjudged) {
+                // Without the epoch and the record of `*` nothing is judged: an outage, not an invalid entry to be
+                // reclaimed.
+                (Found::Wire(..), Some(error)) => Err(error.clone()),
+                _ => Ok(found),
+            }
+        });
+        let mut found: Vec<_> = found.collect();
+        if !short.is_empty() {
+            store.runtime.spawn(short.send_now());
+        }
+        let epoch = match counter.ok() {
+            // The reader may set what it misses, for which it needs an epoch read before it asks its own source.
+            Some(was @ (Counter::Absent | Counter::Foreign(_))) if lease.is_some() => {
+                store.read_epoch(Some(was)).await.ok()
+            }
+            other => other.map(|counter| counter.epoch()),
+        };
+        self.judge(&mut found, star.ok().and_then(|reply| record(&reply)).as_ref()).await;
+        store.complete(&places, &mut found).await;
+        ReadReply { epoch: epoch.unwrap_or(Epoch::NONE), found }
+    }
+
+    /// Judges what was found by the records of its tags, read in a second batch if there are any.
+    async fn judge(&self, found: &mut [Result<Found>], star: Option<&Record>) {
+        let stubs = found.iter().filter_map(|found| match found {
+            Ok(Found::Wire(bytes, ..)) => envelope::peek(bytes),
+            _ => None,
+        });
+        let mut tags: Vec<Tag> = stubs.flat_map(|stub| stub.tags()).collect();
+        tags.sort_unstable();
+        tags.dedup();
+        let records = match tags.is_empty() {
+            true => Ok(Vec::new()),
+            false => self.read_records(&tags).await,
+        };
+        let of = |tag: Tag| {
+            let at = tags.binary_search(&tag).ok()?;
+            records.as_ref().ok()?.get(at)?.as_ref()
+        };
+        for one in found {
+            let Ok(Found::Wire(bytes, _, clearance)) = one else { continue };
+            // What is no entry is found out when it is decoded.
+            let Some(stub) = envelope::peek(bytes) else { continue };
+            match &records {
+                Err(error) if stub.tags().len() > 0 => *one = Err(error.clone()),
+                _ => {
+                    let all = std::iter::once(star).chain(stub.tags().map(of));
+                    *clearance = Clearance::by_records(stub.epoch, stub.auto, all);
+                }
+            }
+        }
+    }
+
+    async fn read_records(&self, tags: &[Tag]) -> Result<Vec<Option<Record>>> {
+        let mut batch = self.store.batch();
+        let slots: Vec<_> = tags.iter().map(|tag| batch.get(&self.store.record(*tag), Want::VALUE)).collect();
+        let mut replies = batch.send().await;
+        let answers: Vec<_> = slots.into_iter().map(|slot| replies.take(slot)).collect();
+        // The records of a dead server are missing, and what depends on them misses; no answer at all is an outage.
+        if let Some(Err(error)) = answers.first()
+            && answers.iter().all(Result::is_err)
+        {
+            return Err(error.clone());
+        }
+        Ok(answers.into_iter().map(|answer| answer.ok().and_then(|reply| record(&reply))).collect())
+    }
+}
+
+fn record(reply: &Reply) -> Option<Record> {
+    match held(reply) {
+        Held::Value(record, ..) => Some(record),
+        _ => None,
+    }
+}
+
+fn found(reply: Reply) -> Result<Found> {
+    let lease = |line: u32| reply.cas.map(|cas| Lease { cas, line, link: reply.link });
+    // What a stub becomes descends from it: its number names the line, of which 0 would be no name. One in the place of
+    // an entry that was reclaimed is of that entry's line.
+    let own = reply.cas.map_or(1, |cas| (cas as u32).max(1));
+    let line = if reply.flags == 0 { own } else { reply.flags };
+    match (&reply.outcome, &reply.value) {
+        (Outcome::Miss, _) => Ok(Found::Absent(None)),
+        (Outcome::Done, Some(value)) if value.is_empty() || reply.stub => Ok(Found::Absent(lease(line))),
+        (Outcome::Done, Some(value)) => Ok(Found::Wire(value.clone(), lease(line), Clearance::Hard)),
+        // A full server cannot keep a stub.
+        (Outcome::Failed(_), _) => Ok(Found::Absent(None)),
+        _ => Err(clear::refused(&reply)),
+    }
+}
+
+impl Backend for MemcachedBackend {
+    const WIRE: bool = true;
+    const COARSE_EXPIRY: bool = true;
+    const SWEEPS: bool = false;
+
+    fn is_idle(&self) -> bool {
+        // A server that is away must not keep the others' requests from their sockets; what it is asked fails, or goes by
+        // way of its task.
+        let mut living = self.store.nodes().iter().filter(|node| node.link.incarnation() != 0).peekable();
+        living.peek().is_some() && living.all(|node| node.link.is_idle())
+    }
+
+    fn hashes(&self, key: &str) -> bool {
+        let space = &self.store.space;
+        space.memcached(&space.entry(key)).1
+    }
+
+    async fn read(&self, keys: &[String], _now: UnixMs, lease: Option<Duration>) -> Result<ReadReply> {
+        self.store.in_order(self.read_all(keys, lease)).await
+    }
+
+    async fn write(&self, writes: Vec<Write>, now: UnixMs) -> Vec<Result<Written>> {
+        self.store.write(writes, now).await
+    }
+
+    async fn clear(&self, clear: Clear, _now: UnixMs) -> Result<()> {
+        self.store.clear(clear).await
+    }
+
+    async fn swap(&self, key: &str, seen: Seen, times: Option<Times>, now: UnixMs) -> Result<bool> {
+        let swap = Swap { key: key.to_owned(), seen, times };
+        self.swap_all(vec![swap], now).await.pop().unwrap_or(Ok(false))
+    }
+
+    async fn swap_all(&self, swaps: Vec<Swap>, now: UnixMs) -> Vec<Result<bool>> {
+        match self.store.within(self.store.swap_all(&swaps, now)).await {
+            Ok(swapped) => swapped,
+            Err(late) => swaps.iter().map(|_| Err(late.clone())).collect(),
+        }
+    }
+
+    async fn remove(&self, keys: Vec<String>, _now: UnixMs) -> Vec<Result<()>> {
+        self.store.remove(keys).await
+    }
+
+    fn owe(&self, clear: Clear) {
+        self.store.owe(clear);
+    }
+
+    async fn lock(&self, key: &str, owner: &str, ms: u64, _now: UnixMs) -> Result<bool> {
+        self.store.in_order(self.store.lock(key, owner, ms)).await.and_then(|result| result)
+    }
+
+    async fn unlock(&self, key: &str, owner: &str, _now: UnixMs) -> Result<()> {
+        self.store.in_order(self.store.unlock(key, owner)).await.and_then(|result| result)
+    }
+
+    async fn keys(&self, _prefix: &str, _cursor: u64, _now: UnixMs) -> Result<Page> {
+        Err(Error::new(
+            Code::Unsupported,
+            "memcached cannot list its keys. Clear a namespace (the part of a key before a \":\") or a tag instead, read by tags, or use Redis where keys are to be listed.",
+        ))
+    }
+
+    fn indexes(tag: Tag) -> impl Iterator<Item = Tag> + Send {
+        // Nobody lists by these.
+        let has_one = tag != Tag::ROOT && !tag.is_namespace();
+        [tag, Tag::WIDE].into_iter().filter(move |_| has_one)
+    }
+
+    fn lists(index: Tag, tags: &[Tag]) -> bool {
+        index::listing(tags).any(|listing| listing == index)
+    }
+
+    async fn members(&self, index: Tag, _wanted: &[Tag], cursor: u64, now: UnixMs) -> Result<Page> {
+        let page = self.store.within(self.store.page(index, cursor, now));
+        let (members, next) = page.await.and_then(|result| result)?;
+        Ok(Page { keys: members.into_iter().map(|(key, _)| key).collect(), next })
+    }
+
+    async fn presence(&self, index: Tag, cursor: u64, now: UnixMs) -> Result<Presence> {
+        self.store.within(self.store.presence(index, cursor, now)).await.and_then(|result| result)
+    }
+
+    async fn bury(&self, index: Tag, dead: Vec<Dead>) -> Result<()> {
+        self.store.within(self.store.bury(index, dead)).await.and_then(|result| result)
+    }
+
+    fn crowded(&self, now: UnixMs) -> Vec<Tag> {
+        self.store.notes.lock().crowded(now)
+    }
+
+    async fn close(&self) {
+        self.store.close().await;
+    }
+}

@@ -1,0 +1,365 @@
+//! How a fresh stream becomes a usable connection: protocol version, credentials, database, name, scripts, the epoch and the
+//! clear log.
+
+use super::Names;
+use super::clear_log;
+use super::command::{Call, Pipeline};
+use super::history::{Identity, UNDER_WAY};
+use super::protocol::{Reply, Resp};
+use super::reply;
+use super::scripts::Scripts;
+use super::state::State;
+use super::writes::generation_text;
+use crate::config::RedisConfig;
+use crate::error::{Code, Error, Result};
+use crate::events::{Event, Events};
+use crate::model::key::{Keyspace, bucket};
+use crate::model::tag::{Epoch, Invalidation, Tag};
+use crate::model::version_table::Slots;
+use crate::net::client::{Greeting, Server};
+use redis::{ServerError, Value};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+/// KEEPTTL, RESP3, ACL and tracking all came with it.
+const OLDEST_MAJOR: u32 = 6;
+
+pub struct RedisServer {
+    pub(super) state: Arc<State>,
+    pub(super) scripts: Scripts,
+    pub(super) told_overflow: AtomicBool,
+    names: Names,
+    config: RedisConfig,
+    events: Events,
+    has_zmscore: AtomicBool,
+    told_untracked: AtomicBool,
+}
+
+/// What the first exchange told.
+struct Hello {
+    resp3: bool,
+    /// As the server spells it; `None` = it did not say.
+    version: Option<String>,
+    /// `standalone`, `cluster` or `sentinel`.
+    mode: Option<String>,
+    replica: bool,
+}
+
+impl RedisServer {
+    pub(super) fn new(space: Keyspace, config: RedisConfig, events: Events, l1: Option<Arc<Slots>>) -> Self {
+        RedisServer {
+            state: Arc::new(State::new(&space, events.clone(), l1)),
+            scripts: Scripts::new(),
+            names: Names::of(&space),
+            config,
+            events,
+            has_zmscore: AtomicBool::new(false),
+            told_untracked: AtomicBool::new(false),
+            told_overflow: AtomicBool::new(false),
+        }
+    }
+
+    pub(super) fn has_zmscore(&self) -> bool {
+        self.has_zmscore.load(Relaxed)
+    }
+
+    pub(super) fn clear_log_max(&self) -> u32 {
+        self.config.clear_log_max
+    }
+
+    pub(super) fn warn(&self, code: Code, message: String) {
+        (self.events)(Event::Warning { code: code.as_str(), message });
+    }
+
+    /// What begins a generation where there is none, and answers the epoch.
+    pub(super) fn begin(&self) -> Pipeline {
+        let mut pipeline = Pipeline::default();
+        self.put_begin(&mut pipeline);
+        pipeline
+    }
+
+    fn put_begin(&self, pipeline: &mut Pipeline) {
+        pipeline.call(&self.scripts.begin, Call::Text, 3, 1);
+        for name in [&self.names.epoch, &self.names.log, &self.names.fences] {
+            pipeline.arg(name.as_bytes());
+        }
+        pipeline.arg(&generation_text(Epoch::draw_generation()));
+    }
+
+    /// A call of the script that clears.
+    pub(super) fn put_clear(
+        &self,
+        pipeline: &mut Pipeline,
+        how: Call,
+        keys: &[String],
+        tags: &[Tag],
+        root: bool,
+        kind: Invalidation,
+    ) {
+        let names = &self.names;
+        pipeline.call(&self.scripts.clear, how, 5 + keys.len(), 9);
+        for name in [&names.epoch, &names.log, &names.fences, &names.index, &names.longest] {
+            pipeline.arg(name.as_bytes());
+        }
+        for key in keys {
+            pipeline.arg_of(&[names.entry.as_bytes(), key.as_bytes()]);
+        }
+        pipeline.arg(&generation_text(Epoch::draw_generation()));
+        pipeline.number(self.state.newest().n);
+        pipeline.arg(if kind == Invalidation::Hard { b"h" } else { b"s" });
+        pipeline.arg(if root { b"1" } else { b"" });
+        pipeline.number(u64::from(self.config.clear_log_max));
+        // The log keeps a clear so much longer than entries live.
+        pipeline.number(UNDER_WAY.as_millis() as u64);
+        pipeline.number(names.entry.len() as u64 + 1);
+        let tags: Vec<u8> = tags.iter().flat_map(|tag| tag.0.to_be_bytes()).collect();
+        pipeline.arg(&tags);
+        let buckets: Vec<u8> = keys.iter().flat_map(|key| bucket(key)).collect();
+        pipeline.arg(&buckets);
+    }
+
+    pub(super) fn log_name(&self) -> &str {
+        &self.names.log
+    }
+
+    /// A server's own words, for an error. Some repeat the arguments of a command they do not know, AUTH's too.
+    fn words(&self, error: &ServerError) -> String {
+        let text = format!("{} {}", error.code(), error.details().unwrap_or_default());
+        match &self.config.password {
+            Some(password) if !password.is_empty() => text.replace(password.as_str(), "***"),
+            _ => text,
+        }
+    }
+
+    fn refused(&self, error: &ServerError) -> Error {
+        let given = match (&self.config.username, &self.config.password) {
+            (_, None) => "none were given; set `password` (and `username`, for an ACL user)",
+            (None, Some(_)) => "a password without a username was given; check it",
+            (Some(_), Some(_)) => "a username and a password were given; check both",
+        };
+        Error::connection(format!("Redis refused the credentials ({}): {given}.", error.code()))
+    }
+
+    async fn hello(&self, greeting: &mut Greeting<Resp>) -> Result<Hello> {
+        if !self.config.tracking {
+            return self.hello_resp2(greeting).await;
+        }
+        let mut parts: Vec<&[u8]> = vec![b"HELLO", b"3"];
+        if let Some(password) = &self.config.password {
+            let username = self.config.username.as_deref().unwrap_or("default");
+            parts.extend([&b"AUTH"[..], username.as_bytes(), password.as_bytes()]);
+        }
+        let reply = ask(greeting, Pipeline::one(&parts)).await?.swap_remove(0);
+        let fields = match reply {
+            Value::Map(fields) => fields,
+            Value::ServerError(error) if error.code() == "WRONGPASS" || error.code() == "NOAUTH" => {
+                return Err(self.refused(&error));
+            }
+            Value::ServerError(error) if reply::is_outage(&error) => return Err(reply::failure(&error)),
+            // A server or proxy that knows no HELLO, or grants it to nobody.
+            _ => return self.hello_resp2(greeting).await,
+        };
+        let field = |name: &str| {
+            let found = fields.iter().find(|(key, _)| reply::text(key) == Some(name));
+            found.and_then(|(_, value)| reply::text(value)).map(str::to_owned)
+        };
+        let replica = field("role").is_some_and(|role| role == "replica" || role == "slave");
+        Ok(Hello { resp3: true, version: field("version"), mode: field("mode"), replica })
+    }
+
+    async fn hello_resp2(&self, greeting: &mut Greeting<Resp>) -> Result<Hello> {
+        if let Some(password) = &self.config.password {
+            let mut parts: Vec<&[u8]> = vec![b"AUTH"];
+            parts.extend(self.config.username.as_deref().map(str::as_bytes));
+            parts.push(password.as_bytes());
+            if let Value::ServerError(error) = ask(greeting, Pipeline::one(&parts)).await?.swap_remove(0) {
+                // A password for a server that has none does no harm, and HELLO takes it too.
+                let needless = error.details().is_some_and(|text| text.contains("without any password"));
+                if !needless {
+                    return Err(self.refused(&error));
+                }
+            }
+        }
+        let mut pipeline = Pipeline::one(&[b"INFO", b"server"]);
+        pipeline.push(&[b"ROLE"]);
+        let replies = ask(greeting, pipeline).await?;
+        for reply in &replies {
+            if let Value::ServerError(error) = reply
+                && error.code() == "NOAUTH"
+            {
+                return Err(self.refused(error));
+            }
+        }
+        // Proxies refuse INFO or ROLE: then what follows must show whether the server is fit.
+        let info = replies.first().and_then(reply::text).unwrap_or_default();
+        let field = |name| info.lines().find_map(|line| line.strip_prefix(name)).map(str::to_owned);
+        let (version, mode) = (field("redis_version:"), field("redis_mode:"));
+        let role = match replies.get(1) {
+            Some(Value::Array(items)) => items.first().and_then(reply::text),
+            _ => None,
+        };
+        Ok(Hello { resp3: false, version, mode, replica: role == Some("slave") })
+    }
+
+    fn check(&self, hello: &Hello) -> Result<()> {
+        if let Some(version) = &hello.version {
+            let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+            if major.is_some_and(|major| major < OLDEST_MAJOR) {
+                return Err(Error::new(
+                    Code::Unsupported,
+                    format!(
+                        "Redis {OLDEST_MAJOR}.0 or newer, or Valkey, is needed; this server is {version}. Upgrade it, or use the memory backend."
+                    ),
+                ));
+            }
+        }
+        match hello.mode.as_deref() {
+            Some("cluster") => {
+                return Err(Error::new(
+                    Code::Unsupported,
+                    "A server without cluster mode is needed; this is a node of a cluster, which holds a part of the keys only. \
+                     Give a server with `cluster-enabled no`.",
+                ));
+            }
+            Some("sentinel") => {
+                return Err(Error::new(
+                    Code::Unsupported,
+                    "A server that stores data is needed; this is a sentinel, which only knows where one is. Give the primary's \
+                     address (SENTINEL GET-MASTER-ADDR-BY-NAME tells it), or that of a proxy which follows failovers.",
+                ));
+            }
+            _ => {}
+        }
+        if hello.replica {
+            return Err(Error::connection(
+                "The server is a replica: it may lag behind a clear, and takes no writes. Give the primary's address.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Everything that needs no answer before the next.
+    async fn prepare(&self, greeting: &mut Greeting<Resp>, hello: &Hello) -> Result<()> {
+        let wants_told = hello.resp3 && self.config.tracking && self.state.slots().is_some();
+        let mut pipeline = Pipeline::default();
+        if self.config.db != 0 {
+            pipeline.push(&[b"SELECT", self.config.db.to_string().as_bytes()]);
+        }
+        if let Some(name) = &self.config.connection_name {
+            pipeline.push(&[b"CLIENT", b"SETNAME", name.as_bytes()]);
+        }
+        // A replica of Valkey's then names the primary in place of an answer. Older servers do not know it.
+        pipeline.push(&[b"CLIENT", b"CAPA", b"redirect"]);
+        if wants_told {
+            // Of entries, and of the epoch, which moves with every clear.
+            let (entries, epoch) = (self.names.entry.as_bytes(), self.names.epoch.as_bytes());
+            let on: [&[u8]; 8] =
+                [b"CLIENT", b"TRACKING", b"ON", b"BCAST", b"PREFIX", entries, b"PREFIX", epoch];
+            pipeline.push(&on);
+        }
+        for script in self.scripts.all() {
+            pipeline.push(&[b"SCRIPT", b"LOAD", script.text.as_bytes()]);
+        }
+        pipeline.push(&[b"INFO", b"replication"]);
+        self.put_begin(&mut pipeline);
+        clear_log::put_delta(&mut pipeline, &self.names.log, None);
+
+        let mut replies = ask(greeting, pipeline).await?.into_iter();
+        let mut next = || replies.next().unwrap_or(Value::Nil);
+        if self.config.db != 0
+            && let Value::ServerError(error) = next()
+        {
+            let db = self.config.db;
+            return Err(match reply::is_outage(&error) {
+                true => reply::failure(&error),
+                false => Error::config(format!(
+                    "db: the server has no database {db} for this user ({}).",
+                    self.words(&error)
+                )),
+            });
+        }
+        if self.config.connection_name.is_some() {
+            // Only a label; proxies refuse it.
+            next();
+        }
+        next();
+        let is_told = wants_told && matches!(next(), Value::Okay);
+        for _ in self.scripts.all() {
+            // Where loading is refused, calls by name are, too, and are made by text.
+            if let Value::ServerError(error) = next()
+                && reply::is_outage(&error)
+            {
+                return Err(reply::failure(&error));
+            }
+        }
+        // Refused, by a proxy or to this user: whose history it is stays unknown.
+        let identity = reply::text(&next()).and_then(Identity::of);
+        let epoch = match next() {
+            Value::Array(epoch) => reply::epoch(epoch.first(), epoch.get(1)),
+            Value::ServerError(error) if reply::is_outage(&error) => return Err(reply::failure(&error)),
+            // Out of memory, or a user who may only read: what follows says so itself.
+            _ => None,
+        };
+        let log = clear_log::delta(next()).ok().filter(|_| epoch.is_some());
+        let (epoch, log) = self.make_up(greeting, identity, epoch.unwrap_or(Epoch::NONE), log).await?;
+        self.state.begin(identity, epoch, log.as_ref());
+        if is_told {
+            self.state.set_told();
+        } else if self.config.tracking
+            && self.state.slots().is_some()
+            && !self.told_untracked.swap(true, Relaxed)
+        {
+            self.warn(
+                Code::Unsupported,
+                "The server refused RESP3 client tracking: values that this process keeps (l1) live for a second at most, since \
+                 nobody tells of other processes' changes. Allow `CLIENT TRACKING` to the user, or set `tracking: false` if \
+                 this is meant to be so."
+                    .into(),
+            );
+        }
+        Ok(())
+    }
+}
+
+pub(super) async fn ask(greeting: &mut Greeting<Resp>, pipeline: Pipeline) -> Result<Vec<Value>> {
+    let replies = greeting.ask(&pipeline.bytes, pipeline.replies).await?;
+    if replies.len() != pipeline.replies {
+        return Err(Error::connection(format!(
+            "Redis answered {} of {} commands of the greeting.",
+            replies.len(),
+            pipeline.replies
+        )));
+    }
+    Ok(replies.into_iter().map(Reply::into_value).collect())
+}
+
+impl Server for RedisServer {
+    type Protocol = Resp;
+
+    fn protocol(&self) -> Resp {
+        Resp::new(self.state.clone())
+    }
+
+    async fn greet(&self, greeting: &mut Greeting<Resp>) -> Result<()> {
+        self.lost();
+        let hello = self.hello(greeting).await?;
+        self.check(&hello)?;
+        self.has_zmscore.store(hello.version.as_deref().is_some_and(has_zmscore), Relaxed);
+        self.prepare(greeting, &hello).await?;
+        let channels = &self.state.channels;
+        if let Some(pipeline) = channels.renewal(hello.resp3) {
+            channels.renewed(&ask(greeting, pipeline).await?);
+        }
+        Ok(())
+    }
+
+    fn lost(&self) {
+        self.state.lost();
+    }
+}
+
+/// ZMSCORE came with 6.2.
+fn has_zmscore(version: &str) -> bool {
+    let mut numbers = version.split('.').map(|number| number.parse::<u32>().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (6, 2)
+}
