@@ -11,7 +11,8 @@ use cachalot::engine::{AnyEngine, Input, Op, Outcome};
 use cachalot::events;
 use cachalot::model::tag::{Invalidation, Tag};
 use cachalot::model::ttl::{Times, Ttl};
-use cachalot::store::{Backend, Found, Seen};
+use cachalot::store::request::{KeyRead, ReadEntry, SeenVersion};
+use cachalot::store::traits::EntryStore;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::future::Future;
@@ -93,8 +94,8 @@ impl Store {
         self.run(vec![set(key, value, tags, Ttl::Forever, true)]);
     }
 
-    fn clear(&self, key: Option<&str>, tags: &[&str], raise: Invalidation) {
-        let clear = Op::Clear { key: key.map(Into::into), tags: selected(tags), raise };
+    fn clear(&self, key: Option<&str>, tags: &[&str], invalidation: Invalidation) {
+        let clear = Op::Clear { key: key.map(Into::into), tags: selected(tags), invalidation };
         assert!(matches!(self.run(vec![clear])[..], [Outcome::Done]));
     }
 
@@ -112,7 +113,7 @@ impl Store {
     /// Entries, bytes, index members.
     fn sizes(&self) -> (usize, u64, usize) {
         match &self.engine {
-            AnyEngine::Memory(engine) => engine.backend().sizes(),
+            AnyEngine::Memory(engine) => engine.store().sizes(),
             #[allow(unreachable_patterns)]
             _ => panic!("a memory store"),
         }
@@ -317,11 +318,11 @@ fn clearing_a_tag_costs_the_same_for_many_entries() {
 fn only_the_version_that_was_seen_is_swapped() {
     let store = Store::new();
     let AnyEngine::Memory(engine) = &store.engine else { panic!("a memory store") };
-    let backend = engine.backend();
+    let backend = engine.store();
     let seen = || {
         let reply = ready(backend.read(&["k".to_owned()], store.now.get(), None)).unwrap();
-        match reply.found.into_iter().next() {
-            Some(Ok(Found::Live(entry, _))) => Seen::Live(entry),
+        match reply.into_iter().next() {
+            Some(KeyRead { entry: Ok(ReadEntry::Present(read)), .. }) => SeenVersion::Present(read.entry),
             other => panic!("{other:?}"),
         }
     };

@@ -69,7 +69,7 @@ pub fn header(codec: Codec, raw_len: usize) -> Header {
 pub fn entry(bytes: usize) -> Bytes {
     let raw = json(bytes);
     let (codec, payload) = compress(raw.as_bytes(), &Compression::default()).unwrap();
-    encode(&header(codec, raw.len()), &payload).unwrap().into()
+    encode(&header(codec, raw.len()), &payload).unwrap().into_bytes().into()
 }
 
 /// Redis's answer to an MGET of the epoch and as many entries.

@@ -106,8 +106,9 @@ pub fn decode(words: &[u32], text: &str, units: usize, values: Vec<Input>) -> Re
             }
             CLEAR => {
                 let key = if flags & KEYED != 0 { Some(text.cut(words.next()?)?) } else { None };
-                let raise = if flags & RAISE_AUTO != 0 { Invalidation::Soft } else { Invalidation::Hard };
-                Op::Clear { key, tags: texts(&mut words, &mut text, Tag::selected)?, raise }
+                let invalidation =
+                    if flags & RAISE_AUTO != 0 { Invalidation::Soft } else { Invalidation::Hard };
+                Op::Clear { key, tags: texts(&mut words, &mut text, Tag::selected)?, invalidation }
             }
             TAKE => Op::Take { key: text.cut(words.next()?)? },
             REMOVE => Op::Remove { key: text.cut(words.next()?)? },
@@ -261,8 +262,8 @@ mod tests {
             },
             Op::Set { value: Input::Binary(_), ttl: Some(Ttl::Forever), auto: false, .. },
             Op::Set { ttl: None, .. },
-            Op::Clear { key: Some(i), raise: Invalidation::Hard, .. },
-            Op::Clear { key: None, tags: star, raise: Invalidation::Soft },
+            Op::Clear { key: Some(i), invalidation: Invalidation::Hard, .. },
+            Op::Clear { key: None, tags: star, invalidation: Invalidation::Soft },
         ] = ops.as_slice()
         else {
             panic!("{ops:?}")
@@ -277,9 +278,9 @@ mod tests {
 
     #[test]
     fn times_are_words_and_a_ticket_is_text() {
-        let guard = crate::store::Guard {
+        let guard = crate::store::guard::Guard {
             epoch: crate::model::tag::Epoch { generation: u64::MAX, n: 300 },
-            lease: Some(crate::store::Lease { cas: 200, line: 7, link: 9 }),
+            lease: Some(crate::store::guard::Lease { cas: 200, line: 7, link: 9 }),
             found: Some(crate::codec::envelope::EntryVersion::numbered(3)),
         };
         let ticket: String = ticket::write(guard).iter().map(|byte| char::from(*byte)).collect();

@@ -198,7 +198,7 @@ pub fn stats(env: Env, handle: u32) -> Result<String> {
 pub fn counters(env: Env, handle: u32) -> Result<Option<Answer>> {
     guard(|| {
         let store = Environment::of(env.raw())?.store(handle)?;
-        store.engine.slots().map(|slots| values::counters(env.raw(), slots).map(Answer)).transpose()
+        store.engine.versions().map(|slots| values::counters(env.raw(), slots).map(Answer)).transpose()
     })
 }
 

@@ -120,7 +120,7 @@ impl Store {
         let running = Running { store: self.clone() };
         if is_small && is_first && self.engine.is_idle() {
             // What L1 holds is judged by changes that are told meanwhile: no busy thread may be in their way.
-            let reads = reads && self.engine.slots().is_none();
+            let reads = reads && self.engine.versions().is_none();
             begin_here(async move { batch.run(&running.store.engine).await }, runtime, reads, &mut taken);
             return taken;
         }
@@ -148,7 +148,7 @@ impl Store {
         let (mut kept, mut places) = (Vec::new(), Vec::new());
         for (at, op) in ops.into_iter().enumerate() {
             if op.may_be_refused() {
-                flight.deliver(at, vec![self.engine.turn_away(&op)]);
+                flight.deliver(at, vec![self.engine.shed(&op)]);
             } else {
                 places.push(at);
                 kept.push(op);

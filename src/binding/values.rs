@@ -3,11 +3,11 @@
 
 use crate::codec::text::Value;
 use crate::engine::ticket::Ticket;
-use crate::engine::{Input, Outcome, Reading};
+use crate::engine::{Input, Outcome, TicketedRead};
 use crate::error::{Code, Error, Result};
 use crate::model::ttl::NEVER;
-use crate::model::version_table::Slots;
-use crate::store::Page;
+use crate::model::version_table::VersionTable;
+use crate::store::request::Page;
 use napi::bindgen_prelude::{FromNapiValue, TypeName, ValidateNapiValue};
 use napi::{ValueType, sys};
 use std::cell::Cell;
@@ -264,7 +264,7 @@ fn stamped(env: sys::napi_env, hit: &Value, stamp: &[u16]) -> Result<sys::napi_v
 }
 
 /// The counters of L1, as a buffer that JavaScript reads and the core writes.
-pub fn counters(env: sys::napi_env, slots: &Arc<Slots>) -> Result<sys::napi_value> {
+pub fn counters(env: sys::napi_env, slots: &Arc<VersionTable>) -> Result<sys::napi_value> {
     let words = slots.words();
     let (data, bytes) = (words.as_ptr().cast_mut().cast::<c_void>(), size_of_val(words));
     let kept = Arc::into_raw(slots.clone()).cast_mut().cast::<c_void>();
@@ -275,13 +275,13 @@ pub fn counters(env: sys::napi_env, slots: &Arc<Slots>) -> Result<sys::napi_valu
     });
     made.inspect_err(|_| {
         // SAFETY: no buffer was made, so nobody else gives it back.
-        drop(unsafe { Arc::from_raw(kept.cast::<Slots>()) });
+        drop(unsafe { Arc::from_raw(kept.cast::<VersionTable>()) });
     })
 }
 
 unsafe extern "C" fn release(_env: sys::napi_env, _data: *mut c_void, kept: *mut c_void) {
     // SAFETY: made by `Arc::into_raw` above, given back once.
-    drop(unsafe { Arc::from_raw(kept.cast::<Slots>()) });
+    drop(unsafe { Arc::from_raw(kept.cast::<VersionTable>()) });
 }
 
 /// `[next or null, key…]`
@@ -299,7 +299,7 @@ fn keys(env: sys::napi_env, page: &Page) -> Result<sys::napi_value> {
 }
 
 /// `[value or null, ticket, stale]`, and `created, freshUntil, cost` where there are times.
-fn reading(env: sys::napi_env, reading: &Reading) -> Result<sys::napi_value> {
+fn reading(env: sys::napi_env, reading: &TicketedRead) -> Result<sys::napi_value> {
     let null = || create(|out| unsafe { sys::napi_get_null(env, out) });
     let list = array(env, 3)?;
     let found = reading.value.as_ref().map_or_else(null, |found| value(env, found))?;

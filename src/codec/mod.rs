@@ -4,3 +4,4 @@ pub mod compression;
 pub mod envelope;
 pub mod split;
 pub mod text;
+pub mod value;

@@ -89,7 +89,7 @@ mod tests {
             key: None,
             times: None,
         };
-        encode(&header, payload).unwrap()
+        encode(&header, payload).unwrap().into_bytes()
     }
 
     proptest! {

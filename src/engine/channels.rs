@@ -1,10 +1,11 @@
 //! Messages between processes.
 
-use super::{Engine, Outcome};
+use super::op::Outcome;
+use super::state::Engine;
 use crate::error::{Code, Error, Result};
-use crate::store::Backend;
+use crate::store::traits::Store;
 
-impl<B: Backend> Engine<B> {
+impl<S: Store> Engine<S> {
     pub(super) async fn publish(&self, channel: &str, payload: &str) -> Outcome {
         if payload.len() > self.max_value as usize {
             return self.told(Err(Error::new(
@@ -16,15 +17,15 @@ impl<B: Backend> Engine<B> {
                 ),
             )));
         }
-        self.told(self.backend.publish(channel, payload).await)
+        self.told(self.store.publish(channel, payload).await)
     }
 
     pub(super) async fn subscribe(&self, channel: &str) -> Outcome {
-        self.told(self.backend.subscribe(channel).await)
+        self.told(self.store.subscribe(channel).await)
     }
 
     pub(super) async fn unsubscribe(&self, channel: &str) -> Outcome {
-        self.told(self.backend.unsubscribe(channel).await)
+        self.told(self.store.unsubscribe(channel).await)
     }
 
     fn told(&self, result: Result<()>) -> Outcome {

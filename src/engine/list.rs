@@ -1,12 +1,14 @@
 //! Lists: the entries of tags, and the keys of a prefix.
 
-use super::read::Judged;
-use super::{Engine, Outcome};
+use super::op::Outcome;
+use super::read::{Keyed, Lookup};
+use super::state::Engine;
 use crate::codec::text::Value;
 use crate::error::{Code, Error, Result};
 use crate::model::tag::Tag;
 use crate::model::time::UnixMs;
-use crate::store::{Backend, Page};
+use crate::store::request::Page;
+use crate::store::traits::Store;
 use std::collections::{BTreeSet, HashSet};
 
 /// Entries read at a time for a list by tags.
@@ -22,7 +24,7 @@ pub(super) fn read_at_once(index: Tag, most: usize) -> usize {
     if index == Tag::WIDE { WIDE_CHUNK } else { most }
 }
 
-impl<B: Backend> Engine<B> {
+impl<S: Store> Engine<S> {
     /// The live entries that carry any of the tags, each once.
     pub(super) async fn get_tags(&self, wanted: &[Tag], now: UnixMs) -> Outcome {
         match self.in_time(self.list(wanted, now)).await.and_then(|listed| listed) {
@@ -38,32 +40,33 @@ impl<B: Backend> Engine<B> {
         let mut seen = HashSet::new();
         let mut values = Vec::new();
         // Each once: tags may share one.
-        for index in wanted.iter().copied().flat_map(B::indexes).collect::<BTreeSet<_>>() {
+        for index in wanted.iter().copied().flat_map(S::indexes_of).collect::<BTreeSet<_>>() {
             let mut cursor = Some(0);
             let (mut live, mut dead) = (0, 0);
             while let Some(at) = cursor {
-                let page = self.backend.members(index, wanted, at, now).await?;
+                let page = self.store.members(index, wanted, at, now).await?;
                 cursor = page.next;
                 let fresh: Vec<String> =
                     page.keys.into_iter().filter(|key| seen.insert(key.clone())).collect();
                 for keys in fresh.chunks(read_at_once(index, LIST_CHUNK)) {
-                    for judged in self.look(keys, None, now, &mut []).await.1 {
-                        let entry = match judged {
-                            Judged::Live(entry) => entry,
-                            Judged::Gone { .. } => {
+                    for Keyed { lookup, .. } in self.lookup(keys, None, now, &mut []).await {
+                        let entry = match lookup {
+                            Lookup::Live(entry) => entry,
+                            Lookup::Gone { .. } => {
                                 dead += 1;
                                 continue;
                             }
-                            Judged::Failed(error) => return Err(error),
+                            Lookup::Failed(error) => return Err(error),
                         };
-                        if index == Tag::ROOT || B::lists(index, entry.tags.all()) {
+                        let tags = entry.tags.as_ref();
+                        if index == Tag::ROOT || S::is_listed(index, tags) {
                             live += 1;
                         } else {
                             dead += 1;
                         }
                         if !entry.stale
-                            && wanted.iter().any(|tag| entry.tags.holds(*tag))
-                            && let Outcome::Hit(value) = self.unpack(entry.kept)
+                            && wanted.iter().any(|tag| *tag == Tag::ROOT || tags.binary_search(tag).is_ok())
+                            && let Outcome::Hit(value) = self.unpack(entry.value)
                         {
                             values.push(value);
                         }
@@ -71,9 +74,9 @@ impl<B: Backend> Engine<B> {
                 }
             }
             if dead > live
-                && let Some(reclaimer) = &self.reclaimer
+                && let Some(sweeps) = &self.sweeps
             {
-                reclaimer.sweep(index);
+                sweeps.sweep(index);
             }
         }
         Ok(values)
@@ -81,7 +84,7 @@ impl<B: Backend> Engine<B> {
 
     /// One page of the keys that begin with this text. What has ended may be among them, and a key more than once.
     pub(super) async fn keys(&self, prefix: &str, cursor: u64, now: UnixMs) -> Outcome {
-        match self.backend.keys(prefix, cursor, now).await {
+        match self.store.keys(prefix, cursor, now).await {
             Ok(Page { next: Some(MAX_CURSOR..), .. }) => {
                 let error = Error::new(
                     Code::Unsupported,

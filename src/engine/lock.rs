@@ -1,74 +1,14 @@
 //! Locks across processes: a key has one owner at a time, until it is given back or its time is over.
 
-use super::{Engine, Outcome};
+use super::op::Outcome;
+use super::state::Engine;
 use crate::model::time::UnixMs;
-use crate::store::Backend;
-use parking_lot::Mutex;
-use std::collections::HashMap;
-use tokio::sync::Notify;
+use crate::store::traits::Store;
 
-/// Keys whose sets are not acknowledged yet, so that a lock is not given back before its next owner can read what was
-/// stored under it: on memcached an entry of a new tag is valid only some round trips after it was sent, and a script
-/// that Redis has forgotten is sent twice. Only sets with a ticket are counted: who locks, reads with one.
-#[derive(Default)]
-pub(super) struct Unacknowledged {
-    keys: Mutex<HashMap<String, usize>>,
-    fewer: Notify,
-}
-
-impl Unacknowledged {
-    /// Counts until what is returned is dropped.
-    pub fn begin(&self, keys: Vec<String>) -> Counted<'_> {
-        if !keys.is_empty() {
-            let mut counts = self.keys.lock();
-            for key in &keys {
-                *counts.entry(key.clone()).or_insert(0) += 1;
-            }
-        }
-        Counted { of: self, keys }
-    }
-
-    async fn none(&self, key: &str) {
-        loop {
-            let mut fewer = std::pin::pin!(self.fewer.notified());
-            // Before looking: what ends in between is heard.
-            fewer.as_mut().enable();
-            if !self.keys.lock().contains_key(key) {
-                return;
-            }
-            fewer.await;
-        }
-    }
-}
-
-pub(super) struct Counted<'a> {
-    of: &'a Unacknowledged,
-    keys: Vec<String>,
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        if self.keys.is_empty() {
-            return;
-        }
-        let mut counts = self.of.keys.lock();
-        for key in &self.keys {
-            if let Some(count) = counts.get_mut(key) {
-                *count -= 1;
-                if *count == 0 {
-                    counts.remove(key);
-                }
-            }
-        }
-        drop(counts);
-        self.of.fewer.notify_waiters();
-    }
-}
-
-impl<B: Backend> Engine<B> {
+impl<S: Store> Engine<S> {
     /// Whether the owner has it (again). One that cannot be had for an outage is an error: the caller goes on without.
     pub(super) async fn lock(&self, key: &str, owner: &str, ms: u64, now: UnixMs) -> Outcome {
-        match self.backend.lock(key, owner, ms, now).await {
+        match self.store.lock(key, owner, ms, now).await {
             Ok(had) => {
                 (if had { &self.stats.locks } else { &self.stats.locks_refused }).add(1);
                 Outcome::Is(had)
@@ -84,7 +24,7 @@ impl<B: Backend> Engine<B> {
     pub(super) async fn unlock(&self, key: &str, owner: &str, now: UnixMs) -> Outcome {
         let work = async {
             self.unacknowledged.none(key).await;
-            self.backend.unlock(key, owner, now).await
+            self.store.unlock(key, owner, now).await
         };
         match self.in_time(work).await.and_then(|done| done) {
             Ok(()) => Outcome::Done,

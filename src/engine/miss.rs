@@ -4,7 +4,7 @@
 
 use crate::config::MissMemoryConfig;
 use crate::model::tag::Epoch;
-use crate::store::{Guard, Lease};
+use crate::store::guard::{Guard, Lease};
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};

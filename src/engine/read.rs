@@ -1,91 +1,98 @@
 //! Reading: the store judges entries by their tags; here they are decoded and judged by their age.
 
-use super::batch::How;
-use super::{Engine, L1, Outcome, Reading, TICKET_PATIENCE, ticket};
-use crate::codec::compression::decompress;
+use super::op::{Outcome, TicketedRead};
+use super::state::{Engine, L1};
+use super::ticket;
 use crate::codec::envelope::EntryVersion;
-use crate::codec::envelope::{self, Codec};
-use crate::codec::split;
 use crate::codec::text::Value;
-use crate::error::{Code, Error, Result};
-use crate::model::tag::{self, Epoch, Tag, Validity};
+use crate::codec::value::StoredValue;
+use crate::error::{Code, Error};
+use crate::model::tag::{Epoch, Validity};
 use crate::model::time::UnixMs;
 use crate::model::ttl::Times;
-use crate::model::version_table::{Slots, Stamp, UNHEARD_MS};
-use crate::net::poll_scope::{leave_caller, timeout_at};
-use crate::store::{Backend, Found, Guard, Kept, Lease, Seen};
-use bytes::Bytes;
+use crate::model::version_table::{Stamp, UNHEARD_MS, VersionTable};
+use crate::net::poll_scope::leave_caller;
+use crate::store::form::{Decoded, DecodedEntry, EntryForm};
+use crate::store::guard::{Guard, Lease};
+use crate::store::request::{KeyRead, ReadEntry, SeenVersion};
+use crate::store::traits::Store;
 use std::time::{Duration, Instant};
 
-/// What a read made of one key.
-pub(super) enum Judged {
-    Live(Live),
-    /// Nothing there, or nothing valid: then what was seen.
+/// How long the set after a ticketed read may take, whose caller is not bound to the memory of misses: a report that takes
+/// minutes can still be stored. Not longer, since each such read of a key that is never set holds some 100 bytes of the server
+/// so long.
+const TICKET_LEASE_TTL: Duration = Duration::from_secs(300);
+
+/// What is wanted of the entries read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReadMode {
+    /// The value. `remember`: a set may follow a miss. `stamp`: a hit with a stamp for L1, here and below.
+    Value { remember: bool, stamp: bool },
+    /// Whether there is one.
+    Presence,
+    /// The value, and the guard of a set. `times`: also how old a fresh one is.
+    Ticket { times: bool, stamp: bool },
+}
+
+impl ReadMode {
+    pub fn stamps(self) -> bool {
+        matches!(self, ReadMode::Value { stamp: true, .. } | ReadMode::Ticket { stamp: true, .. })
+    }
+}
+
+/// What a read made of one key, and the epoch of its scope.
+pub(super) struct Keyed<F: EntryForm> {
+    pub epoch: Epoch,
+    pub lookup: Lookup<F>,
+}
+
+pub(super) enum Lookup<F: EntryForm> {
+    Live(Live<F>),
+    /// Nothing is there, or nothing valid: then what was seen.
     Gone {
-        lease: Option<Lease>,
-        seen: Option<Bytes>,
+        seen: SeenVersion<F>,
     },
     Failed(Error),
 }
 
-pub(super) struct Live {
-    pub kept: Kept,
-    pub tags: Tags,
-    pub seen: Seen,
+pub(super) struct Live<F: EntryForm> {
+    pub value: StoredValue,
+    pub tags: F::Tags,
+    pub version: F::Version,
     pub expires_at: UnixMs,
     pub times: Option<Times>,
     /// A miss for all who did not ask for it.
     pub stale: bool,
 }
 
-pub(super) enum Tags {
-    Wire(Vec<Tag>),
-    Memory(std::sync::Arc<crate::store::LiveEntry>),
-}
-
-impl Tags {
-    /// Sorted.
-    pub fn all(&self) -> &[Tag] {
-        match self {
-            Tags::Wire(tags) => tags,
-            Tags::Memory(entry) => &entry.tags,
-        }
-    }
-
-    pub fn holds(&self, tag: Tag) -> bool {
-        tag == Tag::ROOT || self.all().binary_search(&tag).is_ok()
-    }
-}
-
-impl<B: Backend> Engine<B> {
-    pub(super) async fn gets(&self, keys: &[String], how: How, now: UnixMs) -> Vec<Outcome> {
-        let remember = self.misses.is_on() && matches!(how, How::Value { remember: true, .. });
-        let l1 = self.l1.as_ref().filter(|_| how.stamps());
+impl<S: Store> Engine<S> {
+    pub(super) async fn gets(&self, keys: &[String], mode: ReadMode, now: UnixMs) -> Vec<Outcome> {
+        let remember = self.misses.is_on() && matches!(mode, ReadMode::Value { remember: true, .. });
+        let l1 = self.l1.as_ref().filter(|_| mode.stamps());
         // Before anything is sent: what changes from now on makes the stamp worthless.
         let mut stamps: Vec<Stamp> =
-            l1.map_or_else(Vec::new, |l1| keys.iter().map(|key| l1.slots.stamp(key)).collect());
-        let exact = self.backend.exact();
-        let lease = match how {
-            How::Ticket { .. } => Some(TICKET_PATIENCE),
-            _ => remember.then_some(self.patience),
+            l1.map_or_else(Vec::new, |l1| keys.iter().map(|key| l1.versions.stamp(key)).collect());
+        let exact = self.store.observes_all_changes();
+        let lease = match mode {
+            ReadMode::Ticket { .. } => Some(TICKET_LEASE_TTL),
+            _ => remember.then_some(self.lease_ttl),
         };
-        let (epoch, judged) = match self.in_time(self.look(keys, lease, now, &mut stamps)).await {
-            Ok(looked) => looked,
-            Err(error) => (Epoch::NONE, keys.iter().map(|_| Judged::Failed(error.clone())).collect()),
+        let lookups = match self.in_time(self.lookup(keys, lease, now, &mut stamps)).await {
+            Ok(lookups) => lookups,
+            Err(error) => keys.iter().map(|_| Keyed::failed(error.clone())).collect(),
         };
         let clock = Instant::now();
         let mut out = Vec::with_capacity(keys.len());
         let mut stamps = stamps.into_iter();
-        for (key, judged) in keys.iter().zip(judged) {
+        for (key, Keyed { epoch, lookup }) in keys.iter().zip(lookups) {
             let stamp = stamps.next();
-            let version = judged.version();
-            let (live, lease) = match judged {
-                Judged::Live(live) => {
-                    let lease = live.seen.lease();
-                    (Some(live), lease)
+            let (live, lease, version) = match lookup {
+                Lookup::Live(live) => {
+                    let (lease, id) = (S::Form::lease(&live.version), S::Form::version_id(&live.version));
+                    (Some(live), lease, id)
                 }
-                Judged::Gone { lease, .. } => (None, lease),
-                Judged::Failed(error) => {
+                Lookup::Gone { seen } => (None, lease_of(&seen), id_of(&seen)),
+                Lookup::Failed(error) => {
                     self.stats.failed(&error);
                     if remember {
                         self.remember_failed(key, clock);
@@ -96,14 +103,14 @@ impl<B: Backend> Engine<B> {
             };
             let guard = Guard { lease, ..Guard::at(epoch) };
             let fresh = live.as_ref().is_some_and(|live| !live.stale);
-            let ends = live.as_ref().map_or(0, Live::fresh_until);
-            let outcome = match (how, live) {
-                (How::Presence, _) => Outcome::Is(fresh),
-                (How::Ticket { times, .. }, live) => {
+            let ends = live.as_ref().map_or(0, |live| live.fresh_until());
+            let outcome = match (mode, live) {
+                (ReadMode::Presence, _) => Outcome::Is(fresh),
+                (ReadMode::Ticket { times, .. }, live) => {
                     self.ticketed(live, Guard { found: Some(version), ..guard }, times)
                 }
-                (How::Value { .. }, Some(live)) if fresh => self.unpack(live.kept),
-                (How::Value { .. }, _) => Outcome::Miss,
+                (ReadMode::Value { .. }, Some(live)) if fresh => self.unpack(live.value),
+                (ReadMode::Value { .. }, _) => Outcome::Miss,
             };
             let outcome = match (outcome, l1, stamp) {
                 (Outcome::Hit(value), Some(l1), Some(stamp)) => l1.stamped(value, stamp, ends, now, exact),
@@ -130,15 +137,15 @@ impl<B: Backend> Engine<B> {
     /// The caller takes a get that failed for a miss. What was cleared before it nobody knows, and since the epoch that
     /// was last seen it shows when the set comes.
     pub(super) fn remember_failed(&self, key: &str, clock: Instant) {
-        self.misses.remember_failed(key, self.backend.last_epoch(), clock);
+        self.misses.remember_failed(key, self.store.last_epoch(key), clock);
     }
 
-    fn ticketed(&self, live: Option<Live>, guard: Guard, wanted: bool) -> Outcome {
+    fn ticketed(&self, live: Option<Live<S::Form>>, guard: Guard, wanted: bool) -> Outcome {
         let reading = |value: Option<Value>, stale, times| {
-            Outcome::Read(Box::new(Reading { value, ticket: ticket::write(guard), stale, times }))
+            Outcome::Read(Box::new(TicketedRead { value, ticket: ticket::write(guard), stale, times }))
         };
-        let Some(Live { kept, stale, times, .. }) = live else { return reading(None, false, None) };
-        match self.unpack(kept) {
+        let Some(Live { value, stale, times, .. }) = live else { return reading(None, false, None) };
+        match self.unpack(value) {
             Outcome::Hit(value) if !stale && !wanted => Outcome::Hit(value),
             Outcome::Hit(value) => reading(Some(value), stale, times),
             Outcome::Miss => reading(None, false, None),
@@ -146,109 +153,67 @@ impl<B: Backend> Engine<B> {
         }
     }
 
-    /// Each step of a read has the backend's deadline; so has the whole.
-    pub(super) async fn in_time<T>(&self, read: impl Future<Output = T>) -> Result<T> {
-        let Some(deadline) = self.deadline else { return Ok(read.await) };
-        timeout_at(tokio::time::Instant::now() + deadline, read).await.map_err(|_| {
-            Error::timeout(format!(
-                "The server did not answer all of a read within {} ms (commandTimeout); raise it if the server is that far away.",
-                deadline.as_millis()
-            ))
-        })
-    }
-
-    /// Reads and judges; the epoch is the one read with the entries. `stamps`: of the keys, or none.
-    pub(super) async fn look(
+    /// Reads and judges. `stamps`: of the keys, or none.
+    pub(super) async fn lookup(
         &self,
         keys: &[String],
         lease: Option<Duration>,
         now: UnixMs,
         stamps: &mut [Stamp],
-    ) -> (Epoch, Vec<Judged>) {
-        match self.backend.read(keys, now, lease).await {
-            Err(error) => (Epoch::NONE, keys.iter().map(|_| Judged::Failed(error.clone())).collect()),
-            Ok(reply) => {
-                let found = keys.iter().zip(reply.found);
-                let judged: Vec<_> = found.map(|(key, found)| self.judge(key, found, now)).collect();
-                if let Some(slots) = self.slots() {
-                    judged.iter().zip(stamps).for_each(|(judged, stamp)| judged.stamp(slots, stamp));
-                }
-                if judged.iter().any(Judged::is_compressed) {
-                    leave_caller().await;
-                }
-                (reply.epoch, judged)
-            }
+    ) -> Vec<Keyed<S::Form>> {
+        let reads = match self.store.read(keys, now, lease).await {
+            Ok(reads) => reads,
+            Err(error) => return keys.iter().map(|_| Keyed::failed(error.clone())).collect(),
+        };
+        let judge = |(key, KeyRead { epoch, entry }): (&String, _)| {
+            let lookup = entry.map_or_else(Lookup::Failed, |entry| self.judge(key, entry, now));
+            Keyed { epoch, lookup }
+        };
+        let lookups: Vec<_> = keys.iter().zip(reads).map(judge).collect();
+        if let Some(versions) = self.versions() {
+            lookups.iter().zip(stamps).for_each(|(keyed, stamp)| keyed.lookup.stamp(versions, stamp));
         }
+        if lookups.iter().any(|keyed| keyed.lookup.is_compressed()) {
+            leave_caller().await;
+        }
+        lookups
     }
 
-    fn judge(&self, key: &str, found: Result<Found>, now: UnixMs) -> Judged {
-        let (bytes, lease, clearance) = match found {
-            Err(error) => return Judged::Failed(error),
-            Ok(Found::Absent(lease)) => return Judged::Gone { lease, seen: None },
-            Ok(Found::Live(entry, stale)) => {
-                self.stats.stale.add(stale.into());
-                return Judged::Live(Live {
-                    kept: entry.value.clone(),
-                    expires_at: entry.expires_at,
-                    times: entry.times,
-                    tags: Tags::Memory(entry.clone()),
-                    seen: Seen::Live(entry),
-                    stale,
-                });
-            }
-            Ok(Found::Wire(bytes, lease, clearance)) => (bytes, lease, clearance),
+    fn judge(&self, key: &str, entry: ReadEntry<S::Form>, now: UnixMs) -> Lookup<S::Form> {
+        let entry = match entry {
+            ReadEntry::Absent(lease) => return Lookup::Gone { seen: SeenVersion::Absent(lease) },
+            ReadEntry::Present(entry) => entry,
         };
-        // A part of it is gone: evicted, or of a set that was not finished.
-        if split::rest_of(&bytes).is_some() {
-            return Judged::Gone { lease, seen: Some(bytes) };
-        }
-        let (header, payload) = match envelope::decode(&bytes, self.max_value) {
-            Ok(decoded) => decoded,
-            Err(error) => {
+        let decoded = S::Form::decode(&entry, key, self.max_value, now);
+        let version = S::Form::into_version(entry);
+        let DecodedEntry { value, tags, expires_at, times, validity } = match decoded {
+            Decoded::Entry(entry) => entry,
+            Decoded::OtherKey => {
+                return Lookup::Gone { seen: SeenVersion::Absent(S::Form::lease(&version)) };
+            }
+            Decoded::Incomplete => return Lookup::Gone { seen: SeenVersion::Present(version) },
+            Decoded::Corrupt(error) => {
                 self.count_corrupt(&error);
-                return Judged::Gone { lease, seen: Some(bytes) };
+                return Lookup::Gone { seen: SeenVersion::Present(version) };
             }
         };
-        // Another key with the same hash.
-        if header.key.as_ref().is_some_and(|k| k != key) {
-            return Judged::Gone { lease, seen: None };
-        }
-        if B::COARSE_EXPIRY && header.expires_at <= now {
+        if S::COARSE_EXPIRY && expires_at <= now {
             self.stats.expired.add(1);
-            return Judged::Gone { lease, seen: Some(bytes) };
+            return Lookup::Gone { seen: SeenVersion::Present(version) };
         }
-        let validity = tag::judge(clearance, header.times.as_ref(), now);
         match validity {
             Validity::Valid => {}
             Validity::Stale => self.stats.stale.add(1),
             Validity::Invalid => {
                 self.stats.invalidated.add(1);
-                return Judged::Gone { lease, seen: Some(bytes) };
+                return Lookup::Gone { seen: SeenVersion::Present(version) };
             }
         }
-        Judged::Live(Live {
-            kept: Kept::Packed {
-                codec: header.codec,
-                payload,
-                raw_len: header.raw_len,
-                binary: header.binary,
-            },
-            tags: Tags::Wire(header.tags),
-            seen: Seen::Wire(bytes, lease),
-            expires_at: header.expires_at,
-            times: header.times,
-            stale: validity == Validity::Stale,
-        })
+        Lookup::Live(Live { value, tags, version, expires_at, times, stale: validity == Validity::Stale })
     }
 
-    pub(super) fn unpack(&self, kept: Kept) -> Outcome {
-        let value = match kept {
-            Kept::Plain(value) => Ok(value),
-            Kept::Packed { codec, payload, raw_len, binary } => {
-                decompress(codec, payload, raw_len as usize).and_then(|raw| Value::from_payload(raw, binary))
-            }
-        };
-        match value {
+    pub(super) fn unpack(&self, value: StoredValue) -> Outcome {
+        match value.unpack() {
             Ok(value) => Outcome::Hit(value),
             Err(error) if error.code == Code::Corrupt => {
                 self.count_corrupt(&error);
@@ -259,31 +224,40 @@ impl<B: Backend> Engine<B> {
     }
 }
 
-impl Judged {
-    fn stamp(&self, slots: &Slots, stamp: &mut Stamp) {
-        match self {
-            Judged::Live(live) => stamp.tags(slots, live.tags.all().iter().copied()),
-            Judged::Gone { .. } | Judged::Failed(_) => {}
-        }
+impl<F: EntryForm> Keyed<F> {
+    fn failed(error: Error) -> Self {
+        Keyed { epoch: Epoch::NONE, lookup: Lookup::Failed(error) }
     }
+}
 
-    fn version(&self) -> EntryVersion {
-        match self {
-            Judged::Live(Live { seen: Seen::Live(entry), .. }) => EntryVersion::numbered(entry.number),
-            Judged::Live(Live { seen: Seen::Wire(bytes, _), .. })
-            | Judged::Gone { seen: Some(bytes), .. } => envelope::version_of(bytes),
-            Judged::Live(_) | Judged::Gone { .. } | Judged::Failed(_) => EntryVersion::NONE,
+impl<F: EntryForm> Lookup<F> {
+    fn stamp(&self, versions: &VersionTable, stamp: &mut Stamp) {
+        if let Lookup::Live(live) = self {
+            stamp.tags(versions, live.tags.as_ref().iter().copied());
         }
     }
 
     /// What is small on the wire may be large.
     fn is_compressed(&self) -> bool {
-        let Judged::Live(live) = self else { return false };
-        matches!(&live.kept, Kept::Packed { codec, .. } if *codec != Codec::None)
+        matches!(self, Lookup::Live(live) if live.value.is_compressed())
     }
 }
 
-impl Live {
+pub(super) fn lease_of<F: EntryForm>(seen: &SeenVersion<F>) -> Option<Lease> {
+    match seen {
+        SeenVersion::Absent(lease) => *lease,
+        SeenVersion::Present(version) => F::lease(version),
+    }
+}
+
+fn id_of<F: EntryForm>(seen: &SeenVersion<F>) -> EntryVersion {
+    match seen {
+        SeenVersion::Absent(_) => EntryVersion::NONE,
+        SeenVersion::Present(version) => F::version_id(version),
+    }
+}
+
+impl<F: EntryForm> Live<F> {
     /// Until when a plain get is given it.
     fn fresh_until(&self) -> UnixMs {
         self.times.map_or(self.expires_at, |times| times.fresh_until.min(self.expires_at))
@@ -295,7 +269,7 @@ impl L1 {
     /// change by anyone was told.
     fn stamped(&self, value: Value, stamp: Stamp, ends: UnixMs, now: UnixMs, exact: bool) -> Outcome {
         // Tags are judged in the read, before their counters were looked at: one may have been cleared in between.
-        if self.slots.tags_changed(&stamp) {
+        if self.versions.tags_changed(&stamp) {
             return Outcome::Hit(value);
         }
         let bound = self.ttl_ms.or((!exact).then_some(UNHEARD_MS));

@@ -5,24 +5,24 @@
 //! task of its own and with rests between: its entries are large, and one sweep of it serves every clear that came before. What
 //! has merely expired leaves it without its entries being read.
 
-use super::Engine;
 use super::list::read_at_once;
-use super::read::Judged;
+use super::read::{Keyed, Lookup, lease_of};
+use super::state::Engine;
+use super::sweep_queue::{SweepRequest, SweepRequests, WAITING};
 use crate::model::tag::Tag;
 use crate::model::time::UnixMs;
 use crate::model::ttl::NEVER;
-use crate::store::{Backend, Dead};
+use crate::store::form::EntryForm;
+use crate::store::request::{SeenVersion, StaleMember};
+use crate::store::traits::Store;
 use std::collections::{BTreeSet, HashMap, HashSet};
-use std::sync::Weak;
 use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-/// Indexes that wait for a sweep. More are dropped: expiry ends what they leave, and the next clear asks again.
-const WAITING: usize = 1024;
 /// Entries judged at a time.
 const PAGE: usize = 100;
 /// The pause after them is so many times as long as they took, so that reclaiming takes a small part of the server's time.
@@ -30,68 +30,21 @@ const PAUSES: u32 = 4;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
 /// And the next sweep of the shared index begins so many times as long after one as that took.
 const RESTS: u32 = 4;
-/// From a clear to its sweep. Most of what is still read is replaced within this time, which leaves less to remove.
-const REST: Duration = Duration::from_secs(1);
 /// An index of this size is looked at again later; a smaller one costs nothing worth the look.
 const LOOK_AGAIN_FROM: usize = 500;
 /// Bounds of the time until that look.
 const LOOK_AGAIN_MS: (u64, u64) = (1_000, 600_000);
 
-pub(super) struct Reclaimer {
-    own: Task,
-    wide: Task,
-}
-
-struct Task {
-    asked: mpsc::Sender<(Tag, Duration)>,
-    task: AbortHandle,
-}
-
-impl Reclaimer {
-    pub fn start<B: Backend>(engine: Weak<Engine<B>>, runtime: &Handle) -> Self {
-        let task = |engine, is_wide| {
-            let (asked, receiver) = mpsc::channel(WAITING);
-            Task { asked, task: runtime.spawn(work(engine, receiver, is_wide)).abort_handle() }
-        };
-        Reclaimer { own: task(engine.clone(), false), wide: task(engine, true) }
-    }
-
-    /// Soon: what is still read will have been set anew by then.
-    pub fn sweep(&self, index: Tag) {
-        let task = if index == Tag::WIDE { &self.wide } else { &self.own };
-        task.ask(index, REST);
-    }
-
-    /// An index has outgrown its entries.
-    pub fn sweep_now(&self, index: Tag) {
-        self.own.ask(index, Duration::ZERO);
-    }
-
-    pub fn stop(&self) {
-        self.own.task.abort();
-        self.wide.task.abort();
-    }
-}
-
-impl Task {
-    fn ask(&self, index: Tag, rest: Duration) {
-        // Full: see WAITING.
-        let _ = self.asked.try_send((index, rest));
-    }
-}
-
-impl Drop for Reclaimer {
-    fn drop(&mut self) {
-        self.stop();
-    }
+/// Starts the tasks that serve an engine's queue: one for the indexes of tags, one for the index that entries of many tags share.
+pub fn spawn<S: Store>(engine: &Arc<Engine<S>>, requests: SweepRequests, runtime: &Handle) {
+    let Some(sweeps) = &engine.sweeps else { return };
+    let task =
+        |requests, is_wide| runtime.spawn(work(Arc::downgrade(engine), requests, is_wide)).abort_handle();
+    sweeps.serve_by([task(requests.own, false), task(requests.wide, true)]);
 }
 
 /// `is_wide`: the task of the shared index. To the other it is one to be pruned.
-async fn work<B: Backend>(
-    engine: Weak<Engine<B>>,
-    mut asked: mpsc::Receiver<(Tag, Duration)>,
-    is_wide: bool,
-) {
+async fn work<S: Store>(engine: Weak<Engine<S>>, mut asked: mpsc::Receiver<SweepRequest>, is_wide: bool) {
     let mut later = Later::default();
     loop {
         let mut due = HashSet::new();
@@ -177,38 +130,39 @@ async fn sleep_until(due: Option<Instant>) {
     }
 }
 
-impl<B: Backend> Engine<B> {
+impl<S: Store> Engine<S> {
     /// Sweeps one index; says when to look again. An outage ends it: the next clear or set asks again.
     async fn sweep(&self, index: Tag) -> Option<Duration> {
         let mut cursor = Some(0);
         let mut expiries = Vec::new();
         while let Some(at) = cursor {
             let began = Instant::now();
-            let page = self.backend.members(index, &[], at, self.caller_clock.load(Relaxed)).await.ok()?;
+            let page = self.store.members(index, &[], at, self.caller_clock.load(Relaxed)).await.ok()?;
             cursor = page.next;
             pause(began).await;
-            let mut dead = Vec::new();
+            let mut stale = Vec::new();
             for keys in page.keys.chunks(read_at_once(index, PAGE)) {
                 let began = Instant::now();
-                let (_, judged) = self.look(keys, None, self.caller_clock.load(Relaxed), &mut []).await;
-                for (key, judged) in keys.iter().zip(judged) {
-                    let (seen, retagged) = match judged {
-                        Judged::Failed(_) => return None,
-                        Judged::Gone { lease, seen } => (seen.map(|_| lease), false),
-                        Judged::Live(live) if B::lists(index, live.tags.all()) => {
+                let lookups = self.lookup(keys, None, self.caller_clock.load(Relaxed), &mut []).await;
+                for (key, Keyed { lookup, .. }) in keys.iter().zip(lookups) {
+                    let (seen, retagged) = match lookup {
+                        Lookup::Failed(_) => return None,
+                        Lookup::Gone { seen: SeenVersion::Absent(_) } => (None, false),
+                        Lookup::Gone { seen } => (Some(lease_of(&seen)), false),
+                        Lookup::Live(live) if S::is_listed(index, live.tags.as_ref()) => {
                             expiries.push(live.expires_at);
                             continue;
                         }
-                        Judged::Live(live) => (Some(live.seen.lease()), true),
+                        Lookup::Live(live) => (Some(S::Form::lease(&live.version)), true),
                     };
-                    dead.push(Dead { key: key.clone(), seen, retagged });
+                    stale.push(StaleMember { key: key.clone(), seen, retagged });
                 }
                 pause(began).await;
             }
-            if !dead.is_empty() {
+            if !stale.is_empty() {
                 let began = Instant::now();
-                let count = dead.iter().filter(|dead| dead.seen.is_some() && !dead.retagged).count();
-                self.backend.bury(index, dead).await.ok()?;
+                let count = stale.iter().filter(|member| member.seen.is_some() && !member.retagged).count();
+                self.store.prune_index(index, stale).await.ok()?;
                 self.stats.reclaimed.add(count as u64);
                 pause(began).await;
             }
@@ -222,14 +176,15 @@ impl<B: Backend> Engine<B> {
         let mut expiries = Vec::new();
         while let Some(at) = cursor {
             let began = Instant::now();
-            let page = self.backend.presence(index, at, self.caller_clock.load(Relaxed)).await.ok()?;
+            let page = self.store.presence(index, at, self.caller_clock.load(Relaxed)).await.ok()?;
             cursor = page.next;
             expiries.extend(page.ends);
             pause(began).await;
             if !page.absent.is_empty() {
                 let began = Instant::now();
-                let dead = page.absent.into_iter().map(|key| Dead { key, seen: None, retagged: false });
-                self.backend.bury(index, dead.collect()).await.ok()?;
+                let stale =
+                    page.absent.into_iter().map(|key| StaleMember { key, seen: None, retagged: false });
+                self.store.prune_index(index, stale.collect()).await.ok()?;
                 pause(began).await;
             }
         }

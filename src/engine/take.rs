@@ -1,15 +1,17 @@
 //! Taking: a version is read, and then exactly that version is removed.
 
-use super::read::Judged;
-use super::{Engine, Outcome};
+use super::op::Outcome;
+use super::read::Lookup;
+use super::state::Engine;
 use crate::error::{Code, Error};
 use crate::model::time::UnixMs;
-use crate::store::{Backend, Seen};
+use crate::store::request::SeenVersion;
+use crate::store::traits::Store;
 
 /// Sets of the same key that may come between reading and changing. More than a few mean a crowd of writers.
 pub(super) const ROUNDS: usize = 8;
 
-impl<B: Backend> Engine<B> {
+impl<S: Store> Engine<S> {
     /// The value of a fresh entry, which is then gone; of many callers exactly one has it. A stale one is a miss, and gone
     /// too.
     pub(super) async fn take(&self, key: String, now: UnixMs) -> Outcome {
@@ -24,20 +26,20 @@ impl<B: Backend> Engine<B> {
 
     async fn taken(&self, key: &[String; 1], now: UnixMs) -> Outcome {
         for _ in 0..ROUNDS {
-            let (value, seen) = match self.look(key, None, now, &mut []).await.1.pop() {
-                Some(Judged::Live(live)) if live.stale => (Outcome::Miss, live.seen),
+            let lookup = self.lookup(key, None, now, &mut []).await.pop().map(|keyed| keyed.lookup);
+            let (value, seen) = match lookup {
+                Some(Lookup::Live(live)) if live.stale => (Outcome::Miss, SeenVersion::Present(live.version)),
                 // Before it is removed: what cannot be unpacked is not lost by this.
-                Some(Judged::Live(live)) => match self.unpack(live.kept) {
-                    value @ Outcome::Hit(_) => (value, live.seen),
+                Some(Lookup::Live(live)) => match self.unpack(live.value) {
+                    value @ Outcome::Hit(_) => (value, SeenVersion::Present(live.version)),
                     other => return other,
                 },
-                Some(Judged::Failed(error)) => return Outcome::Failed(error),
+                Some(Lookup::Failed(error)) => return Outcome::Failed(error),
                 // Nothing to take, but sets may be under way with what was read before this.
-                Some(Judged::Gone { lease, seen: Some(bytes) }) => (Outcome::Miss, Seen::Wire(bytes, lease)),
-                Some(Judged::Gone { lease, seen: None }) => (Outcome::Miss, Seen::Nothing(lease)),
+                Some(Lookup::Gone { seen }) => (Outcome::Miss, seen),
                 None => return Outcome::Miss,
             };
-            match self.backend.swap(&key[0], seen, None, now).await {
+            match self.store.swap(&key[0], seen, None, now).await {
                 Ok(true) => return value,
                 Ok(false) => {}
                 Err(error) => return Outcome::Failed(error),

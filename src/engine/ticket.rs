@@ -6,7 +6,7 @@
 
 use crate::codec::envelope::EntryVersion;
 use crate::model::tag::Epoch;
-use crate::store::{Guard, Lease};
+use crate::store::guard::{Guard, Lease};
 
 const FOUND: usize = 37;
 pub const LEN: usize = FOUND + EntryVersion::LEN;

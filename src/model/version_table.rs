@@ -48,14 +48,14 @@ const HEAD: usize = 7;
 /// The greatest whole number of JavaScript: as good as never.
 const LATEST: u64 = (1 << 53) - 1;
 
-pub struct Slots {
+pub struct VersionTable {
     words: Box<[AtomicU32]>,
 }
 
-impl Slots {
+impl VersionTable {
     /// `tells`: the server tells of changes, over a connection that may fall silent.
     pub fn new(tells: bool) -> Arc<Self> {
-        let slots = Slots { words: (0..HEADER + SLOTS).map(|_| AtomicU32::new(0)).collect() };
+        let slots = VersionTable { words: (0..HEADER + SLOTS).map(|_| AtomicU32::new(0)).collect() };
         slots.words[LEASH].store(if tells { LEASH_MS } else { 0 }, SeqCst);
         Arc::new(slots)
     }
@@ -116,7 +116,7 @@ impl Slots {
 
     /// Must be called before the read is sent.
     pub fn stamp(&self, key: &str) -> Stamp {
-        let slots = vec![Slots::of_key(key.as_bytes()), Slots::of_tag(Tag::ROOT)];
+        let slots = vec![VersionTable::of_key(key.as_bytes()), VersionTable::of_tag(Tag::ROOT)];
         let sum = slots.iter().fold(self.words[ALL].load(SeqCst), |sum, slot| {
             sum.wrapping_add(self.counter(*slot).load(SeqCst))
         });
@@ -139,9 +139,9 @@ pub struct Stamp {
 
 impl Stamp {
     /// Comes after the tags were judged; `tags_changed` then tells whether that can be trusted.
-    pub fn tags(&mut self, slots: &Slots, tags: impl Iterator<Item = Tag>) {
+    pub fn tags(&mut self, slots: &VersionTable, tags: impl Iterator<Item = Tag>) {
         for tag in tags {
-            let slot = Slots::of_tag(tag);
+            let slot = VersionTable::of_tag(tag);
             self.sum = self.sum.wrapping_add(slots.counter(slot).load(SeqCst));
             self.slots.push(slot);
         }
@@ -163,23 +163,23 @@ impl Stamp {
 /// The counters of all stores of this process, in whatever thread, that lie at one place: what one of them changes is
 /// counted for all of them, so that a clear which has resolved in this process is never followed by an older value.
 #[derive(Default)]
-pub struct Neighbours {
-    slots: Mutex<Vec<Weak<Slots>>>,
+pub struct LocalPeers {
+    slots: Mutex<Vec<Weak<VersionTable>>>,
     /// Whether any of them ever kept values. The others pay one look at this for a write.
     any: AtomicBool,
 }
 
 /// Weak: a place goes with its last store.
-static PLACES: LazyLock<Mutex<HashMap<String, Weak<Neighbours>>>> = LazyLock::new(Default::default);
+static PLACES: LazyLock<Mutex<HashMap<String, Weak<LocalPeers>>>> = LazyLock::new(Default::default);
 
-impl Neighbours {
+impl LocalPeers {
     /// Of the place of this name.
-    pub fn at(place: String, own: Option<&Arc<Slots>>) -> Arc<Self> {
+    pub fn at(place: String, own: Option<&Arc<VersionTable>>) -> Arc<Self> {
         let mut places = PLACES.lock();
         places.retain(|_, neighbours| neighbours.strong_count() > 0);
         let known = places.get(&place).and_then(Weak::upgrade);
         let neighbours = known.unwrap_or_else(|| {
-            let neighbours = Arc::<Neighbours>::default();
+            let neighbours = Arc::<LocalPeers>::default();
             places.insert(place, Arc::downgrade(&neighbours));
             neighbours
         });
@@ -199,8 +199,8 @@ impl Neighbours {
         tags: impl Iterator<Item = Tag>,
     ) -> Change<'_> {
         let named = self.any.load(SeqCst).then(|| Named {
-            keys: keys.map(|key| Slots::of_key(key.as_bytes())).collect(),
-            tags: tags.map(Slots::of_tag).collect(),
+            keys: keys.map(|key| VersionTable::of_key(key.as_bytes())).collect(),
+            tags: tags.map(VersionTable::of_tag).collect(),
         });
         Change { of: self, named }
     }
@@ -213,7 +213,7 @@ struct Named {
 
 /// Counts when it is dropped: a write whose outcome nobody knows counts as done.
 pub struct Change<'a> {
-    of: &'a Neighbours,
+    of: &'a LocalPeers,
     /// `None`: nobody kept values when it began.
     named: Option<Named>,
 }
@@ -241,14 +241,14 @@ mod tests {
     use proptest::prelude::*;
 
     /// As js/local-cache/local-cache.ts does it.
-    fn holds(slots: &Slots, units: &[u16]) -> bool {
+    fn holds(slots: &VersionTable, units: &[u16]) -> bool {
         let sum = units[HEAD..].iter().fold(slots.words[ALL].load(SeqCst), |sum, slot| {
             sum.wrapping_add(slots.words[HEADER + usize::from(*slot)].load(SeqCst))
         });
         sum == u32::from(units[0]) | u32::from(units[1]) << 16
     }
 
-    fn stamped(slots: &Slots, key: &str, tags: &[&str]) -> Box<[u16]> {
+    fn stamped(slots: &VersionTable, key: &str, tags: &[&str]) -> Box<[u16]> {
         let mut stamp = slots.stamp(key);
         stamp.tags(slots, tags.iter().map(|tag| Tag::of(tag)));
         stamp.units(u64::MAX, false)
@@ -274,11 +274,11 @@ mod tests {
             after in proptest::collection::vec(step(), 0..4),
             tags in proptest::collection::btree_set("[a-d]", 0..4),
         ) {
-            let slots = Slots::new(false);
+            let slots = VersionTable::new(false);
             let run = |steps: &[Step]| for step in steps {
                 match step {
-                    Step::Key(key) => slots.key_changed(Slots::of_key(key.as_bytes())),
-                    Step::Tag(tag) => slots.tag_changed(Slots::of_tag(Tag::selected(tag))),
+                    Step::Key(key) => slots.key_changed(VersionTable::of_key(key.as_bytes())),
+                    Step::Tag(tag) => slots.tag_changed(VersionTable::of_tag(Tag::selected(tag))),
                     Step::All => slots.all_changed(),
                 }
             };
@@ -298,13 +298,13 @@ mod tests {
 
         #[test]
         fn sums_wrap(start: u32, more in 1u32..100) {
-            let slots = Slots::new(false);
-            slots.counter(Slots::of_key(b"k")).store(start, SeqCst);
-            slots.counter(Slots::of_tag(Tag::of("t"))).store(u32::MAX - 1, SeqCst);
+            let slots = VersionTable::new(false);
+            slots.counter(VersionTable::of_key(b"k")).store(start, SeqCst);
+            slots.counter(VersionTable::of_tag(Tag::of("t"))).store(u32::MAX - 1, SeqCst);
             let units = stamped(&slots, "k", &["t"]);
             prop_assert!(holds(&slots, &units));
             for _ in 0..more {
-                slots.tag_changed(Slots::of_tag(Tag::of("t")));
+                slots.tag_changed(VersionTable::of_tag(Tag::of("t")));
             }
             prop_assert!(!holds(&slots, &units));
         }
@@ -312,10 +312,10 @@ mod tests {
 
     #[test]
     fn a_key_and_a_tag_of_one_name_are_two() {
-        let slots = Slots::new(false);
+        let slots = VersionTable::new(false);
         let units = stamped(&slots, "a", &["b"]);
-        slots.tag_changed(Slots::of_tag(Tag::of("a")));
-        slots.key_changed(Slots::of_key(b"b"));
+        slots.tag_changed(VersionTable::of_tag(Tag::of("a")));
+        slots.key_changed(VersionTable::of_key(b"b"));
         assert!(holds(&slots, &units));
         assert_eq!(units.len(), HEAD + 3);
         assert_eq!(units[2..7], [0xFFFF, 0xFFFF, 0xFFFF, 0x1F, 0]);
@@ -323,11 +323,11 @@ mod tests {
 
     #[test]
     fn what_ends_counts_for_all_stores_of_the_place() {
-        let (slots, other) = (Slots::new(true), Slots::new(true));
-        let here = Neighbours::at("here".into(), Some(&slots));
-        let bare = Neighbours::at("here".into(), None);
-        let elsewhere = Neighbours::at("elsewhere".into(), Some(&other));
-        let of = |slots: &Arc<Slots>| (stamped(slots, "a", &[]), stamped(slots, "b", &["t"]));
+        let (slots, other) = (VersionTable::new(true), VersionTable::new(true));
+        let here = LocalPeers::at("here".into(), Some(&slots));
+        let bare = LocalPeers::at("here".into(), None);
+        let elsewhere = LocalPeers::at("elsewhere".into(), Some(&other));
+        let of = |slots: &Arc<VersionTable>| (stamped(slots, "a", &[]), stamped(slots, "b", &["t"]));
         for by in [&here, &bare] {
             let ((key, tag), (other_key, _)) = (of(&slots), of(&other));
             let change = by.change(["a"].into_iter(), [Tag::of("t")].into_iter());
@@ -341,10 +341,10 @@ mod tests {
 
     #[test]
     fn a_write_that_began_before_anyone_kept_values_ends_all_of_them() {
-        let bare = Neighbours::at("late".into(), None);
+        let bare = LocalPeers::at("late".into(), None);
         let change = bare.change(["a"].into_iter(), std::iter::empty());
-        let slots = Slots::new(false);
-        let joined = Neighbours::at("late".into(), Some(&slots));
+        let slots = VersionTable::new(false);
+        let joined = LocalPeers::at("late".into(), Some(&slots));
         let (a, b) = (stamped(&slots, "a", &[]), stamped(&slots, "b", &[]));
         drop(change);
         assert!(!holds(&slots, &a) && !holds(&slots, &b));
@@ -354,10 +354,10 @@ mod tests {
 
     #[test]
     fn a_clear_beside_the_reading_of_tags_is_noticed() {
-        let slots = Slots::new(false);
+        let slots = VersionTable::new(false);
         let stamp = slots.stamp("a");
         assert!(!slots.tags_changed(&stamp));
-        slots.tag_changed(Slots::of_tag(Tag::of("t")));
+        slots.tag_changed(VersionTable::of_tag(Tag::of("t")));
         assert!(slots.tags_changed(&stamp));
     }
 }

@@ -1,6 +1,6 @@
 //! Clears that an outage kept from the server: merged, bounded, replayed before the first read after it.
 
-use super::Clear;
+use super::request::Clear;
 use crate::error::{Code, Error};
 use crate::events::{Event, Events};
 use crate::model::tag::{Invalidation, Tag};
@@ -57,7 +57,7 @@ impl Names {
 
     fn add(&mut self, clear: Clear) {
         self.keys.extend(clear.keys);
-        match clear.raise {
+        match clear.invalidation {
             Invalidation::Hard => self.all.extend(clear.tags),
             Invalidation::Soft => self.auto.extend(clear.tags),
         }
@@ -108,10 +108,14 @@ impl PendingClears {
         let mut out = Vec::new();
         if !keys.is_empty() || !all.is_empty() {
             let (keys, tags) = (keys.into_iter().collect(), all.into_iter().collect());
-            out.push(Clear { keys, tags, raise: Invalidation::Hard });
+            out.push(Clear { keys, tags, invalidation: Invalidation::Hard });
         }
         if !auto.is_empty() {
-            out.push(Clear { keys: Vec::new(), tags: auto.into_iter().collect(), raise: Invalidation::Soft });
+            out.push(Clear {
+                keys: Vec::new(),
+                tags: auto.into_iter().collect(),
+                invalidation: Invalidation::Soft,
+            });
         }
         out
     }
@@ -123,8 +127,8 @@ mod tests {
     use parking_lot::Mutex;
     use std::sync::Arc;
 
-    fn tags(raise: Invalidation, tags: &[&str]) -> Clear {
-        Clear { keys: vec![], tags: tags.iter().map(|t| Tag::of(t)).collect(), raise }
+    fn tags(invalidation: Invalidation, tags: &[&str]) -> Clear {
+        Clear { keys: vec![], tags: tags.iter().map(|t| Tag::of(t)).collect(), invalidation }
     }
 
     #[test]
@@ -135,7 +139,7 @@ mod tests {
         pending.add(tags(Invalidation::Soft, &["a"]));
         let out = pending.take();
         assert_eq!(
-            out.iter().map(|c| (c.raise, c.tags.len())).collect::<Vec<_>>(),
+            out.iter().map(|c| (c.invalidation, c.tags.len())).collect::<Vec<_>>(),
             [(Invalidation::Hard, 2), (Invalidation::Soft, 1)]
         );
         assert!(pending.is_empty());
@@ -163,7 +167,7 @@ mod tests {
 
     fn wide(names: usize) -> Clear {
         let tags = (0..names).map(|i| Tag::of(&format!("t{i}"))).collect();
-        Clear { keys: vec!["k".into()], tags, raise: Invalidation::Soft }
+        Clear { keys: vec!["k".into()], tags, invalidation: Invalidation::Soft }
     }
 
     #[test]
@@ -180,7 +184,10 @@ mod tests {
                 pending.add(wide(MAX_TAGS + 1));
                 let out = pending.take();
                 assert_eq!(out.len(), 1);
-                assert_eq!((out[0].raise, out[0].tags.as_slice()), (Invalidation::Hard, &[Tag::ROOT][..]));
+                assert_eq!(
+                    (out[0].invalidation, out[0].tags.as_slice()),
+                    (Invalidation::Hard, &[Tag::ROOT][..])
+                );
                 pending.add(wide(MAX_TAGS + 1));
                 out.into_iter().for_each(|clear| pending.add(clear));
             }
@@ -194,7 +201,7 @@ mod tests {
             pending.take();
             pending.settled();
         }
-        pending.add(Clear { tags: vec![Tag::ROOT], raise: Invalidation::Hard, ..wide(0) });
+        pending.add(Clear { tags: vec![Tag::ROOT], invalidation: Invalidation::Hard, ..wide(0) });
         assert_eq!((pending.take().len(), told.lock().len()), (1, 2), "asked for as such, it is no news");
     }
 }

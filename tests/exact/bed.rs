@@ -4,13 +4,13 @@ use crate::proxy::Proxy;
 use crate::{memcached, redis_server};
 use cachalot::codec::text::Value;
 use cachalot::config::Config;
-use cachalot::engine::{AnyEngine, Input, Op, Outcome, Reading, ticket};
+use cachalot::engine::{AnyEngine, Input, Op, Outcome, TicketedRead, ticket};
 use cachalot::error::Error;
 use cachalot::events;
 use cachalot::model::tag::{Invalidation, Tag};
 use cachalot::model::time;
 use cachalot::model::ttl::{NEVER, Times, Ttl};
-use cachalot::store::Guard;
+use cachalot::store::guard::Guard;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -145,8 +145,12 @@ pub fn unlock(key: &str, owner: &str) -> Op {
     Op::Unlock { key: key.into(), owner: owner.into() }
 }
 
-pub fn clear(key: Option<&str>, tags: &[&str], raise: Invalidation) -> Op {
-    Op::Clear { key: key.map(Into::into), tags: tags.iter().map(|tag| Tag::selected(tag)).collect(), raise }
+pub fn clear(key: Option<&str>, tags: &[&str], invalidation: Invalidation) -> Op {
+    Op::Clear {
+        key: key.map(Into::into),
+        tags: tags.iter().map(|tag| Tag::selected(tag)).collect(),
+        invalidation,
+    }
 }
 
 pub fn text(outcome: Outcome) -> Option<String> {
@@ -225,8 +229,8 @@ impl Caller {
         is(&self.one(set.op(key, value)).await)
     }
 
-    pub async fn clear(&self, key: Option<&str>, tags: &[&str], raise: Invalidation) {
-        let done = self.one(clear(key, tags, raise)).await;
+    pub async fn clear(&self, key: Option<&str>, tags: &[&str], invalidation: Invalidation) {
+        let done = self.one(clear(key, tags, invalidation)).await;
         assert!(matches!(done, Outcome::Done), "{done:?}");
     }
 
@@ -250,7 +254,7 @@ impl Caller {
                 Read { value: Some(string(&value)), ticket: None, stale: false, times: None }
             }
             Outcome::Read(reading) => {
-                let Reading { value, ticket, stale, times } = *reading;
+                let TicketedRead { value, ticket, stale, times } = *reading;
                 let text: String = ticket.iter().map(|byte| char::from(*byte)).collect();
                 let ticket = Some(ticket::read(&text).unwrap());
                 Read { value: value.as_ref().map(string), ticket, stale, times }

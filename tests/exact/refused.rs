@@ -92,9 +92,9 @@ async fn what_was_turned_away_for_want_of_room_counts_as_failed() {
         let (store, beside) = (bed.open(), bed.open());
         assert!(beside.set("k", "old", tagged(&[])).await);
         assert_eq!(store.get("k").await.as_deref(), Some("old"));
-        assert!(matches!(store.engine.turn_away(&get("k")), Outcome::Failed(_)));
+        assert!(matches!(store.engine.shed(&get("k")), Outcome::Failed(_)));
         assert!(store.set("k", "new", tagged(&[])).await, "{}", bed.name);
-        assert!(matches!(store.engine.turn_away(&get("k")), Outcome::Failed(_)));
+        assert!(matches!(store.engine.shed(&get("k")), Outcome::Failed(_)));
         beside.clear(Some("k"), &[], Invalidation::Hard).await;
         assert!(!store.set("k", "older", tagged(&[])).await, "{}", bed.name);
         assert_eq!(beside.get("k").await, None, "{}", bed.name);

@@ -257,9 +257,9 @@ async fn memory_keeps_its_books_over_swaps() {
         store.expire(&format!("k{n}")).await;
     }
     let cachalot::engine::AnyEngine::Memory(engine) = &store.engine else { panic!("a memory store") };
-    let (entries, _, members) = engine.backend().sizes();
+    let (entries, _, members) = engine.store().sizes();
     assert_eq!((entries, members), (50, 50));
     let later = time::now() + 2_000;
     store.run_at(later, vec![crate::bed::get("other")]).await;
-    assert_eq!(engine.backend().sizes(), (0, 0, 0), "expired by the order of expiry");
+    assert_eq!(engine.store().sizes(), (0, 0, 0), "expired by the order of expiry");
 }

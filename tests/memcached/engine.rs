@@ -70,7 +70,7 @@ async fn sets_after_one_miss_replace_each_other_and_a_clear_goes_by_the_last_one
     let clear = |tags: &[&str]| Op::Clear {
         key: None,
         tags: tags.iter().map(|tag| Tag::of(tag)).collect(),
-        raise: Invalidation::Soft,
+        invalidation: Invalidation::Soft,
     };
     assert_eq!(text(&run(&engine, vec![get("a")]).await[0]), None);
     // Both follow the one miss; the later stays.
@@ -124,7 +124,8 @@ async fn what_a_clear_made_invalid_is_reclaimed() {
     let engine = open(&servers);
     run(&engine, (0..500).map(|i| set(&format!("k{i}"), "v", &["t"], 600_000)).collect()).await;
     assert!(servers[0].raw().value("p::k7").is_some());
-    run(&engine, vec![Op::Clear { key: None, tags: vec![Tag::of("t")], raise: Invalidation::Hard }]).await;
+    run(&engine, vec![Op::Clear { key: None, tags: vec![Tag::of("t")], invalidation: Invalidation::Hard }])
+        .await;
     until("entries and members are gone", async || {
         let mut raw = servers[0].raw();
         let mut gone = |i| raw.value(&format!("p::k{i}")).is_none_or(|left| left.is_empty());
@@ -141,8 +142,11 @@ async fn reclaiming_an_entry_refuses_no_set_that_is_about_to_replace_it() {
     let (engine, other) = (open(&servers), open(&servers));
     for (key, ends) in [("kept", false), ("cleared", true)] {
         run(&engine, vec![set(key, "old", &["t"], 600_000)]).await;
-        run(&engine, vec![Op::Clear { key: None, tags: vec![Tag::of("t")], raise: Invalidation::Hard }])
-            .await;
+        run(
+            &engine,
+            vec![Op::Clear { key: None, tags: vec![Tag::of("t")], invalidation: Invalidation::Hard }],
+        )
+        .await;
         let before = engine.stats().reclaimed;
         for reader in [&engine, &other] {
             assert_eq!(text(&run(reader, vec![get(key)]).await[0]), None);
@@ -151,8 +155,11 @@ async fn reclaiming_an_entry_refuses_no_set_that_is_about_to_replace_it() {
         // A miss of what was left of it leads to a set beside the others.
         assert_eq!(text(&run(&other, vec![get(key)]).await[0]), None);
         if ends {
-            run(&other, vec![Op::Clear { key: Some(key.into()), tags: vec![], raise: Invalidation::Hard }])
-                .await;
+            run(
+                &other,
+                vec![Op::Clear { key: Some(key.into()), tags: vec![], invalidation: Invalidation::Hard }],
+            )
+            .await;
         }
         for (writer, value) in [(&other, "1"), (&engine, "2")] {
             let done = run(writer, vec![set(key, value, &["t"], 600_000)]).await;
@@ -226,7 +233,7 @@ async fn a_clear_of_hundreds_of_tags_sweeps_the_index_that_they_share_once() {
     run(&engine, gone.collect()).await;
     let before = servers[0].raw().stat("get_hits");
     let tags = many("gone", 0, 515).iter().map(|tag| Tag::of(tag)).collect();
-    run(&engine, vec![Op::Clear { key: None, tags, raise: Invalidation::Hard }]).await;
+    run(&engine, vec![Op::Clear { key: None, tags, invalidation: Invalidation::Hard }]).await;
     until("those are gone", async || engine.stats().reclaimed == 100).await;
     // Longer than from a clear to its sweep.
     tokio::time::sleep(Duration::from_millis(2_500)).await;

@@ -6,7 +6,7 @@ use cachalot::config::MemcachedConfig;
 use cachalot::error::Code;
 use cachalot::events;
 use cachalot::model::key::Keyspace;
-use cachalot::store::memcached::MemcachedBackend;
+use cachalot::store::memcached::MemcachedStore;
 use std::io::Write;
 use std::path::PathBuf;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
@@ -134,7 +134,7 @@ async fn impossible_configurations_are_errors_at_once() {
         [config(vec![]), twice, half, as_user(&server, "an n", "x"), as_user(&server, "ann", "x\r\ny")]
     {
         let opened =
-            MemcachedBackend::open(Keyspace::new("p").unwrap(), &config, events::silent(), &runtime, None);
+            MemcachedStore::open(Keyspace::new("p").unwrap(), &config, events::silent(), &runtime, None);
         assert_eq!(opened.err().map(|error| error.code), Some(Code::Config));
     }
 }

@@ -5,7 +5,8 @@ use crate::store::{MINUTE, Store, config, open, shard_key, until, with, write};
 use cachalot::model::tag::Tag;
 use cachalot::model::time;
 use cachalot::model::ttl::Ttl;
-use cachalot::store::{Backend, Write};
+use cachalot::store::request::Write;
+use cachalot::store::traits::{EntryStore, IndexStore};
 
 /// Bytes of all shards of `t`.
 fn bytes(server: &Server) -> Vec<usize> {
@@ -14,7 +15,7 @@ fn bytes(server: &Server) -> Vec<usize> {
 }
 
 async fn set_many(store: &Store, names: impl IntoIterator<Item = String>, ttl: Ttl) {
-    let writes: Vec<Write> =
+    let writes: Vec<Write<_>> =
         names.into_iter().map(|name| Write { ttl, ..write(&name, &["t"], b"v", None) }).collect();
     for written in store.0.write(writes, time::now()).await {
         written.unwrap();
@@ -29,9 +30,9 @@ async fn entries_that_expired_are_told_and_pruned() {
         set_many(&store, (0..500).map(|i| format!("short{page}:{i}")), Ttl::Ms(1_500)).await;
     }
     set_many(&store, (0..100).map(|i| format!("long{i}")), MINUTE).await;
-    while !store.0.crowded(time::now()).is_empty() {}
+    while !store.0.oversized_indexes(time::now()).is_empty() {}
     assert_eq!(store.members("t").await.len(), 5_100);
-    let told = async || store.0.crowded(time::now()) == [Tag::of("t")];
+    let told = async || store.0.oversized_indexes(time::now()) == [Tag::of("t")];
     until("the tag is told once its members have expired", told).await;
     until("they have all expired", async || store.members("t").await.len() == 100).await;
     let left: usize = bytes(&server).iter().sum();
@@ -45,7 +46,7 @@ async fn setting_the_same_keys_again_and_again_is_told_and_compacted() {
     let mut told = 0;
     for _ in 0..100 {
         set_many(&store, (0..50).map(|i| format!("k{i}")), MINUTE).await;
-        for tag in store.0.crowded(time::now()) {
+        for tag in store.0.oversized_indexes(time::now()) {
             told += 1;
             assert_eq!(store.members_of(tag).await.len(), 50);
         }

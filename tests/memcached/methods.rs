@@ -6,7 +6,9 @@ use cachalot::error::Code;
 use cachalot::model::tag::{Epoch, Invalidation, Record, Tag};
 use cachalot::model::time;
 use cachalot::model::ttl::Ttl;
-use cachalot::store::{Backend, Body, Dead, Found, Write, Written};
+use cachalot::store::form::WireEntry;
+use cachalot::store::request::{ReadEntry, StaleMember, Write, WriteOutcome};
+use cachalot::store::traits::{EntryStore, IndexStore};
 
 fn three() -> (Vec<Server>, Store) {
     let servers: Vec<_> = (0..3).map(|_| Server::start(&[])).collect();
@@ -27,11 +29,11 @@ async fn what_is_set_after_a_miss_is_found() {
 async fn an_unguarded_set_is_stamped_with_the_current_epoch_and_replaces_what_is_there() {
     let server = Server::start(&[]);
     let (store, other) = (open(vec![server.endpoint()]), open(vec![server.endpoint()]));
-    assert!(matches!(store.set("k", &["t"], "1", None).await, Ok(Written::Stored(_))));
+    assert!(matches!(store.set("k", &["t"], "1", None).await, Ok(WriteOutcome::Stored(_))));
     assert_eq!(other.value("k").await.as_deref(), Some("1"));
     // The other's clear makes the epoch that this one has seen an old one.
     other.clear_tags(&["t"], Invalidation::Hard).await.unwrap();
-    assert!(matches!(store.set("k", &["t"], "2", None).await, Ok(Written::Stored(Some(_)))));
+    assert!(matches!(store.set("k", &["t"], "2", None).await, Ok(WriteOutcome::Stored(Some(_)))));
     assert_eq!(other.value("k").await.as_deref(), Some("2"));
 }
 
@@ -42,7 +44,7 @@ async fn keys_spread_over_three_servers_and_every_one_is_found() {
     let writes =
         keys.iter().map(|key| write(key, &[&format!("t:{key}"), "all"], key.as_bytes(), None)).collect();
     for written in store.0.write(writes, time::now()).await {
-        assert!(matches!(written, Ok(Written::Stored(Some(_)))), "{written:?}");
+        assert!(matches!(written, Ok(WriteOutcome::Stored(Some(_)))), "{written:?}");
     }
     for key in &keys {
         assert_eq!(store.value(key).await.as_ref(), Some(key));
@@ -130,11 +132,11 @@ async fn what_memcached_cannot_hold_as_a_key_is_hashed() {
     let store = open(vec![server.endpoint()]);
     let long = "x".repeat(4_000);
     for key in ["with space", "line\r\nbreak", "\u{7f}", &long] {
-        assert!(store.0.hashes(key));
+        assert!(store.0.hashes_key(key));
         store.fill(key, &["tag with space", &long], key).await;
         assert_eq!(store.value(key).await.as_deref(), Some(key));
     }
-    assert!(!store.0.hashes("plain-é"));
+    assert!(!store.0.hashes_key("plain-é"));
     store.fill("plain-é", &[], "v").await;
     assert_eq!(store.members(&long).await.len(), 4);
     store.clear_tags(&["tag with space"], Invalidation::Hard).await.unwrap();
@@ -223,17 +225,17 @@ async fn members_come_back_once_and_bury_removes_the_dead_but_no_newer_version()
 
     let mut dead = Vec::new();
     for key in ["k00", "k01", "k02"] {
-        let Ok(Found::Wire(_, lease, _)) = store.read(key, false).await.found.remove(0) else {
+        let Ok(ReadEntry::Present(WireEntry { lease, .. })) = store.read(key, false).await.entry else {
             panic!("{key}")
         };
-        dead.push(Dead { key: key.into(), seen: Some(lease), retagged: key == "k02" });
+        dead.push(StaleMember { key: key.into(), seen: Some(lease), retagged: key == "k02" });
     }
     // Set after it was judged, so it stays; of the absent ones, one has been set meanwhile.
     store.set("k01", &["t"], "newer", None).await.unwrap();
     server.raw().delete("p::k03");
-    dead.push(Dead { key: "k03".into(), seen: None, retagged: false });
-    dead.push(Dead { key: "k04".into(), seen: None, retagged: false });
-    store.0.bury(Tag::of("t"), dead).await.unwrap();
+    dead.push(StaleMember { key: "k03".into(), seen: None, retagged: false });
+    dead.push(StaleMember { key: "k04".into(), seen: None, retagged: false });
+    store.0.prune_index(Tag::of("t"), dead).await.unwrap();
     assert_eq!(store.value("k00").await, None);
     assert_eq!(store.value("k01").await.as_deref(), Some("newer"));
     assert_eq!(store.value("k02").await.as_deref(), Some("v"));
@@ -251,18 +253,18 @@ async fn a_set_born_invalid_says_so_and_sends_nothing() {
     store.fill("k", &["t"], "v").await;
     let good = store.get("k").await.unwrap().1;
     for guard in [
-        cachalot::store::Guard { epoch: Epoch::NONE, ..good },
-        cachalot::store::Guard { lease: None, ..good },
-        cachalot::store::Guard {
-            lease: good.lease.map(|l| cachalot::store::Lease { link: l.link + 1, ..l }),
+        cachalot::store::guard::Guard { epoch: Epoch::NONE, ..good },
+        cachalot::store::guard::Guard { lease: None, ..good },
+        cachalot::store::guard::Guard {
+            lease: good.lease.map(|l| cachalot::store::guard::Lease { link: l.link + 1, ..l }),
             ..good
         },
     ] {
-        assert_eq!(store.set("k", &["t"], "x", Some(guard)).await.unwrap(), Written::Stale);
+        assert_eq!(store.set("k", &["t"], "x", Some(guard)).await.unwrap(), WriteOutcome::Stale);
     }
     assert_eq!(store.value("k").await.as_deref(), Some("v"));
     let bytes = entry(good.epoch, &["t"], b"w", MINUTE);
-    let w = Write { body: Body::Wire(bytes), ..write("k", &["t"], b"", Some(good)) };
-    assert!(matches!(store.write(w).await, Ok(Written::Stored(Some(_)))));
+    let w = Write { body: bytes, ..write("k", &["t"], b"", Some(good)) };
+    assert!(matches!(store.write(w).await, Ok(WriteOutcome::Stored(Some(_)))));
     assert_eq!(store.value("k").await.as_deref(), Some("w"));
 }

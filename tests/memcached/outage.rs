@@ -6,7 +6,8 @@ use crate::wire::Wire;
 use cachalot::config::Timeouts;
 use cachalot::model::tag::{Clearance, Invalidation, Tag};
 use cachalot::model::time;
-use cachalot::store::{Backend, Found};
+use cachalot::store::request::ReadEntry;
+use cachalot::store::traits::{EntryStore, IndexStore, Store as _};
 use std::time::{Duration, Instant};
 
 /// Two servers, each behind a wire, and which of them holds the epoch.
@@ -57,9 +58,9 @@ async fn a_dead_servers_keys_fail_alone_and_come_back_as_misses() {
     let began = Instant::now();
     let reply = store.0.read(&keys, time::now(), Some(crate::store::PATIENCE)).await.unwrap();
     assert!(began.elapsed() < Duration::from_millis(1100));
-    for (found, theirs) in reply.found.iter().zip(&theirs) {
-        match found {
-            Ok(Found::Wire(.., clearance)) => assert!(!theirs && *clearance == Clearance::None),
+    for (read, theirs) in reply.iter().zip(&theirs) {
+        match &read.entry {
+            Ok(ReadEntry::Present(entry)) => assert!(!theirs && entry.clearance == Clearance::None),
             Err(error) => assert!(*theirs && error.code.is_outage(), "{error}"),
             other => panic!("{other:?}"),
         }
@@ -67,8 +68,11 @@ async fn a_dead_servers_keys_fail_alone_and_come_back_as_misses() {
     servers[dead].restart();
     until("its keys are misses", async || {
         let reply = store.0.read(&keys, time::now(), Some(crate::store::PATIENCE)).await.unwrap();
-        reply.found.iter().zip(&theirs).all(|(found, theirs)| {
-            matches!((found, theirs), (Ok(Found::Absent(Some(_))), true) | (Ok(Found::Wire(..)), false))
+        reply.iter().zip(&theirs).all(|(read, theirs)| {
+            matches!(
+                (&read.entry, theirs),
+                (Ok(ReadEntry::Absent(Some(_))), true) | (Ok(ReadEntry::Present(_)), false)
+            )
         })
     })
     .await;

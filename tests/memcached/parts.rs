@@ -7,7 +7,9 @@ use cachalot::error::Code;
 use cachalot::model::tag::{Epoch, Invalidation};
 use cachalot::model::time;
 use cachalot::model::ttl::{NEVER, Times, Ttl};
-use cachalot::store::{Backend, Body, Found, Seen, Write, Written};
+use cachalot::store::form::{WireEntry, WireVersion};
+use cachalot::store::request::{ReadEntry, SeenVersion, Write, WriteOutcome};
+use cachalot::store::traits::EntryStore;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::sync::Arc;
@@ -33,7 +35,7 @@ fn text(seed: u64, bytes: usize) -> String {
 /// Whatever was there.
 async fn set(store: &Store, key: &str, tags: &[&str], value: &str) {
     let (_, guard) = store.get(key).await.unwrap();
-    assert!(matches!(store.set(key, tags, value, Some(guard)).await, Ok(Written::Stored(Some(_)))));
+    assert!(matches!(store.set(key, tags, value, Some(guard)).await, Ok(WriteOutcome::Stored(Some(_)))));
 }
 
 /// The keys of a split entry's parts.
@@ -94,7 +96,7 @@ async fn a_set_that_is_too_late_stores_nothing() {
     let guard = store.miss("k").await;
     store.clear_key("k").await.unwrap();
     let late = store.set("k", &[], &text(1, 1_500_000), Some(guard)).await.unwrap();
-    assert_eq!((late, store.value("k").await), (Written::Stale, None));
+    assert_eq!((late, store.value("k").await), (WriteOutcome::Stale, None));
 }
 
 #[tokio::test]
@@ -115,7 +117,7 @@ async fn parts_live_as_long_as_the_entry() {
     let value = text(1, 1_200_000);
     let lasting = |ttl: Ttl| Write {
         ttl,
-        body: Body::Wire(entry(Epoch::NONE, &[], value.as_bytes(), ttl)),
+        body: entry(Epoch::NONE, &[], value.as_bytes(), ttl),
         ..write("k", &[], b"", None)
     };
     store.write(lasting(MINUTE)).await.unwrap();
@@ -142,12 +144,18 @@ async fn one_that_is_given_times_is_split_anew() {
     let store = open(vec![server.endpoint()]);
     let value = text(1, 1_500_000);
     set(&store, "k", &["t"], &value).await;
-    let Found::Wire(bytes, lease, _) = store.read("k", false).await.found.remove(0).unwrap() else {
+    let Ok(ReadEntry::Present(WireEntry { bytes, lease, .. })) = store.read("k", false).await.entry else {
         panic!("it is there")
     };
     let times = Times { created: 1, fresh_until: NEVER, cost: 2 };
     let before = parts_of(&server, "k");
-    assert!(store.0.swap("k", Seen::Wire(bytes, lease), Some(times), time::now()).await.unwrap());
+    assert!(
+        store
+            .0
+            .swap("k", SeenVersion::Present(WireVersion { bytes, lease }), Some(times), time::now())
+            .await
+            .unwrap()
+    );
     assert!(store.value("k").await == Some(value));
     assert_ne!(parts_of(&server, "k"), before);
 }

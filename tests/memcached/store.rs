@@ -1,7 +1,7 @@
 //! A backend and what its user does with it: encode, judge, set.
 
 use crate::server::Server;
-use cachalot::codec::envelope::{self, Codec, Header};
+use cachalot::codec::envelope::{self, Codec, Envelope, Header};
 use cachalot::config::{Endpoint, MemcachedConfig, Timeouts};
 use cachalot::error::Result;
 use cachalot::events;
@@ -9,14 +9,18 @@ use cachalot::model::key::Keyspace;
 use cachalot::model::tag::{Clearance, Epoch, Invalidation, Record, Tag};
 use cachalot::model::time;
 use cachalot::model::ttl::Ttl;
-use cachalot::store::memcached::MemcachedBackend;
-use cachalot::store::{Backend, Body, Clear, Found, Guard, ReadReply, Write, Written};
+use cachalot::store::form::Wire;
+use cachalot::store::form::WireEntry;
+use cachalot::store::guard::Guard;
+use cachalot::store::memcached::MemcachedStore;
+use cachalot::store::request::{Clear, KeyRead, ReadEntry, Write, WriteOutcome};
+use cachalot::store::traits::{ClearStore, EntryStore, IndexStore};
 use std::time::{Duration, Instant};
 
 pub const MINUTE: Ttl = Ttl::Ms(60_000);
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
-pub struct Store(pub MemcachedBackend);
+pub struct Store(pub MemcachedStore);
 
 pub fn config(servers: Vec<Endpoint>) -> MemcachedConfig {
     MemcachedConfig {
@@ -36,7 +40,7 @@ pub fn open(servers: Vec<Endpoint>) -> Store {
 pub fn with(config: MemcachedConfig) -> Store {
     let space = Keyspace::new("p").unwrap();
     let runtime = tokio::runtime::Handle::current();
-    Store(MemcachedBackend::open(space, &config, events::silent(), &runtime, None).unwrap())
+    Store(MemcachedStore::open(space, &config, events::silent(), &runtime, None).unwrap())
 }
 
 /// Where a tag's record is; `*`: that of everything.
@@ -59,7 +63,7 @@ fn entry_tags(tags: &[&str]) -> Vec<Tag> {
     tags
 }
 
-pub fn entry(epoch: Epoch, tags: &[&str], payload: &[u8], ttl: Ttl) -> Vec<u8> {
+pub fn entry(epoch: Epoch, tags: &[&str], payload: &[u8], ttl: Ttl) -> Envelope {
     let header = Header {
         codec: Codec::None,
         auto: true,
@@ -74,7 +78,7 @@ pub fn entry(epoch: Epoch, tags: &[&str], payload: &[u8], ttl: Ttl) -> Vec<u8> {
     envelope::encode(&header, payload).unwrap()
 }
 
-pub fn write(key: &str, tags: &[&str], payload: &[u8], guard: Option<Guard>) -> Write {
+pub fn write(key: &str, tags: &[&str], payload: &[u8], guard: Option<Guard>) -> Write<Wire> {
     let epoch = guard.map_or(Epoch::NONE, |guard| guard.epoch);
     Write {
         key: key.to_owned(),
@@ -83,24 +87,22 @@ pub fn write(key: &str, tags: &[&str], payload: &[u8], guard: Option<Guard>) -> 
         ttl: MINUTE,
         times: None,
         guard,
-        body: Body::Wire(entry(epoch, tags, payload, MINUTE)),
+        body: entry(epoch, tags, payload, MINUTE),
     }
 }
 
 impl Store {
-    pub async fn read(&self, key: &str, lease: bool) -> ReadReply {
-        self.0.read(&[key.to_owned()], time::now(), lease.then_some(PATIENCE)).await.unwrap()
+    pub async fn read(&self, key: &str, lease: bool) -> KeyRead<Wire> {
+        self.0.read(&[key.to_owned()], time::now(), lease.then_some(PATIENCE)).await.unwrap().remove(0)
     }
 
     /// The payload, if it is valid, and what guards a set after this read.
     pub async fn get(&self, key: &str) -> Result<(Option<String>, Guard)> {
-        let mut reply = self.0.read(&[key.to_owned()], time::now(), Some(PATIENCE)).await?;
-        let found = reply.found.remove(0)?;
-        let guard = |lease| Guard { lease, ..Guard::at(reply.epoch) };
-        let (bytes, lease, clearance) = match found {
-            Found::Wire(bytes, lease, clearance) => (bytes, lease, clearance),
-            Found::Absent(lease) => return Ok((None, guard(lease))),
-            Found::Live(..) => panic!("not of this backend"),
+        let read = self.0.read(&[key.to_owned()], time::now(), Some(PATIENCE)).await?.remove(0);
+        let guard = |lease| Guard { lease, ..Guard::at(read.epoch) };
+        let WireEntry { bytes, lease, clearance } = match read.entry? {
+            ReadEntry::Present(entry) => entry,
+            ReadEntry::Absent(lease) => return Ok((None, guard(lease))),
         };
         let Ok((_, payload)) = envelope::decode(&bytes, 1 << 24) else {
             return Ok((None, guard(lease)));
@@ -121,7 +123,7 @@ impl Store {
         guard
     }
 
-    pub async fn write(&self, write: Write) -> Result<Written> {
+    pub async fn write(&self, write: Write<Wire>) -> Result<WriteOutcome> {
         self.0.write(vec![write], time::now()).await.remove(0)
     }
 
@@ -131,24 +133,24 @@ impl Store {
         tags: &[&str],
         payload: &str,
         guard: Option<Guard>,
-    ) -> Result<Written> {
+    ) -> Result<WriteOutcome> {
         self.write(write(key, tags, payload.as_bytes(), guard)).await
     }
 
     /// Reads, misses and sets, as a user does.
     pub async fn fill(&self, key: &str, tags: &[&str], payload: &str) {
         let guard = self.miss(key).await;
-        assert!(matches!(self.set(key, tags, payload, Some(guard)).await, Ok(Written::Stored(Some(_)))));
+        assert!(matches!(self.set(key, tags, payload, Some(guard)).await, Ok(WriteOutcome::Stored(Some(_)))));
     }
 
     pub async fn clear_key(&self, key: &str) -> Result<()> {
-        let clear = Clear { keys: vec![key.to_owned()], tags: vec![], raise: Invalidation::Hard };
+        let clear = Clear { keys: vec![key.to_owned()], tags: vec![], invalidation: Invalidation::Hard };
         self.0.clear(clear, time::now()).await
     }
 
-    pub async fn clear_tags(&self, tags: &[&str], raise: Invalidation) -> Result<()> {
+    pub async fn clear_tags(&self, tags: &[&str], invalidation: Invalidation) -> Result<()> {
         let tags = tags.iter().map(|tag| Tag::selected(tag)).collect();
-        self.0.clear(Clear { keys: vec![], tags, raise }, time::now()).await
+        self.0.clear(Clear { keys: vec![], tags, invalidation }, time::now()).await
     }
 
     pub async fn members(&self, tag: &str) -> Vec<String> {

@@ -3,7 +3,8 @@
 use crate::server::{Raw, Server};
 use crate::store::{Store, config, open, record, record_key, until, with};
 use cachalot::model::tag::Invalidation;
-use cachalot::store::{Guard, Written};
+use cachalot::store::guard::Guard;
+use cachalot::store::request::WriteOutcome;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::sync::Arc;
@@ -333,7 +334,7 @@ async fn a_new_tags_first_set_is_wasted_at_most_once_among_unrelated_clears() {
                 break;
             }
             other.clear_tags(&["unrelated"], Invalidation::Hard).await.unwrap();
-            assert!(matches!(store.set(&key, &[&tag], "v", Some(guard)).await, Ok(Written::Stored(_))));
+            assert!(matches!(store.set(&key, &[&tag], "v", Some(guard)).await, Ok(WriteOutcome::Stored(_))));
             sets += 1;
         }
         assert!(sets <= 2, "{key}: {sets} sets");
@@ -387,7 +388,7 @@ async fn a_set_whose_epoch_was_lost_is_stored_unless_it_was_cleared_since() {
         store.set("k", &["t"], "before", None).await.unwrap();
         servers.iter().for_each(|server| server.raw().flush());
         if round % 2 == 0 {
-            assert!(matches!(store.set("k", &["t"], "after", None).await, Ok(Written::Stored(_))));
+            assert!(matches!(store.set("k", &["t"], "after", None).await, Ok(WriteOutcome::Stored(_))));
             assert_eq!(store.value("k").await.as_deref(), Some("after"));
             continue;
         }
@@ -399,7 +400,7 @@ async fn a_set_whose_epoch_was_lost_is_stored_unless_it_was_cleared_since() {
         tokio::time::sleep(Duration::from_millis(20)).await;
         let (cleared, set) = tokio::join!(biased; cleared, set);
         cleared.unwrap();
-        assert!(matches!(set, Ok(Written::Stored(_))));
+        assert!(matches!(set, Ok(WriteOutcome::Stored(_))));
         assert_eq!(store.value("k").await, None);
     }
 }

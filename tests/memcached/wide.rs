@@ -10,8 +10,10 @@ use cachalot::events::Event;
 use cachalot::model::key::Keyspace;
 use cachalot::model::tag::{Invalidation, Tag};
 use cachalot::model::time;
-use cachalot::store::memcached::MemcachedBackend;
-use cachalot::store::{Backend, Body, Dead, Found, Write, Written};
+use cachalot::store::form::WireEntry;
+use cachalot::store::memcached::MemcachedStore;
+use cachalot::store::request::{ReadEntry, StaleMember, Write, WriteOutcome};
+use cachalot::store::traits::{EntryStore, IndexStore};
 use futures_util::FutureExt;
 use futures_util::future::FusedFuture;
 use std::sync::{Arc, Mutex};
@@ -63,7 +65,7 @@ async fn hundreds_of_tags_cost_no_more_round_trips_than_one() {
         let guard = store.miss(&key(count)).await;
         // The records are looked for with the set, then added together, then made together.
         let (stored, trips) = wire.trips(set(Some(guard))).await;
-        assert!(matches!(stored, Written::Stored(Some(_))) && trips == 3, "{count} tags: {trips}");
+        assert!(matches!(stored, WriteOutcome::Stored(Some(_))) && trips == 3, "{count} tags: {trips}");
         let (_, trips) = wire.trips(set(None)).await;
         assert_eq!(trips, 1, "{count} tags that have records");
         let (value, trips) = wire.trips(store.value(&key(count))).await;
@@ -147,7 +149,7 @@ async fn a_clear_of_more_names_than_are_kept_becomes_one_of_everything_and_says_
     let told: Arc<Mutex<Vec<Event>>> = Arc::default();
     let heard = told.clone();
     let store = Store(
-        MemcachedBackend::open(
+        MemcachedStore::open(
             Keyspace::new("p").unwrap(),
             &config(vec![Endpoint::Tcp { host: "127.0.0.1".into(), port }]),
             Arc::new(move |event| heard.lock().unwrap().push(event)),
@@ -195,7 +197,7 @@ fn wide_shards(server: &Server) -> usize {
 
 async fn found(store: &Store, tag: &str) -> Vec<String> {
     let mut keys = Vec::new();
-    for index in MemcachedBackend::indexes(Tag::of(tag)) {
+    for index in MemcachedStore::indexes_of(Tag::of(tag)) {
         keys.extend(store.members_of(index).await);
     }
     keys.sort();
@@ -224,7 +226,7 @@ async fn an_entry_of_many_tags_is_a_member_of_one_index() {
         assert_eq!(found(&store, tag).await, keys, "{tag}");
     }
     assert_eq!(
-        MemcachedBackend::indexes(Tag::of("!ns:0")).chain(MemcachedBackend::indexes(Tag::ROOT)).count(),
+        MemcachedStore::indexes_of(Tag::of("!ns:0")).chain(MemcachedStore::indexes_of(Tag::ROOT)).count(),
         0
     );
 }
@@ -275,11 +277,15 @@ async fn what_has_moved_to_another_index_leaves_its_old_one() {
             sorted.sort_unstable();
             sorted
         };
-        assert!(MemcachedBackend::lists(new, &sorted) && !MemcachedBackend::lists(old, &sorted));
-        let Found::Wire(_, lease, _) = store.read("k", false).await.found.remove(0).unwrap() else {
+        assert!(MemcachedStore::is_listed(new, &sorted) && !MemcachedStore::is_listed(old, &sorted));
+        let Ok(ReadEntry::Present(WireEntry { lease, .. })) = store.read("k", false).await.entry else {
             panic!("it is there")
         };
-        store.0.bury(old, vec![Dead { key: "k".into(), seen: Some(lease), retagged: true }]).await.unwrap();
+        store
+            .0
+            .prune_index(old, vec![StaleMember { key: "k".into(), seen: Some(lease), retagged: true }])
+            .await
+            .unwrap();
         assert!(store.members_of(old).await.is_empty());
         assert_eq!(
             (store.members_of(new).await, store.value("k").await),
@@ -301,10 +307,7 @@ async fn tags_that_an_item_cannot_hold_are_an_error_and_leave_no_older_value() {
     let words = ["132000 tags", "-I", "1048576"];
     assert!(words.iter().all(|word| error.message.contains(word)), "{error}");
     assert_eq!(store.value("k").await, None);
-    let short = Write {
-        body: Body::Wire(entry(guard.epoch, &["t"], b"new", MINUTE)),
-        ..write("k", &["t"], b"", None)
-    };
+    let short = Write { body: entry(guard.epoch, &["t"], b"new", MINUTE), ..write("k", &["t"], b"", None) };
     store.write(short).await.unwrap();
     assert_eq!(store.value("k").await.as_deref(), Some("new"));
 }

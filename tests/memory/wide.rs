@@ -15,8 +15,8 @@ fn set_tagged(key: &str, bytes: usize, tags: Vec<Tag>, ttl: Ttl) -> Op {
     Op::Set { key: key.into(), value, tags, ttl: Some(ttl), auto: true, ticket: None, times: None }
 }
 
-fn clear_of(tags: Vec<Tag>, raise: Invalidation) -> Op {
-    Op::Clear { key: None, tags, raise }
+fn clear_of(tags: Vec<Tag>, invalidation: Invalidation) -> Op {
+    Op::Clear { key: None, tags, invalidation }
 }
 
 /// `maxBytes` bounds what the store takes of memory, whatever its entries are like, and little of it is wasted.

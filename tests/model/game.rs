@@ -7,7 +7,7 @@ use cachalot::engine::{AnyEngine, Input, Op, Outcome, ticket};
 use cachalot::model::tag::Invalidation;
 use cachalot::model::time;
 use cachalot::model::ttl::{NEVER, Times, Ttl};
-use cachalot::store::Guard;
+use cachalot::store::guard::Guard;
 use futures_util::future::join_all;
 use proptest::prelude::*;
 use std::sync::Mutex;
@@ -110,7 +110,9 @@ impl Game<'_> {
                 self.truth.commit(&[*key]);
                 let name = key_name(*key);
                 let op = match how {
-                    ByKey::Clear => Op::Clear { key: Some(name), tags: vec![], raise: Invalidation::Hard },
+                    ByKey::Clear => {
+                        Op::Clear { key: Some(name), tags: vec![], invalidation: Invalidation::Hard }
+                    }
                     ByKey::Expire => Op::Expire { key: name },
                 };
                 let outcome = run(&self.handles[*handle], op).await;
@@ -191,7 +193,7 @@ impl Game<'_> {
 }
 
 fn clear_op(selection: &Selection, kind: Invalidation) -> Op {
-    Op::Clear { key: None, tags: selection.tags(), raise: kind }
+    Op::Clear { key: None, tags: selection.tags(), invalidation: kind }
 }
 
 fn all_keys() -> Op {

@@ -5,7 +5,8 @@ use crate::store::{Store, by_tags, config, minutes, space, tagged};
 use cachalot::config::{Endpoint, RedisConfig};
 use cachalot::model::tag::{Epoch, Invalidation, Tag};
 use cachalot::model::ttl::Ttl;
-use cachalot::store::{Backend, Clear, Written};
+use cachalot::store::request::{Clear, WriteOutcome};
+use cachalot::store::traits::EntryStore;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_value_is_there_until_a_tag_of_its_is_cleared() {
@@ -50,17 +51,17 @@ async fn what_was_read_before_a_clear_is_never_stored_after_it() {
             by_tags(&["a"], Invalidation::Hard),
             by_tags(&["b", "unrelated"], Invalidation::Soft),
             by_tags(&["*"], Invalidation::Hard),
-            Clear { keys: vec!["k".into()], tags: vec![], raise: Invalidation::Hard },
+            Clear { keys: vec!["k".into()], tags: vec![], invalidation: Invalidation::Hard },
         ];
         for clear in clears {
             let miss = store.miss().await;
             store.clear(clear.clone()).await.unwrap();
             let late = store.set("k", "old", tagged(&["a", "b"]).after(miss)).await.unwrap();
-            assert_eq!(late, Written::Stale, "{clear:?}");
+            assert_eq!(late, WriteOutcome::Stale, "{clear:?}");
             assert_eq!(store.get("k").await, None, "{clear:?}");
             let miss = store.miss().await;
             let fresh = store.set("k", "new", tagged(&["a", "b"]).after(miss)).await.unwrap();
-            assert_eq!(fresh, Written::Stored(None));
+            assert_eq!(fresh, WriteOutcome::Stored(None));
             assert_eq!(store.get("k").await.as_deref(), Some("new"));
         }
     }
@@ -73,7 +74,7 @@ async fn a_stale_set_leaves_what_was_there() {
     let miss = store.miss().await;
     store.clear_tags(&["a"]).await;
     store.put("k", "newer", &["a"]).await;
-    assert_eq!(store.set("k", "old", tagged(&["a"]).after(miss)).await.unwrap(), Written::Stale);
+    assert_eq!(store.set("k", "old", tagged(&["a"]).after(miss)).await.unwrap(), WriteOutcome::Stale);
     assert_eq!(store.get("k").await.as_deref(), Some("newer"));
 }
 
@@ -84,7 +85,7 @@ async fn a_guard_of_no_epoch_or_of_another_generation_stores_nothing() {
     let now = store.miss().await;
     let other = Epoch { generation: now.generation ^ 1, n: now.n + 1_000_000_000 };
     for guard in [Epoch::NONE, other] {
-        assert_eq!(store.set("k", "v", tagged(&["a"]).after(guard)).await.unwrap(), Written::Stale);
+        assert_eq!(store.set("k", "v", tagged(&["a"]).after(guard)).await.unwrap(), WriteOutcome::Stale);
         assert_eq!(store.get("k").await, None);
     }
 }
@@ -101,7 +102,7 @@ async fn a_new_tag_among_unrelated_clears_costs_one_wasted_set_at_most() {
             sets += 1;
             let miss = store.miss().await;
             store.clear_tags(&["unrelated"]).await;
-            if store.set(&key, "v", tagged(&tags).after(miss)).await.unwrap() == Written::Stored(None) {
+            if store.set(&key, "v", tagged(&tags).after(miss)).await.unwrap() == WriteOutcome::Stored(None) {
                 break;
             }
         }
@@ -124,7 +125,7 @@ async fn a_batch_is_answered_in_order() {
             .collect();
         let written = store.backend.write(writes, 0).await;
         for (i, outcome) in written.into_iter().enumerate() {
-            let expected = if i % 4 == 0 { Written::Stale } else { Written::Stored(None) };
+            let expected = if i % 4 == 0 { WriteOutcome::Stale } else { WriteOutcome::Stored(None) };
             assert_eq!(outcome.unwrap(), expected, "{i}");
             let value = store.get(&format!("k{i}")).await;
             assert_eq!(value, (i % 4 != 0).then(|| i.to_string()));
@@ -142,7 +143,7 @@ async fn the_last_set_of_a_key_in_a_batch_wins_also_where_the_first_is_stamped_a
     other.clear_tags(&["unrelated"]).await;
     let writes = vec![tagged(&["new"]).write("k", "first"), tagged(&["known"]).write("k", "last")];
     for outcome in store.backend.write(writes, 0).await {
-        assert_eq!(outcome.unwrap(), Written::Stored(None));
+        assert_eq!(outcome.unwrap(), WriteOutcome::Stored(None));
     }
     assert_eq!(store.get("k").await.as_deref(), Some("last"));
 }
@@ -195,7 +196,7 @@ async fn scripts_that_the_server_forgot_are_given_again() {
         ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
         let writes = (0..3).map(|i| tagged(&["t"]).write(&format!("k{i}"), "v")).collect();
         for outcome in store.backend.write(writes, 0).await {
-            assert_eq!(outcome.unwrap(), Written::Stored(None));
+            assert_eq!(outcome.unwrap(), WriteOutcome::Stored(None));
         }
         assert_eq!(store.get("k2").await.as_deref(), Some("v"));
         ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
@@ -214,7 +215,7 @@ async fn a_large_clear_is_made_in_parts() {
         store.put(&format!("tagged {i}"), "v", &[&names[i]]).await;
     }
     let tags = names.iter().map(|name| Tag::of(name)).collect();
-    let clear = Clear { keys: names.clone(), tags, raise: Invalidation::Hard };
+    let clear = Clear { keys: names.clone(), tags, invalidation: Invalidation::Hard };
     store.clear(clear).await.unwrap();
     for i in [0, 499, 500, 1_199] {
         assert_eq!(store.get(&names[i]).await, None);

@@ -5,7 +5,8 @@ use crate::store::{Store, by_tags, config, space, tagged};
 use cachalot::config::RedisConfig;
 use cachalot::model::key::bucket;
 use cachalot::model::tag::Invalidation;
-use cachalot::store::{Backend, Written};
+use cachalot::store::request::WriteOutcome;
+use cachalot::store::traits::EntryStore;
 use rand::Rng;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -43,10 +44,10 @@ async fn a_lost_fence_lets_nothing_in_that_it_would_have_kept_out() {
     let miss = store.miss().await;
     store.clear_key("k").await;
     ask::<()>(&mut raw, &["DEL", &space().fences()]);
-    assert_eq!(store.set("k", "late", tagged(&[]).after(miss)).await.unwrap(), Written::Stale);
+    assert_eq!(store.set("k", "late", tagged(&[]).after(miss)).await.unwrap(), WriteOutcome::Stale);
     let miss = store.miss().await;
     let fresh = store.set("k", "new", tagged(&[]).after(miss)).await.unwrap();
-    assert_eq!(fresh, Written::Stored(None));
+    assert_eq!(fresh, WriteOutcome::Stored(None));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,9 +61,9 @@ async fn a_clear_of_one_key_refuses_no_set_of_another_bucket() {
         let key = format!("k{i}");
         let shares = bucket(&key) == bucket("cleared");
         let written = store.set(&key, "v", tagged(&[]).after(miss)).await.unwrap();
-        assert_eq!(written == Written::Stored(None), !shares, "{key}");
+        assert_eq!(written == WriteOutcome::Stored(None), !shares, "{key}");
     }
-    assert_eq!(store.set("cleared", "late", tagged(&[]).after(miss)).await.unwrap(), Written::Stale);
+    assert_eq!(store.set("cleared", "late", tagged(&[]).after(miss)).await.unwrap(), WriteOutcome::Stale);
     // They end a day after the last clear, and one set that is older than that is enough to have them again.
     assert!((86_000_000..=86_400_000).contains(&ask::<i64>(&mut raw, &["PTTL", &space().fences()])));
     ask::<()>(&mut raw, &["PEXPIRE", &space().fences(), "1000"]);
@@ -80,10 +81,10 @@ async fn what_is_noise_in_one_fence_is_no_way_past_it() {
         let miss = store.miss().await;
         store.clear_key("k").await;
         ask::<()>(&mut raw, &["HSET", &space().fences(), &field, noise]);
-        assert_eq!(store.set("k", "late", tagged(&[]).after(miss)).await.unwrap(), Written::Stale);
+        assert_eq!(store.set("k", "late", tagged(&[]).after(miss)).await.unwrap(), WriteOutcome::Stale);
         let miss = store.miss().await;
         let fresh = store.set("k", "new", tagged(&[]).after(miss)).await.unwrap();
-        assert_eq!(fresh, Written::Stored(None), "{noise:?}");
+        assert_eq!(fresh, WriteOutcome::Stored(None), "{noise:?}");
     }
 }
 
@@ -116,11 +117,11 @@ async fn a_lost_epoch_makes_everything_invalid_and_then_recovers() {
         let miss = store.miss().await;
         ask::<()>(&mut raw, &["DEL", &space().epoch()]);
         assert_eq!(store.get("k").await, None);
-        assert_eq!(store.set("k", "v", tagged(&["t"]).after(miss)).await.unwrap(), Written::Stale);
+        assert_eq!(store.set("k", "v", tagged(&["t"]).after(miss)).await.unwrap(), WriteOutcome::Stale);
         assert_eq!(store.get("k").await, None);
         let miss = store.miss().await;
         let fresh = store.set("k", "new", tagged(&["t"]).after(miss)).await.unwrap();
-        assert_eq!(fresh, Written::Stored(None));
+        assert_eq!(fresh, WriteOutcome::Stored(None));
         assert_eq!(store.get("k").await.as_deref(), Some("new"));
         ask::<()>(&mut raw, &["DEL", &space().epoch()]);
         store.put("k", "unguarded", &["t"]).await;
@@ -154,7 +155,7 @@ async fn any_half_of_the_bookkeeping_may_vanish_and_nothing_cleared_comes_back()
                 let tag = format!("t{}", i % 3);
                 assert_eq!(store.get(&format!("k{i}")).await, None, "round {round}");
                 let late = store.set(&format!("k{i}"), "late", tagged(&[&tag, "all"]).after(miss)).await;
-                assert_eq!(late.unwrap(), Written::Stale, "round {round}");
+                assert_eq!(late.unwrap(), WriteOutcome::Stale, "round {round}");
                 store.put("other", "v", &[&tag, "all"]).await;
                 assert_eq!(store.get(&format!("k{i}")).await, None, "round {round}");
             }
@@ -189,7 +190,7 @@ async fn a_late_set_does_not_replace_an_entry_of_a_later_epoch() {
     other.clear_tags(&["unrelated"]).await;
     other.put("k", "new", &["t"]).await;
     let late = store.set("k", "old", tagged(&["t"]).after(miss)).await.unwrap();
-    assert_eq!((late, store.get("k").await.as_deref()), (Written::Stale, Some("new")));
+    assert_eq!((late, store.get("k").await.as_deref()), (WriteOutcome::Stale, Some("new")));
     // Of the same epoch, whoever comes last.
     let miss = store.miss().await;
     for value in ["one", "two"] {
@@ -215,7 +216,7 @@ async fn a_foreign_type_in_the_place_of_one_entry_is_nothing_to_its_neighbours()
         let tags = ["t0", "t1", "t2", "t3"];
         let writes = (0..4).map(|i| tagged(&tags[i..=i]).write(&format!("k{i}"), "v")).collect();
         for outcome in store.backend.write(writes, 0).await {
-            assert_eq!(outcome.unwrap(), Written::Stored(None), "{key}");
+            assert_eq!(outcome.unwrap(), WriteOutcome::Stored(None), "{key}");
         }
         for i in 0..4 {
             assert_eq!(store.get(&format!("k{i}")).await.as_deref(), Some("v"), "{key}");
@@ -320,7 +321,7 @@ async fn hostile_bytes_are_misses_and_are_replaced() {
                 assert_eq!(store.get("k").await, None, "{at} {form}");
                 let miss = store.miss().await;
                 let fresh = store.set("k", "new", tagged(&["t"]).after(miss)).await.unwrap();
-                assert_eq!(fresh, Written::Stored(None), "{at} {form}");
+                assert_eq!(fresh, WriteOutcome::Stored(None), "{at} {form}");
                 assert_eq!(store.get("k").await.as_deref(), Some("new"), "{at} {form}");
             }
         }

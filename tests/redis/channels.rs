@@ -5,7 +5,7 @@ use crate::store::{Store, config};
 use cachalot::config::RedisConfig;
 use cachalot::error::Code;
 use cachalot::events::Event;
-use cachalot::store::Backend;
+use cachalot::store::traits::PubSub;
 use std::time::{Duration, Instant};
 
 /// A message takes well under a millisecond here; a machine under load more.

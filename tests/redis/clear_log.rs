@@ -4,7 +4,7 @@ use crate::server::{Server, ask};
 use crate::store::{Store, config, minutes, space, tagged};
 use cachalot::config::RedisConfig;
 use cachalot::model::ttl::Ttl;
-use cachalot::store::Written;
+use cachalot::store::request::WriteOutcome;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_longest_life_in_use_is_known_as_long_as_it_is_in_use() {
@@ -30,7 +30,7 @@ async fn the_longest_life_in_use_is_known_as_long_as_it_is_in_use() {
     let late = store.miss().await;
     store.clear_key("late").await;
     let refused = store.set("late", "v", tagged(&["t"]).ttl(minutes(120)).after(late)).await.unwrap();
-    assert_eq!((refused, longest().0.as_str()), (Written::Stale, "7200000"));
+    assert_eq!((refused, longest().0.as_str()), (WriteOutcome::Stale, "7200000"));
     store.set("k", "v", tagged(&["t"]).ttl(Ttl::Forever)).await.unwrap();
     assert_eq!(longest().0, "7200000", "of those that end");
     other.set("k", "v", tagged(&["t"]).ttl(minutes(900))).await.unwrap();
@@ -168,7 +168,7 @@ async fn entries_that_carry_the_number_of_an_old_clear_outlive_its_trim() {
     let miss = fresh.miss().await;
     assert_eq!(miss.n, old);
     let set = tagged(&["t"]).ttl(minutes(10)).after(miss);
-    assert_eq!(fresh.set("k", "v", set).await.unwrap(), Written::Stored(None));
+    assert_eq!(fresh.set("k", "v", set).await.unwrap(), WriteOutcome::Stored(None));
     fresh.clear_tags(&["unrelated", "and another"]).await;
     assert!(ask::<i64>(&mut raw, &["ZCARD", &space().clear_log()]) < 500, "it was trimmed");
     assert_eq!(Store::open(&server).get("k").await.as_deref(), Some("v"));

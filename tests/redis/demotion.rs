@@ -8,7 +8,8 @@ use cachalot::config::RedisConfig;
 use cachalot::error::Code;
 use cachalot::model::tag::Invalidation;
 use cachalot::model::time;
-use cachalot::store::{Backend, Clear, Written};
+use cachalot::store::request::{Clear, WriteOutcome};
+use cachalot::store::traits::EntryStore;
 use std::time::{Duration, Instant};
 
 /// So long a demotion may go unnoticed, by a process that only reads.
@@ -82,7 +83,7 @@ async fn a_write_that_is_refused_leaves_it_at_once() {
             }
             "clear" => store.clear(by_tags(&["t"], Invalidation::Hard)).await.unwrap_err(),
             _ => {
-                let key = Clear { keys: vec!["k".into()], tags: vec![], raise: Invalidation::Hard };
+                let key = Clear { keys: vec!["k".into()], tags: vec![], invalidation: Invalidation::Hard };
                 store.clear(key).await.unwrap_err()
             }
         };
@@ -123,7 +124,7 @@ async fn nothing_is_read_until_it_is_promoted_again() {
     assert_eq!(first_read(&store, "k").await, None);
     assert!(promoted.elapsed() < LEFT_WITHIN, "{:?}", promoted.elapsed());
     assert_eq!(store.get("kept").await.as_deref(), Some("v"));
-    assert_eq!(store.set("k", "new", tagged(&["t"])).await.unwrap(), Written::Stored(None));
+    assert_eq!(store.set("k", "new", tagged(&["t"])).await.unwrap(), WriteOutcome::Stored(None));
 }
 
 /// It was a replica for a while in which nobody asked, lost what it had, and is a primary again.

@@ -5,7 +5,8 @@ use crate::store::{Set, Store, by_tags, config, space, tagged};
 use cachalot::config::{RedisConfig, Timeouts};
 use cachalot::error::Code;
 use cachalot::model::tag::Invalidation;
-use cachalot::store::{Backend, Clear, Found, Written};
+use cachalot::store::request::{Clear, ReadEntry, WriteOutcome};
+use cachalot::store::traits::{EntryStore, Store as _};
 use std::time::{Duration, Instant};
 
 /// Keeps its data over a kill.
@@ -56,7 +57,7 @@ async fn a_clear_during_an_outage_is_made_before_the_first_read_after_it() {
         for clear in [
             by_tags(&["tag"], Invalidation::Hard),
             by_tags(&["auto"], Invalidation::Soft),
-            Clear { keys: vec!["key".into()], tags: vec![], raise: Invalidation::Hard },
+            Clear { keys: vec!["key".into()], tags: vec![], invalidation: Invalidation::Hard },
         ] {
             let error = store.clear(clear).await.unwrap_err();
             assert!(error.queued && error.code == Code::Connection, "{error:?}");
@@ -73,7 +74,7 @@ async fn a_clear_during_an_outage_is_made_before_the_first_read_after_it() {
         assert_eq!(store.get("other").await.as_deref(), Some("old"));
         for key in ["tag", "key", "auto"] {
             let late = store.set(key, "late", tagged(&[key]).after(miss)).await.unwrap();
-            assert_eq!(late, Written::Stale, "{key}");
+            assert_eq!(late, WriteOutcome::Stale, "{key}");
         }
     }
 }
@@ -127,7 +128,7 @@ async fn a_server_restarted_empty_is_a_new_generation() {
     server.resume();
     back(&store).await;
     assert_eq!(store.get("k").await, None);
-    assert_eq!(store.set("k", "late", tagged(&["t"]).after(miss)).await.unwrap(), Written::Stale);
+    assert_eq!(store.set("k", "late", tagged(&["t"]).after(miss)).await.unwrap(), WriteOutcome::Stale);
     store.put("k", "v2", &["t"]).await;
     assert_eq!(store.get("k").await.as_deref(), Some("v2"));
 }
@@ -198,7 +199,7 @@ async fn closing_lets_go_of_the_connection() {
     let reads: Vec<_> = (0..50).map(|_| store.backend.read(&keys, 0, None)).collect();
     let (found, ()) = tokio::join!(biased; futures_util::future::join_all(reads), store.backend.close());
     for reply in found {
-        assert!(matches!(reply.unwrap().found[0], Ok(Found::Wire(..))));
+        assert!(matches!(reply.unwrap()[0].entry, Ok(ReadEntry::Present(_))));
     }
     assert_eq!(store.look("k").await.unwrap_err().code, Code::Closed);
     assert_eq!(other.get("k").await.as_deref(), Some("v"));
@@ -233,7 +234,7 @@ async fn a_user_who_may_not_ask_for_the_time_has_stored_nothing_when_a_set_fails
     assert!(error.message.contains("Allow it to this user"), "{error}");
     assert_eq!(ask::<i64>(&mut raw, &["EXISTS", &space().entry("k")]), 0);
     // Where the time is not asked for, it is stored.
-    assert_eq!(store.set("plain", "v", tagged(&[])).await.unwrap(), Written::Stored(None));
+    assert_eq!(store.set("plain", "v", tagged(&[])).await.unwrap(), WriteOutcome::Stored(None));
     assert_eq!(before.get("plain").await.as_deref(), Some("v"));
 }
 

@@ -5,7 +5,8 @@ use crate::store::{Store, config, minutes, space, tagged};
 use cachalot::config::RedisConfig;
 use cachalot::model::tag::Tag;
 use cachalot::model::ttl::Ttl;
-use cachalot::store::{Backend, Written};
+use cachalot::store::request::WriteOutcome;
+use cachalot::store::traits::{EntryStore, IndexStore};
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
@@ -202,7 +203,7 @@ async fn the_index_sheds_the_expired_and_lives_as_long_as_its_entries() {
         let writes =
             (from..from + 500).map(|i| tagged(&wide).ttl(Ttl::Ms(1_000)).write(&format!("s{i}"), "v"));
         for outcome in store.backend.write(writes.collect(), 0).await {
-            assert_eq!(outcome.unwrap(), Written::Stored(None));
+            assert_eq!(outcome.unwrap(), WriteOutcome::Stored(None));
         }
     }
     // A member outlives its entry by a second and some.
@@ -242,7 +243,7 @@ async fn clearing_a_tag_costs_the_same_with_fifty_thousand_entries() {
                 let writes =
                     (from..to).map(|i| tagged(&[tag]).write(&format!("{tag}{i}"), "v")).collect::<Vec<_>>();
                 for outcome in store.backend.write(writes, 0).await {
-                    assert_eq!(outcome.unwrap(), Written::Stored(None));
+                    assert_eq!(outcome.unwrap(), WriteOutcome::Stored(None));
                 }
             }
         }

@@ -7,7 +7,10 @@ use cachalot::config::{Endpoint, RedisConfig};
 use cachalot::events::Event;
 use cachalot::model::tag::Invalidation;
 use cachalot::model::time;
-use cachalot::store::{Backend, Written};
+use cachalot::store::form::{WireEntry, WireVersion};
+use cachalot::store::request::WriteOutcome;
+use cachalot::store::request::{ReadEntry, SeenVersion};
+use cachalot::store::traits::EntryStore;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
@@ -112,8 +115,8 @@ pub async fn first_read(store: &Store, key: &str) -> Option<String> {
     }
 }
 
-fn key(key: &str) -> cachalot::store::Clear {
-    cachalot::store::Clear { keys: vec![key.into()], tags: vec![], raise: Invalidation::Hard }
+fn key(key: &str) -> cachalot::store::request::Clear {
+    cachalot::store::request::Clear { keys: vec![key.into()], tags: vec![], invalidation: Invalidation::Hard }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -178,21 +181,21 @@ async fn a_miss_of_a_lost_history(is_ahead: bool) {
         ask::<()>(&mut pair.primary.raw(), &["SET", &space().epoch(), &ahead]);
     }
     let reply = pair.store.backend.read(&["k2".to_owned()], time::now(), None).await.unwrap();
-    let Ok(cachalot::store::Found::Absent(lease)) = reply.found[0] else { panic!("{reply:?}") };
+    let Ok(cachalot::store::request::ReadEntry::Absent(lease)) = reply[0].entry else { panic!("{reply:?}") };
     assert!(lease.is_some(), "a miss tells its history");
     let write = |lease| {
-        let mut write = tagged(&["t"]).after(reply.epoch).write("k2", "read before the failover");
+        let mut write = tagged(&["t"]).after(reply[0].epoch).write("k2", "read before the failover");
         write.guard.as_mut().unwrap().lease = lease;
         pair.store.backend.write(vec![write], time::now())
     };
-    assert_eq!(write(lease).await.remove(0).unwrap(), Written::Stored(None));
+    assert_eq!(write(lease).await.remove(0).unwrap(), WriteOutcome::Stored(None));
     // Its number is past the miss's, unless that was ahead: only the history tells.
     Store::open(&pair.replica).clear_tags(&["unrelated"]).await;
     pair.lead_to(&pair.replica).await;
     pair.first_read("k").await;
     // One that does not say of which history it is may be of the lost one.
     for lease in [lease, None] {
-        assert_eq!(write(lease).await.remove(0).unwrap(), Written::Stale, "{lease:?}");
+        assert_eq!(write(lease).await.remove(0).unwrap(), WriteOutcome::Stale, "{lease:?}");
     }
     pair.store.clear_tags(&["t"]).await;
     assert_eq!(pair.store.get("k2").await, None);
@@ -216,9 +219,9 @@ async fn only_what_was_cleared_is_cleared_again() {
     store.clear(key("key")).await.unwrap();
     other.clear_tags(&["seen"]).await;
     assert_eq!(store.get("seen").await, None);
-    let found = store.backend.read(&["swapped".to_owned()], time::now(), None).await.unwrap().found.remove(0);
-    let Ok(cachalot::store::Found::Wire(bytes, lease, _)) = found else { panic!("{found:?}") };
-    let seen = cachalot::store::Seen::Wire(bytes, lease);
+    let found = store.backend.read(&["swapped".to_owned()], time::now(), None).await.unwrap().remove(0).entry;
+    let Ok(ReadEntry::Present(WireEntry { bytes, lease, .. })) = found else { panic!("{found:?}") };
+    let seen = SeenVersion::Present(WireVersion { bytes, lease });
     assert!(store.backend.swap("swapped", seen, None, time::now()).await.unwrap());
     pair.lead_to(&pair.replica).await;
     assert_eq!(pair.first_read("kept").await.as_deref(), Some("old"));

@@ -4,7 +4,8 @@ use crate::server::{Server, ask};
 use crate::store::{Store, by_tags, config, space, tagged};
 use cachalot::config::RedisConfig;
 use cachalot::model::tag::Invalidation;
-use cachalot::store::{Backend, Clear, Written};
+use cachalot::store::request::{Clear, WriteOutcome};
+use cachalot::store::traits::ClearStore;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use std::sync::Arc;
@@ -177,7 +178,7 @@ async fn race_of(
                 let names = tags(version);
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 let set = tagged(&names).after(epoch);
-                if store.set("k", &version.to_string(), set).await.unwrap() == Written::Stored(None) {
+                if store.set("k", &version.to_string(), set).await.unwrap() == WriteOutcome::Stored(None) {
                     stored += 1;
                 }
             }
@@ -246,8 +247,12 @@ async fn no_stale_read_by_any_of_hundreds_of_tags_that_overlap() {
 async fn no_stale_read_by_key() {
     let server = Server::start();
     for tracking in [true, false] {
-        race(&server, tracking, Clear { keys: vec!["k".into()], tags: vec![], raise: Invalidation::Hard })
-            .await;
+        race(
+            &server,
+            tracking,
+            Clear { keys: vec!["k".into()], tags: vec![], invalidation: Invalidation::Hard },
+        )
+        .await;
     }
 }
 
@@ -317,12 +322,12 @@ async fn what_waits_for_a_clear_that_is_owed_is_not_overtaken() {
     let server = Server::start();
     let store = Store::open(&server);
     store.put("warm", "v", &[]).await;
-    let owe = || store.backend.owe(by_tags(&["owed"], Invalidation::Hard));
+    let owe = || store.backend.defer_clear(by_tags(&["owed"], Invalidation::Hard));
     for _ in 0..20 {
         owe();
         let set = begun(store.set("k", "1", tagged(&["t"])));
         let (cleared, set) = tokio::join!(biased; store.clear(by_tags(&["t"], Invalidation::Hard)), set);
-        assert_eq!((set.unwrap(), cleared.unwrap()), (Written::Stored(None), ()));
+        assert_eq!((set.unwrap(), cleared.unwrap()), (WriteOutcome::Stored(None), ()));
         assert_eq!(store.get("k").await, None);
         owe();
         let first = begun(store.set("k", "1", tagged(&["t"])));
@@ -330,7 +335,10 @@ async fn what_waits_for_a_clear_that_is_owed_is_not_overtaken() {
         // By now the clear is made, and nobody who waited for it has taken note.
         tokio::time::sleep(Duration::from_millis(5)).await;
         let (first, found, second) = tokio::join!(biased; first, store.get("k"), second);
-        assert_eq!((first.unwrap(), second.unwrap()), (Written::Stored(None), Written::Stored(None)));
+        assert_eq!(
+            (first.unwrap(), second.unwrap()),
+            (WriteOutcome::Stored(None), WriteOutcome::Stored(None))
+        );
         assert_eq!((found.as_deref(), store.get("k").await.as_deref()), (Some("2"), Some("2")));
     }
 }
@@ -343,14 +351,14 @@ async fn a_set_that_is_sent_again_gives_way_to_what_was_asked_after_it() {
     store.put("other", "v", &["t"]).await;
     store.put("k", "before", &[]).await;
     let set = |value: &'static str| store.set("k", value, tagged(&["t"]));
-    let key = Clear { keys: vec!["k".into()], tags: vec![], raise: Invalidation::Hard };
+    let key = Clear { keys: vec!["k".into()], tags: vec![], invalidation: Invalidation::Hard };
     for clear in [key, by_tags(&["t"], Invalidation::Hard), by_tags(&["*"], Invalidation::Hard)] {
         ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
         let (set, clear) = (begun(set("1")), begun(store.clear(clear)));
         // Both are answered; the later one is first to read that, and goes on.
         tokio::time::sleep(Duration::from_millis(20)).await;
         let (cleared, set) = tokio::join!(biased; clear, set);
-        assert_eq!((set.unwrap(), cleared.unwrap()), (Written::Stored(None), ()));
+        assert_eq!((set.unwrap(), cleared.unwrap()), (WriteOutcome::Stored(None), ()));
         assert_eq!(store.get("k").await, None);
         store.put("k", "before", &[]).await;
     }
@@ -358,12 +366,12 @@ async fn a_set_that_is_sent_again_gives_way_to_what_was_asked_after_it() {
     let (first, second) = (begun(set("1")), begun(set("2")));
     tokio::time::sleep(Duration::from_millis(20)).await;
     let (second, first) = tokio::join!(biased; second, first);
-    assert_eq!((first.unwrap(), second.unwrap()), (Written::Stored(None), Written::Stored(None)));
+    assert_eq!((first.unwrap(), second.unwrap()), (WriteOutcome::Stored(None), WriteOutcome::Stored(None)));
     assert_eq!(store.get("k").await.as_deref(), Some("2"));
     // What was asked for of others is not in its way.
     ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
     let (first, second) = (begun(set("3")), begun(store.set("other", "w", tagged(&["t"]))));
     let (first, second) = tokio::join!(first, second);
-    assert_eq!((first.unwrap(), second.unwrap()), (Written::Stored(None), Written::Stored(None)));
+    assert_eq!((first.unwrap(), second.unwrap()), (WriteOutcome::Stored(None), WriteOutcome::Stored(None)));
     assert_eq!(store.get("k").await.as_deref(), Some("3"));
 }

@@ -10,15 +10,19 @@ use cachalot::model::tag::{Clearance, Epoch, Invalidation, Tag};
 use cachalot::model::time;
 use cachalot::model::ttl::Ttl;
 use cachalot::stats::Stats;
-use cachalot::store::redis::RedisBackend;
-use cachalot::store::{Backend, Body, Clear, Found, Guard, Write, Written};
+use cachalot::store::form::{Wire, WireEntry};
+use cachalot::store::guard::Guard;
+use cachalot::store::redis::RedisStore;
+use cachalot::store::request::KeyRead;
+use cachalot::store::request::{Clear, ReadEntry, Write, WriteOutcome};
+use cachalot::store::traits::{ClearStore, EntryStore};
 use std::sync::{Arc, Mutex};
 
 pub const PREFIX: &str = "p";
 
 #[derive(Clone)]
 pub struct Store {
-    pub backend: Arc<RedisBackend>,
+    pub backend: Arc<RedisStore>,
     pub events: Arc<Mutex<Vec<Event>>>,
     pub stats: Arc<Stats>,
 }
@@ -74,7 +78,7 @@ impl<'a> Set<'a> {
         self
     }
 
-    pub fn write(&self, key: &str, value: &str) -> Write {
+    pub fn write(&self, key: &str, value: &str) -> Write<Wire> {
         let mut tags: Vec<Tag> = self.tags.iter().map(|tag| Tag::of(tag)).collect();
         tags.sort();
         tags.dedup();
@@ -96,7 +100,7 @@ impl<'a> Set<'a> {
             ttl: self.ttl,
             times: None,
             guard: self.miss.map(Guard::at),
-            body: Body::Wire(encode(&header, value.as_bytes()).unwrap()),
+            body: encode(&header, value.as_bytes()).unwrap(),
         }
     }
 }
@@ -123,15 +127,15 @@ impl Store {
         let space = Keyspace::new(prefix).unwrap();
         let stats = Arc::<Stats>::default();
         let backend =
-            Arc::new(RedisBackend::open(space, &config, listener, &runtime, None, stats.clone()).unwrap());
+            Arc::new(RedisStore::open(space, &config, listener, &runtime, None, stats.clone()).unwrap());
         Store { backend, events, stats }
     }
 
     /// The live value, and the epoch that a miss would remember.
     pub async fn look(&self, key: &str) -> Result<(Option<String>, Epoch)> {
-        let mut reply = self.backend.read(&[key.to_owned()], time::now(), None).await?;
-        let epoch = reply.epoch;
-        let Found::Wire(bytes, _, clearance) = reply.found.remove(0)? else { return Ok((None, epoch)) };
+        let KeyRead { epoch, entry } =
+            self.backend.read(&[key.to_owned()], time::now(), None).await?.remove(0);
+        let ReadEntry::Present(WireEntry { bytes, clearance, .. }) = entry? else { return Ok((None, epoch)) };
         let Ok((_, payload)) = decode(&bytes, 1 << 20) else { return Ok((None, epoch)) };
         let live = clearance == Clearance::None;
         Ok((live.then(|| String::from_utf8(payload.to_vec()).unwrap()), epoch))
@@ -146,13 +150,13 @@ impl Store {
         self.look("no such key").await.unwrap().1
     }
 
-    pub async fn set(&self, key: &str, value: &str, set: Set<'_>) -> Result<Written> {
+    pub async fn set(&self, key: &str, value: &str, set: Set<'_>) -> Result<WriteOutcome> {
         self.backend.write(vec![set.write(key, value)], time::now()).await.remove(0)
     }
 
     /// Expects it to be stored.
     pub async fn put(&self, key: &str, value: &str, tags: &[&str]) {
-        assert_eq!(self.set(key, value, tagged(tags)).await.unwrap(), Written::Stored(None));
+        assert_eq!(self.set(key, value, tagged(tags)).await.unwrap(), WriteOutcome::Stored(None));
     }
 
     pub async fn clear(&self, clear: Clear) -> Result<()> {
@@ -164,10 +168,12 @@ impl Store {
     }
 
     pub async fn clear_key(&self, key: &str) {
-        self.clear(Clear { keys: vec![key.into()], tags: vec![], raise: Invalidation::Hard }).await.unwrap();
+        self.clear(Clear { keys: vec![key.into()], tags: vec![], invalidation: Invalidation::Hard })
+            .await
+            .unwrap();
     }
 }
 
-pub fn by_tags(tags: &[&str], raise: Invalidation) -> Clear {
-    Clear { keys: vec![], tags: tags.iter().map(|tag| Tag::selected(tag)).collect(), raise }
+pub fn by_tags(tags: &[&str], invalidation: Invalidation) -> Clear {
+    Clear { keys: vec![], tags: tags.iter().map(|tag| Tag::selected(tag)).collect(), invalidation }
 }

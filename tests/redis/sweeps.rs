@@ -4,7 +4,8 @@ use crate::server::{Server, ask};
 use crate::store::{Set, Store, space, tagged};
 use cachalot::model::tag::{Invalidation, Tag};
 use cachalot::model::ttl::Ttl;
-use cachalot::store::{Backend, Clear, Written};
+use cachalot::store::request::{Clear, WriteOutcome};
+use cachalot::store::traits::{EntryStore, Store as _};
 use redis::Connection;
 use std::time::{Duration, Instant};
 
@@ -17,7 +18,7 @@ async fn fill(store: &Store, stem: &str, count: usize, set: Set<'_>) {
         let to = count.min(from + 500);
         let writes = (from..to).map(|i| set.write(&format!("{stem}{i}"), "v")).collect();
         for outcome in store.backend.write(writes, 0).await {
-            assert_eq!(outcome.unwrap(), Written::Stored(None));
+            assert_eq!(outcome.unwrap(), WriteOutcome::Stored(None));
         }
     }
 }
@@ -192,7 +193,7 @@ async fn entries_of_thousands_of_tags_are_swept_in_small_steps() {
     let other: Vec<Tag> = (0..1_200).map(|i| Tag::of(&format!("other {i}"))).collect();
     let half = (0..100).step_by(2).map(|i| Tag::of(&format!("{i} 77")));
     let tags = half.chain(other).collect();
-    store.clear(Clear { keys: vec![], tags, raise: Invalidation::Hard }).await.unwrap();
+    store.clear(Clear { keys: vec![], tags, invalidation: Invalidation::Hard }).await.unwrap();
     drop(store);
     let _next = Store::open(&server);
     shrinks(&mut raw, 50, Duration::from_secs(90)).await;
@@ -300,7 +301,7 @@ async fn rounds_of_sets_and_clears_leave_a_few_keys_and_little_memory() {
             store.set(&format!("{name}:k"), "v", forever(&[&outer, &inner])).await.unwrap();
         }
         let keys = names.iter().map(|name| format!("{name}:k")).collect();
-        store.clear(Clear { keys, tags: vec![], raise: Invalidation::Hard }).await.unwrap();
+        store.clear(Clear { keys, tags: vec![], invalidation: Invalidation::Hard }).await.unwrap();
         fill(&store, &format!("{round}:rest"), 1_000, forever(&[&format!("!ns:{round}")])).await;
     }
     store.clear_tags(&["*"]).await;
@@ -352,7 +353,7 @@ async fn each_of_thousands_of_cleared_tags_and_of_wide_entries_is_swept() {
     }
     assert_eq!(members(&mut raw), 5_300);
     let tags = names.iter().chain(wide.iter().map(|tags| &tags[449])).map(|name| Tag::of(name)).collect();
-    store.clear(Clear { keys: vec![], tags, raise: Invalidation::Hard }).await.unwrap();
+    store.clear(Clear { keys: vec![], tags, invalidation: Invalidation::Hard }).await.unwrap();
     shrinks(&mut raw, 0, Duration::from_secs(60)).await;
 }
 

@@ -10,15 +10,16 @@ use crate::model::time::UnixMs;
 use crate::model::ttl::Ttl;
 use crate::store::asked::UnderWay;
 use crate::store::fifo_gate::begun;
-use crate::store::{Write, Written};
+use crate::store::form::Wire;
+use crate::store::request::{Write, WriteOutcome};
 
 impl Store {
     pub async fn write_first(
         &self,
-        writes: Vec<Write>,
+        writes: Vec<Write<Wire>>,
         under_way: &UnderWay<'_>,
         now: UnixMs,
-    ) -> Result<Vec<Result<Written>>> {
+    ) -> Result<Vec<Result<WriteOutcome>>> {
         let turn = self.line.turn().await;
         if self.seen() == Epoch::NONE {
             let life = writes.iter().map(|write| write.ttl).reduce(Ttl::max);

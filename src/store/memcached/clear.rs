@@ -16,8 +16,8 @@ use super::store::{Counter, Place, Store};
 use crate::error::{Code, Error, Result};
 use crate::events::Events;
 use crate::model::tag::{Epoch, Invalidation, Record, Tag};
-use crate::store::Clear;
 use crate::store::deferred_clears::{Failed, PendingClears};
+use crate::store::request::Clear;
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -74,9 +74,9 @@ struct Taken<'a> {
 
 impl Drop for Taken<'_> {
     fn drop(&mut self) {
-        for Left { keys, tags, raise } in self.left.drain(..).filter(|left| !left.is_empty()) {
+        for Left { keys, tags, invalidation } in self.left.drain(..).filter(|left| !left.is_empty()) {
             let (keys, tags) = (keys.into_iter().collect(), tags.into_iter().collect());
-            self.from.add(Clear { keys, tags, raise });
+            self.from.add(Clear { keys, tags, invalidation });
         }
     }
 }
@@ -85,7 +85,7 @@ impl Drop for Taken<'_> {
 struct Left {
     keys: BTreeSet<String>,
     tags: BTreeSet<Tag>,
-    raise: Invalidation,
+    invalidation: Invalidation,
 }
 
 impl Left {
@@ -93,7 +93,7 @@ impl Left {
         Left {
             keys: clear.keys.into_iter().collect(),
             tags: clear.tags.into_iter().collect(),
-            raise: clear.raise,
+            invalidation: clear.invalidation,
         }
     }
 
@@ -117,7 +117,7 @@ impl Store {
 
     /// Of each key what became of it.
     pub async fn remove(&self, keys: Vec<String>) -> Vec<Result<()>> {
-        let clear = Clear { keys: keys.clone(), tags: Vec::new(), raise: Invalidation::Hard };
+        let clear = Clear { keys: keys.clone(), tags: Vec::new(), invalidation: Invalidation::Hard };
         let Err((error, kept)) = self.clear_or_keep(clear).await else { return vec![Ok(()); keys.len()] };
         keys.iter().map(|key| if kept.contains(key) { Err(error.clone()) } else { Ok(()) }).collect()
     }
@@ -165,7 +165,7 @@ impl Store {
     /// What is left waits for its servers.
     fn keep(&self, left: Left) {
         let mut parts: HashMap<usize, Clear> = HashMap::new();
-        let empty = || Clear { keys: Vec::new(), tags: Vec::new(), raise: left.raise };
+        let empty = || Clear { keys: Vec::new(), tags: Vec::new(), invalidation: left.invalidation };
         for key in left.keys {
             parts.entry(self.entry(&key).server).or_insert_with(empty).keys.push(key);
         }
@@ -314,7 +314,7 @@ impl Store {
                 let slot =
                     match record.filter(|record| record.generation == epoch.generation && !raising.delete) {
                         Some(record) => {
-                            let raised = record.raised(left.raise, epoch.n).to_string();
+                            let raised = record.raised(left.invalidation, epoch.n).to_string();
                             let put = Put { flags: 0, life: seconds(remaining(&reply)) };
                             batch.replace(&raising.place, version, raised.as_bytes(), put)
                         }

@@ -5,10 +5,11 @@ use super::clear::refused;
 use super::protocol::Outcome;
 use super::store::{Place, Store};
 use crate::codec::envelope::retime;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::model::time::UnixMs;
 use crate::model::ttl::Ttl;
-use crate::store::{Seen, Swap};
+use crate::store::form::Wire;
+use crate::store::request::{SeenVersion, Swap};
 use bytes::Bytes;
 
 /// Turns of a lock that expires or changes hands under us each time.
@@ -23,7 +24,7 @@ enum Step {
 
 impl Store {
     /// All in one batch.
-    pub async fn swap_all(&self, swaps: &[Swap], now: UnixMs) -> Vec<Result<bool>> {
+    pub async fn swap_all(&self, swaps: &[Swap<Wire>], now: UnixMs) -> Vec<Result<bool>> {
         let mut batch = self.batch();
         let steps: Vec<_> = swaps.iter().map(|swap| self.put_swap(&mut batch, swap, now)).collect();
         let mut replies = batch.send().await;
@@ -41,17 +42,17 @@ impl Store {
         swapped.collect()
     }
 
-    fn put_swap(&self, batch: &mut Batch<'_>, swap: &Swap, now: UnixMs) -> Result<Step> {
+    fn put_swap(&self, batch: &mut Batch<'_>, swap: &Swap<Wire>, now: UnixMs) -> Result<Step> {
+        let nothing = Bytes::new();
         let (bytes, lease) = match (&swap.seen, swap.times) {
-            (Seen::Wire(bytes, Some(lease)), _) => (bytes, lease),
-            (Seen::Nothing(Some(lease)), None) => (&Bytes::new(), lease),
+            (SeenVersion::Present(seen), _) => (&seen.bytes, seen.lease),
+            (SeenVersion::Absent(_), Some(_)) => return Ok(Step::Known(false)),
             // Without a stub no set is under way.
-            (Seen::Nothing(None), None) => return Ok(Step::Known(true)),
-            (Seen::Nothing(_), Some(_)) => return Ok(Step::Known(false)),
-            _ => {
-                return Err(Error::new(Code::Internal, "An entry without a version was given to memcached."));
-            }
+            (SeenVersion::Absent(None), None) => return Ok(Step::Known(true)),
+            (SeenVersion::Absent(lease), None) => (&nothing, *lease),
         };
+        // Nothing names the version that was seen.
+        let Some(lease) = lease else { return Ok(Step::Known(false)) };
         let place = self.entry(&swap.key);
         let version = Version { cas: lease.cas, link: lease.link };
         let Some(times) = swap.times else { return Ok(Step::Asked(batch.delete_version(&place, version))) };
@@ -59,7 +60,9 @@ impl Store {
         // A line of its own: the sets under way were leased on another, and are refused.
         let flags = rand::random::<u32>().max(1);
         let life = Ttl::until(expires_at, now);
-        let Some((entry, parts)) = self.split(&place, entry, life) else { return Ok(Step::Known(false)) };
+        let Some((entry, parts)) = self.split(&place, entry.into_bytes(), life) else {
+            return Ok(Step::Known(false));
+        };
         // Should one be refused, the entry is a miss.
         parts.append(self, batch);
         Ok(Step::Asked(batch.replace(&place, version, &entry, Put { flags, life: seconds(life) })))

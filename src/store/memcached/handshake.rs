@@ -3,7 +3,7 @@
 
 use super::protocol::{Meta, Outcome, Reply};
 use crate::error::{Code, Error, Result};
-use crate::model::version_table::Slots;
+use crate::model::version_table::VersionTable;
 use crate::net::client::{Greeting, Server};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
@@ -36,7 +36,7 @@ pub struct Greeter {
     /// It answered in the binary protocol, and has not answered in ASCII since.
     binary: AtomicBool,
     /// What is kept in L1 goes with the connection.
-    l1: Option<Arc<Slots>>,
+    l1: Option<Arc<VersionTable>>,
 }
 
 impl Greeter {
@@ -45,7 +45,7 @@ impl Greeter {
         credentials: Option<String>,
         max_value: usize,
         probe: String,
-        l1: Option<Arc<Slots>>,
+        l1: Option<Arc<VersionTable>>,
     ) -> Self {
         Greeter {
             server,

@@ -19,7 +19,7 @@ use crate::error::Result;
 use crate::model::tag::Tag;
 use crate::model::time::UnixMs;
 use crate::model::ttl::Ttl;
-use crate::store::{Dead, Presence};
+use crate::store::request::{Presence, StaleMember};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering::Relaxed;
 use xxhash_rust::xxh3::xxh3_64;
@@ -326,8 +326,8 @@ impl Store {
         Ok(out)
     }
 
-    pub async fn bury(&self, index: Tag, dead: Vec<Dead>) -> Result<()> {
-        let mut shards: BTreeMap<u32, Vec<Dead>> = BTreeMap::new();
+    pub async fn bury(&self, index: Tag, dead: Vec<StaleMember>) -> Result<()> {
+        let mut shards: BTreeMap<u32, Vec<StaleMember>> = BTreeMap::new();
         for dead in dead {
             shards.entry(shard_of(&dead.key)).or_default().push(dead);
         }
@@ -354,7 +354,7 @@ impl Store {
     /// Empties the entries that still are the version judged; answers which keys have no claim to the index.
     ///
     /// A stub stays for a while, in the line of what it replaced: a set may be on its way that leased the dead entry.
-    async fn gone<'d>(&self, dead: &'d [Dead]) -> Result<HashSet<&'d str>> {
+    async fn gone<'d>(&self, dead: &'d [StaleMember]) -> Result<HashSet<&'d str>> {
         let mut batch = self.batch();
         let mut steps = Vec::new();
         for dead in dead {

@@ -25,16 +25,21 @@ mod shard;
 mod store;
 mod write;
 
-use super::{Backend, Clear, Dead, Found, Lease, Page, Presence, ReadReply, Seen, Swap, Write, Written};
+use super::form::{Wire, WireEntry};
+use super::guard::Lease;
+use super::request::{
+    Clear, KeyRead, Page, Presence, ReadEntry, SeenVersion, StaleMember, Swap, Write, WriteOutcome,
+};
+use super::traits::{ClearStore, EntryStore, IndexStore, LockStore, PubSub, Store as StoreTraits};
 use crate::codec::envelope;
 use crate::config::MemcachedConfig;
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::events::Events;
 use crate::model::key::Keyspace;
 use crate::model::tag::{Clearance, Epoch, Record, Tag};
 use crate::model::time::UnixMs;
 use crate::model::ttl::Times;
-use crate::model::version_table::Slots;
+use crate::model::version_table::VersionTable;
 use batch::Want;
 use protocol::{Outcome, Reply};
 use records::{Held, held};
@@ -42,11 +47,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use store::{Counter, Store};
 
-pub struct MemcachedBackend {
+pub struct MemcachedStore {
     store: Arc<Store>,
 }
 
-impl MemcachedBackend {
+impl MemcachedStore {
     /// Returns at once and connects in the background. Errors: `CACHALOT_CONFIG` for a list of servers or credentials
     /// that cannot be.
     pub fn open(
@@ -54,12 +59,12 @@ impl MemcachedBackend {
         config: &MemcachedConfig,
         events: Events,
         runtime: &tokio::runtime::Handle,
-        l1: Option<Arc<Slots>>,
+        l1: Option<Arc<VersionTable>>,
     ) -> Result<Self> {
-        Ok(MemcachedBackend { store: Store::open(space, config, events, runtime, l1)? })
+        Ok(MemcachedStore { store: Store::open(space, config, events, runtime, l1)? })
     }
 
-    async fn read_all(&self, keys: &[String], lease: Option<Duration>) -> ReadReply {
+    async fn read_all(&self, keys: &[String], lease: Option<Duration>) -> Vec<KeyRead<Wire>> {
         let store = &*self.store;
         let mut batch = store.batch();
         let epoch = batch.get(&store.epoch, Want::VALUE);
@@ -79,7 +84,7 @@ impl MemcachedBackend {
             let found = found(reply)?;
             // A stub that another reader left, and that would go before this one's set comes. Should an entry have come
             // into its place by then, it is given this life, and may miss early.
-            if let (Found::Absent(Some(_)), Some(stub)) = (&found, stub)
+            if let (ReadEntry::Absent(Some(_)), Some(stub)) = (&found, stub)
                 && (0..i64::from(stub) / 2).contains(&left)
             {
                 short.get(place, Want { touch: Some(stub), ..Want::default() });
@@ -87,7 +92,7 @@ impl MemcachedBackend {
             match (&found, &unjudged) {
                 // Without the epoch and the record of `*` nothing is judged: an outage, not an invalid entry to be
                 // reclaimed.
-                (Found::Wire(..), Some(error)) => Err(error.clone()),
+                (ReadEntry::Present(_), Some(error)) => Err(error.clone()),
                 _ => Ok(found),
             }
         });
@@ -104,13 +109,14 @@ impl MemcachedBackend {
         };
         self.judge(&mut found, star.ok().and_then(|reply| record(&reply)).as_ref()).await;
         store.complete(&places, &mut found).await;
-        ReadReply { epoch: epoch.unwrap_or(Epoch::NONE), found }
+        let epoch = epoch.unwrap_or(Epoch::NONE);
+        found.into_iter().map(|entry| KeyRead { epoch, entry }).collect()
     }
 
     /// Judges what was found by the records of its tags, read in a second batch if there are any.
-    async fn judge(&self, found: &mut [Result<Found>], star: Option<&Record>) {
+    async fn judge(&self, found: &mut [Result<ReadEntry<Wire>>], star: Option<&Record>) {
         let stubs = found.iter().filter_map(|found| match found {
-            Ok(Found::Wire(bytes, ..)) => envelope::peek(bytes),
+            Ok(ReadEntry::Present(entry)) => envelope::peek(&entry.bytes),
             _ => None,
         });
         let mut tags: Vec<Tag> = stubs.flat_map(|stub| stub.tags()).collect();
@@ -125,14 +131,14 @@ impl MemcachedBackend {
             records.as_ref().ok()?.get(at)?.as_ref()
         };
         for one in found {
-            let Ok(Found::Wire(bytes, _, clearance)) = one else { continue };
+            let Ok(ReadEntry::Present(entry)) = one else { continue };
             // What is no entry is found out when it is decoded.
-            let Some(stub) = envelope::peek(bytes) else { continue };
+            let Some(stub) = envelope::peek(&entry.bytes) else { continue };
             match &records {
                 Err(error) if stub.tags().len() > 0 => *one = Err(error.clone()),
                 _ => {
                     let all = std::iter::once(star).chain(stub.tags().map(of));
-                    *clearance = Clearance::by_records(stub.epoch, stub.auto, all);
+                    entry.clearance = Clearance::by_records(stub.epoch, stub.auto, all);
                 }
             }
         }
@@ -160,26 +166,32 @@ fn record(reply: &Reply) -> Option<Record> {
     }
 }
 
-fn found(reply: Reply) -> Result<Found> {
+fn found(reply: Reply) -> Result<ReadEntry<Wire>> {
     let lease = |line: u32| reply.cas.map(|cas| Lease { cas, line, link: reply.link });
     // What a stub becomes descends from it: its number names the line, of which 0 would be no name. One in the place of
     // an entry that was reclaimed is of that entry's line.
     let own = reply.cas.map_or(1, |cas| (cas as u32).max(1));
     let line = if reply.flags == 0 { own } else { reply.flags };
     match (&reply.outcome, &reply.value) {
-        (Outcome::Miss, _) => Ok(Found::Absent(None)),
-        (Outcome::Done, Some(value)) if value.is_empty() || reply.stub => Ok(Found::Absent(lease(line))),
-        (Outcome::Done, Some(value)) => Ok(Found::Wire(value.clone(), lease(line), Clearance::Hard)),
+        (Outcome::Miss, _) => Ok(ReadEntry::Absent(None)),
+        (Outcome::Done, Some(value)) if value.is_empty() || reply.stub => Ok(ReadEntry::Absent(lease(line))),
+        (Outcome::Done, Some(value)) => match lease(line) {
+            Some(lease) => {
+                let bytes = value.clone();
+                Ok(ReadEntry::Present(WireEntry { bytes, lease: Some(lease), clearance: Clearance::Hard }))
+            }
+            None => Err(clear::refused(&reply)),
+        },
         // A full server cannot keep a stub.
-        (Outcome::Failed(_), _) => Ok(Found::Absent(None)),
+        (Outcome::Failed(_), _) => Ok(ReadEntry::Absent(None)),
         _ => Err(clear::refused(&reply)),
     }
 }
 
-impl Backend for MemcachedBackend {
-    const WIRE: bool = true;
+impl EntryStore for MemcachedStore {
+    type Form = Wire;
+
     const COARSE_EXPIRY: bool = true;
-    const SWEEPS: bool = false;
 
     fn is_idle(&self) -> bool {
         // A server that is away must not keep the others' requests from their sockets; what it is asked fails, or goes by
@@ -188,43 +200,58 @@ impl Backend for MemcachedBackend {
         living.peek().is_some() && living.all(|node| node.link.is_idle())
     }
 
-    fn hashes(&self, key: &str) -> bool {
+    fn hashes_key(&self, key: &str) -> bool {
         let space = &self.store.space;
         space.memcached(&space.entry(key)).1
     }
 
-    async fn read(&self, keys: &[String], _now: UnixMs, lease: Option<Duration>) -> Result<ReadReply> {
+    async fn read(
+        &self,
+        keys: &[String],
+        _now: UnixMs,
+        lease: Option<Duration>,
+    ) -> Result<Vec<KeyRead<Wire>>> {
         self.store.in_order(self.read_all(keys, lease)).await
     }
 
-    async fn write(&self, writes: Vec<Write>, now: UnixMs) -> Vec<Result<Written>> {
+    async fn write(&self, writes: Vec<Write<Wire>>, now: UnixMs) -> Vec<Result<WriteOutcome>> {
         self.store.write(writes, now).await
     }
 
-    async fn clear(&self, clear: Clear, _now: UnixMs) -> Result<()> {
-        self.store.clear(clear).await
-    }
-
-    async fn swap(&self, key: &str, seen: Seen, times: Option<Times>, now: UnixMs) -> Result<bool> {
+    async fn swap(
+        &self,
+        key: &str,
+        seen: SeenVersion<Wire>,
+        times: Option<Times>,
+        now: UnixMs,
+    ) -> Result<bool> {
         let swap = Swap { key: key.to_owned(), seen, times };
         self.swap_all(vec![swap], now).await.pop().unwrap_or(Ok(false))
     }
 
-    async fn swap_all(&self, swaps: Vec<Swap>, now: UnixMs) -> Vec<Result<bool>> {
+    async fn swap_all(&self, swaps: Vec<Swap<Wire>>, now: UnixMs) -> Vec<Result<bool>> {
         match self.store.within(self.store.swap_all(&swaps, now)).await {
             Ok(swapped) => swapped,
             Err(late) => swaps.iter().map(|_| Err(late.clone())).collect(),
         }
     }
+}
+
+impl ClearStore for MemcachedStore {
+    async fn clear(&self, clear: Clear, _now: UnixMs) -> Result<()> {
+        self.store.clear(clear).await
+    }
+
+    fn defer_clear(&self, clear: Clear) {
+        self.store.owe(clear);
+    }
 
     async fn remove(&self, keys: Vec<String>, _now: UnixMs) -> Vec<Result<()>> {
         self.store.remove(keys).await
     }
+}
 
-    fn owe(&self, clear: Clear) {
-        self.store.owe(clear);
-    }
-
+impl LockStore for MemcachedStore {
     async fn lock(&self, key: &str, owner: &str, ms: u64, _now: UnixMs) -> Result<bool> {
         self.store.in_order(self.store.lock(key, owner, ms)).await.and_then(|result| result)
     }
@@ -232,21 +259,18 @@ impl Backend for MemcachedBackend {
     async fn unlock(&self, key: &str, owner: &str, _now: UnixMs) -> Result<()> {
         self.store.in_order(self.store.unlock(key, owner)).await.and_then(|result| result)
     }
+}
 
-    async fn keys(&self, _prefix: &str, _cursor: u64, _now: UnixMs) -> Result<Page> {
-        Err(Error::new(
-            Code::Unsupported,
-            "memcached cannot list its keys. Clear a namespace (the part of a key before a \":\") or a tag instead, read by tags, or use Redis where keys are to be listed.",
-        ))
-    }
+impl IndexStore for MemcachedStore {
+    const SWEEPS: bool = false;
 
-    fn indexes(tag: Tag) -> impl Iterator<Item = Tag> + Send {
+    fn indexes_of(tag: Tag) -> impl Iterator<Item = Tag> + Send {
         // Nobody lists by these.
         let has_one = tag != Tag::ROOT && !tag.is_namespace();
         [tag, Tag::WIDE].into_iter().filter(move |_| has_one)
     }
 
-    fn lists(index: Tag, tags: &[Tag]) -> bool {
+    fn is_listed(index: Tag, tags: &[Tag]) -> bool {
         index::listing(tags).any(|listing| listing == index)
     }
 
@@ -260,14 +284,18 @@ impl Backend for MemcachedBackend {
         self.store.within(self.store.presence(index, cursor, now)).await.and_then(|result| result)
     }
 
-    async fn bury(&self, index: Tag, dead: Vec<Dead>) -> Result<()> {
-        self.store.within(self.store.bury(index, dead)).await.and_then(|result| result)
+    async fn prune_index(&self, index: Tag, stale: Vec<StaleMember>) -> Result<()> {
+        self.store.within(self.store.bury(index, stale)).await.and_then(|result| result)
     }
 
-    fn crowded(&self, now: UnixMs) -> Vec<Tag> {
+    fn oversized_indexes(&self, now: UnixMs) -> Vec<Tag> {
         self.store.notes.lock().crowded(now)
     }
+}
 
+impl PubSub for MemcachedStore {}
+
+impl StoreTraits for MemcachedStore {
     async fn close(&self) {
         self.store.close().await;
     }

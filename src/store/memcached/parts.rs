@@ -12,7 +12,8 @@ use crate::codec::envelope::stub_len;
 use crate::codec::split::{self, Rest, TRAILER};
 use crate::error::Result;
 use crate::model::ttl::Ttl;
-use crate::store::Found;
+use crate::store::form::{Wire, WireEntry};
+use crate::store::request::ReadEntry;
 use bytes::Bytes;
 
 /// So much of an item's limit is one part, or the first bytes: items near the limit are what a server finds room for last.
@@ -90,11 +91,11 @@ impl Store {
     }
 
     /// Fetches what lies in parts of what was found, in one batch. What is not whole stays as it was found, and is nobody's value.
-    pub async fn complete(&self, places: &[Place], found: &mut [Result<Found>]) {
+    pub async fn complete(&self, places: &[Place], found: &mut [Result<ReadEntry<Wire>>]) {
         let mut batch = self.batch();
         let mut split = Vec::new();
         for (at, one) in found.iter().enumerate() {
-            let Ok(Found::Wire(head, ..)) = one else { continue };
+            let Ok(ReadEntry::Present(WireEntry { bytes: head, .. })) = one else { continue };
             let Some(rest) = split::rest_of(head) else { continue };
             let touch = split::is_endless(head).then(|| seconds(UNREAD));
             let want = Want { touch, ..Want::VALUE };
@@ -110,7 +111,7 @@ impl Store {
             let parts: Result<Vec<Bytes>> =
                 slots.into_iter().map(|slot| Ok(replies.take(slot)?.value.unwrap_or_default())).collect();
             match (parts, &mut found[at]) {
-                (Ok(parts), Ok(Found::Wire(bytes, ..))) => {
+                (Ok(parts), Ok(ReadEntry::Present(WireEntry { bytes, .. }))) => {
                     if let Some(entry) = split::whole(bytes, rest, &parts) {
                         *bytes = entry;
                     }

@@ -12,7 +12,7 @@ use crate::events::{Event, Events};
 use crate::model::key::Keyspace;
 use crate::model::tag::{Epoch, Tag};
 use crate::model::time;
-use crate::model::version_table::Slots;
+use crate::model::version_table::VersionTable;
 use crate::net::client::Link;
 use crate::net::poll_scope::timeout_at;
 use crate::store::asked::Asked;
@@ -87,7 +87,7 @@ impl Store {
         config: &MemcachedConfig,
         events: Events,
         runtime: &Handle,
-        l1: Option<Arc<Slots>>,
+        l1: Option<Arc<VersionTable>>,
     ) -> Result<Arc<Self>> {
         let names: Vec<String> = config.servers.iter().map(|endpoint| endpoint.to_string()).collect();
         if names.is_empty() {

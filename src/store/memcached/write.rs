@@ -13,7 +13,9 @@ use crate::error::{Code, Error, Result};
 use crate::model::tag::{Epoch, Tag};
 use crate::model::time::UnixMs;
 use crate::store::asked::{Overtaken, UnderWay};
-use crate::store::{Body, Lease, Write, Written};
+use crate::store::form::Wire;
+use crate::store::guard::Lease;
+use crate::store::request::{Write, WriteOutcome};
 use foldhash::HashMap;
 use futures_util::FutureExt;
 use std::sync::atomic::Ordering::Relaxed;
@@ -50,13 +52,13 @@ enum State {
     Next(Option<Version>),
     /// To be looked at: another version is there.
     Look,
-    Over(Result<Written>),
+    Over(Result<WriteOutcome>),
     /// Over, and what is there must go.
     Drop(Error),
 }
 
 impl Store {
-    pub async fn write(&self, writes: Vec<Write>, now: UnixMs) -> Vec<Result<Written>> {
+    pub async fn write(&self, writes: Vec<Write<Wire>>, now: UnixMs) -> Vec<Result<WriteOutcome>> {
         let count = writes.len();
         let under_way = self.asked.sets(writes.iter().map(|write| write.key.as_str()));
         let lacks_epoch = self.seen() == Epoch::NONE && writes.iter().any(|write| write.guard.is_none());
@@ -70,10 +72,10 @@ impl Store {
 
     pub async fn write_all(
         &self,
-        writes: Vec<Write>,
+        writes: Vec<Write<Wire>>,
         under_way: &UnderWay<'_>,
         now: UnixMs,
-    ) -> Vec<Result<Written>> {
+    ) -> Vec<Result<WriteOutcome>> {
         self.caller_clock.store(now, Relaxed);
         let current = self.seen();
         let mut needed: Vec<Needed> = Vec::new();
@@ -82,7 +84,8 @@ impl Store {
         let mut entries: Vec<Entry> = Vec::with_capacity(writes.len());
         for write in writes {
             let mut entry = self.entry_of(&write, current);
-            if let (Body::Wire(bytes), State::Next(_)) = (write.body, &entry.state) {
+            if let State::Next(_) = &entry.state {
+                let bytes = write.body.into_bytes();
                 let length = bytes.len();
                 match self.split(&entry.place, bytes, write.ttl) {
                     Some((bytes, parts)) => (entry.bytes, entry.parts) = (bytes, parts),
@@ -116,33 +119,29 @@ impl Store {
                 State::Over(result) => result,
                 State::Drop(error) => Err(error),
                 // The turns ran out among other sets of this line: the last of them stands, as if it came after ours.
-                State::Next(_) | State::Look => Ok(Written::Stored(None)),
+                State::Next(_) | State::Look => Ok(WriteOutcome::Stored(None)),
             })
             .collect()
     }
 
-    fn entry_of(&self, write: &Write, current: Epoch) -> Entry {
+    fn entry_of(&self, write: &Write<Wire>, current: Epoch) -> Entry {
         let place = self.entry(&write.key);
         let life = seconds(write.ttl);
         let lease = write.guard.and_then(|guard| guard.lease);
         let absence = write.guard.and_then(|_| self.nodes()[place.server].link.absence());
-        let state = match (&write.guard, lease, &write.body) {
-            (_, _, Body::Live(_)) => State::Over(Err(Error::new(
-                Code::Internal,
-                "memcached: expected an envelope to store, got a live value; please report it.",
-            ))),
-            (Some(guard), _, _) if guard.epoch == Epoch::NONE => State::Over(Ok(Written::Stale)),
-            (Some(_), None, _) => State::Over(Ok(Written::Stale)),
+        let state = match (&write.guard, lease) {
+            (Some(guard), _) if guard.epoch == Epoch::NONE => State::Over(Ok(WriteOutcome::Stale)),
+            (Some(_), None) => State::Over(Ok(WriteOutcome::Stale)),
             // Of another connection: its number may mean another version by now.
-            (Some(_), Some(lease), _) if lease.link != self.nodes()[place.server].link.incarnation() => {
-                State::Over(Ok(Written::Stale))
+            (Some(_), Some(lease)) if lease.link != self.nodes()[place.server].link.incarnation() => {
+                State::Over(Ok(WriteOutcome::Stale))
             }
-            (Some(_), Some(lease), _) => State::Next(Some(Version { cas: lease.cas, link: lease.link })),
-            (None, _, _) => State::Next(None),
+            (Some(_), Some(lease)) => State::Next(Some(Version { cas: lease.cas, link: lease.link })),
+            (None, _) => State::Next(None),
         };
         let state = match absence {
             // Nobody was asked: it failed. Its miss holds for another try, as a refusal would not let it.
-            Some(error) if matches!(state, State::Over(Ok(Written::Stale))) => State::Over(Err(error)),
+            Some(error) if matches!(state, State::Over(Ok(WriteOutcome::Stale))) => State::Over(Err(error)),
             _ => state,
         };
         // A set that no miss guards begins a line of its own, which no waiting set can take for its own.
@@ -267,7 +266,7 @@ impl Store {
         let (lost, _, _) = tokio::join!(records, self.later(entries, under_way), self.grow(grown));
         // An entry whose record could not be made is invalid: say why, rather than that it was stored.
         for entry in entries {
-            if let State::Over(Ok(Written::Stored(_))) = entry.state
+            if let State::Over(Ok(WriteOutcome::Stored(_))) = entry.state
                 && let Some(error) = entry.tags.iter().find_map(|tag| lost[*tag].clone())
             {
                 entry.state = State::Over(Err(error));
@@ -323,17 +322,19 @@ impl Store {
                 (Some(version), Some(current)) if !entry.guarded && current != entry.stamp => {
                     entry.restamped(version, current, under_way)
                 }
-                (version, _) => State::Over(Ok(Written::Stored(version.map(|v| Lease {
+                (version, _) => State::Over(Ok(WriteOutcome::Stored(version.map(|v| Lease {
                     cas: v.cas,
                     line: entry.put.flags,
                     link: v.link,
                 })))),
             },
             // A later set or a delete has taken the place of this one, which nothing guarded.
-            Outcome::Exists | Outcome::NotFound if !entry.guarded => State::Over(Ok(Written::Stored(None))),
+            Outcome::Exists | Outcome::NotFound if !entry.guarded => {
+                State::Over(Ok(WriteOutcome::Stored(None)))
+            }
             Outcome::Exists => State::Look,
             // A delete or an eviction has ended the line.
-            Outcome::NotFound => State::Over(Ok(Written::Stale)),
+            Outcome::NotFound => State::Over(Ok(WriteOutcome::Stale)),
             other => State::Drop(self.hindered(entry, other)),
         }
     }
@@ -371,10 +372,10 @@ impl Entry {
     /// cleared it.
     fn restamped(&mut self, version: Version, epoch: Epoch, under_way: &UnderWay<'_>) -> State {
         match under_way.overtaken(&self.key, &self.names) {
-            Overtaken::Replaced | Overtaken::Cleared => return State::Over(Ok(Written::Stored(None))),
+            Overtaken::Replaced | Overtaken::Cleared => return State::Over(Ok(WriteOutcome::Stored(None))),
             // Of the same generation, the server's own order decides.
             Overtaken::Perhaps if epoch.generation != self.stamp.generation => {
-                return State::Over(Ok(Written::Stale));
+                return State::Over(Ok(WriteOutcome::Stale));
             }
             Overtaken::Perhaps | Overtaken::No => {}
         }
@@ -385,7 +386,7 @@ impl Entry {
 
     /// An entry that no miss guards is stored again, where it was stored at an epoch that is not this one.
     fn renew(&mut self, epoch: Epoch, under_way: &UnderWay<'_>) {
-        if let (false, State::Over(Ok(Written::Stored(Some(lease))))) = (self.guarded, &self.state)
+        if let (false, State::Over(Ok(WriteOutcome::Stored(Some(lease))))) = (self.guarded, &self.state)
             && self.stamp != epoch
         {
             let version = Version { cas: lease.cas, link: lease.link };
@@ -408,13 +409,13 @@ fn look(entry: &Entry, reply: &Reply, under_way: &UnderWay<'_>) -> State {
     // Over another connection the server may be a restarted one, where the line's number means another line.
     let same_line = reply.flags == entry.put.flags && reply.link == entry.link;
     match (Version::of(reply), under_way.overtaken(&entry.key, &entry.names)) {
-        (Some(_), Overtaken::Replaced) if same_line => State::Over(Ok(Written::Stored(None))),
+        (Some(_), Overtaken::Replaced) if same_line => State::Over(Ok(WriteOutcome::Stored(None))),
         // A clear by tag shows when it is read.
         (Some(version), Overtaken::No | Overtaken::Cleared)
             if same_line && (!entry.exact || reply.size == Some(0)) =>
         {
             State::Next(Some(version))
         }
-        _ => State::Over(Ok(Written::Stale)),
+        _ => State::Over(Ok(WriteOutcome::Stale)),
     }
 }

@@ -1,7 +1,7 @@
 //! The entries, bounded by what they weigh (quick_cache).
 
 use crate::model::ttl::NEVER;
-use crate::store::{Kept, LiveEntry};
+use crate::store::form::MemoryEntry;
 use quick_cache::unsync::Cache;
 use quick_cache::{DefaultHashBuilder, Lifecycle, Weighter};
 use std::sync::Arc;
@@ -25,7 +25,7 @@ pub type Entries = Cache<Key, Held, Weight, DefaultHashBuilder, Evicted>;
 
 #[derive(Clone)]
 pub struct Held {
-    pub entry: Arc<LiveEntry>,
+    pub entry: Arc<MemoryEntry>,
     /// In the sets of its tags, and in the order of expiry.
     pub number: u32,
     units: u32,
@@ -33,25 +33,21 @@ pub struct Held {
 
 impl Held {
     /// `weight` as it is when it is stored: what others share with it since makes it no lighter.
-    pub fn new(entry: Arc<LiveEntry>, number: u32, weight: u64) -> Self {
+    pub fn new(entry: Arc<MemoryEntry>, number: u32, weight: u64) -> Self {
         Held { entry, number, units: u32::try_from(weight.div_ceil(UNIT)).unwrap_or(u32::MAX) }
     }
 
     /// Another entry of the same weight in its place.
-    pub fn with(self, entry: Arc<LiveEntry>) -> Self {
+    pub fn with(self, entry: Arc<MemoryEntry>) -> Self {
         Held { entry, ..self }
     }
 }
 
 /// Bytes that an entry takes. `users`: of each of its tags, how many entries carry it, this one among them.
-pub fn weigh(key: &str, entry: &LiveEntry, users: impl Iterator<Item = u32>) -> u64 {
-    let value = match &entry.value {
-        Kept::Plain(value) => value.len(),
-        Kept::Packed { payload, .. } => payload.len(),
-    };
+pub fn weigh(key: &str, entry: &MemoryEntry, users: impl Iterator<Item = u32>) -> u64 {
     let tags: u64 = users.map(|users| MEMBER_OVERHEAD + TAG_OVERHEAD / u64::from(users.max(1))).sum();
     let expiry = if entry.expires_at == NEVER { 0 } else { EXPIRY_OVERHEAD };
-    (key.len() + value) as u64 + ENTRY_OVERHEAD + expiry + tags
+    (key.len() + entry.value.len()) as u64 + ENTRY_OVERHEAD + expiry + tags
 }
 
 #[derive(Clone)]

@@ -1,48 +1,51 @@
 //! Process memory: answered inside the call. Stores of one name are one store, also across worker threads.
 
+mod contents;
 mod entries;
 mod locks;
 mod members;
 mod numbers;
-mod store;
+
 mod tagged;
 
-use super::{Backend, Clear, Dead, Found, Page, ReadReply, Seen, Write, Written};
+use super::form::InMemory;
+use super::request::{Clear, KeyRead, Page, ReadEntry, SeenVersion, Write, WriteOutcome};
+use super::traits::{ClearStore, EntryStore, IndexStore, LockStore, PubSub, Store};
 use crate::config::MemoryConfig;
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::model::key::Keyspace;
 use crate::model::tag::{Epoch, Tag};
 use crate::model::time::UnixMs;
 use crate::model::ttl::Times;
-use crate::model::version_table::Slots;
+use crate::model::version_table::VersionTable;
+use contents::Contents;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Weak};
 use std::time::Duration;
-use store::Store;
 
 /// A lock and not a channel: an operation holds it for well under a microsecond, and the answer is needed in the call.
-type Shared = Arc<Mutex<Store>>;
+type Shared = Arc<Mutex<Contents>>;
 
 /// The stores that have a name. Weak: a store goes with its last handle.
-static NAMED: LazyLock<Mutex<HashMap<String, Weak<Mutex<Store>>>>> = LazyLock::new(Default::default);
+static NAMED: LazyLock<Mutex<HashMap<String, Weak<Mutex<Contents>>>>> = LazyLock::new(Default::default);
 
-pub struct MemoryBackend {
-    store: Shared,
+pub struct MemoryStore {
+    contents: Shared,
 }
 
-impl MemoryBackend {
-    pub fn open(space: &Keyspace, config: &MemoryConfig, l1: Option<&Arc<Slots>>) -> Result<Self> {
-        let backend = Self::shared(space, config)?;
+impl MemoryStore {
+    pub fn open(space: &Keyspace, config: &MemoryConfig, l1: Option<&Arc<VersionTable>>) -> Result<Self> {
+        let store = Self::shared(space, config)?;
         if let Some(slots) = l1 {
-            backend.store.lock().watch(slots);
+            store.contents.lock().watch(slots);
         }
-        Ok(backend)
+        Ok(store)
     }
 
     fn shared(space: &Keyspace, config: &MemoryConfig) -> Result<Self> {
         let Some(name) = &config.name else {
-            return Ok(MemoryBackend { store: Arc::new(Mutex::new(Store::new(config.max_bytes))) });
+            return Ok(MemoryStore { contents: Arc::new(Mutex::new(Contents::new(config.max_bytes))) });
         };
         let mut named = NAMED.lock();
         named.retain(|_, store| store.strong_count() > 0);
@@ -56,101 +59,109 @@ impl MemoryBackend {
                     config.max_bytes
                 )));
             }
-            return Ok(MemoryBackend { store });
+            return Ok(MemoryStore { contents: store });
         }
-        let store = Arc::new(Mutex::new(Store::new(config.max_bytes)));
+        let store = Arc::new(Mutex::new(Contents::new(config.max_bytes)));
         named.insert(id, Arc::downgrade(&store));
-        Ok(MemoryBackend { store })
+        Ok(MemoryStore { contents: store })
     }
 
     /// Entries held, bytes they weigh, and members of all tag indexes.
     pub fn sizes(&self) -> (usize, u64, usize) {
-        self.store.lock().sizes()
+        self.contents.lock().sizes()
     }
 }
 
-impl Backend for MemoryBackend {
-    const WIRE: bool = false;
-    const COARSE_EXPIRY: bool = false;
-    const SWEEPS: bool = true;
+impl EntryStore for MemoryStore {
+    type Form = InMemory;
 
-    fn exact(&self) -> bool {
+    const COARSE_EXPIRY: bool = false;
+
+    fn observes_all_changes(&self) -> bool {
         true
     }
 
-    fn hashes(&self, _key: &str) -> bool {
-        false
+    fn last_epoch(&self, _key: &str) -> Epoch {
+        self.contents.lock().epoch()
     }
 
-    fn last_epoch(&self) -> Epoch {
-        self.store.lock().epoch()
+    async fn read(
+        &self,
+        keys: &[String],
+        now: UnixMs,
+        _lease: Option<Duration>,
+    ) -> Result<Vec<KeyRead<InMemory>>> {
+        let mut contents = self.contents.lock();
+        let epoch = contents.epoch();
+        let read = |key: &String| {
+            let entry = contents.get(key, now).map_or(ReadEntry::Absent(None), ReadEntry::Present);
+            KeyRead { epoch, entry: Ok(entry) }
+        };
+        let reads = keys.iter().map(read).collect();
+        contents.maintain(now);
+        Ok(reads)
     }
 
-    async fn read(&self, keys: &[String], now: UnixMs, _lease: Option<Duration>) -> Result<ReadReply> {
-        let mut store = self.store.lock();
-        let found = keys.iter().map(|key| {
-            Ok(store.get(key, now).map_or(Found::Absent(None), |(entry, stale)| Found::Live(entry, stale)))
-        });
-        let found = found.collect();
-        let reply = ReadReply { epoch: store.epoch(), found };
-        store.maintain(now);
-        Ok(reply)
-    }
-
-    async fn write(&self, writes: Vec<Write>, now: UnixMs) -> Vec<Result<Written>> {
-        let mut store = self.store.lock();
-        let written = writes.into_iter().map(|write| store.set(write, now)).collect();
-        store.maintain(now);
+    async fn write(&self, writes: Vec<Write<InMemory>>, now: UnixMs) -> Vec<Result<WriteOutcome>> {
+        let mut contents = self.contents.lock();
+        let written = writes.into_iter().map(|write| contents.set(write, now)).collect();
+        contents.maintain(now);
         written
     }
 
-    async fn clear(&self, clear: Clear, now: UnixMs) -> Result<()> {
-        let mut store = self.store.lock();
-        store.clear(&clear);
-        store.maintain(now);
-        Ok(())
+    async fn swap(
+        &self,
+        key: &str,
+        seen: SeenVersion<InMemory>,
+        times: Option<Times>,
+        now: UnixMs,
+    ) -> Result<bool> {
+        let mut contents = self.contents.lock();
+        Ok(match seen {
+            SeenVersion::Present(seen) => contents.swap(key, &seen, times),
+            SeenVersion::Absent(_) => times.is_none() && contents.end_sets(key, now),
+        })
     }
+}
 
-    async fn swap(&self, key: &str, seen: Seen, times: Option<Times>, now: UnixMs) -> Result<bool> {
-        let mut store = self.store.lock();
-        match seen {
-            Seen::Live(seen) => Ok(store.swap(key, &seen, times)),
-            Seen::Nothing(_) => Ok(times.is_none() && store.end_sets(key, now)),
-            Seen::Wire(..) => Err(Error::new(Code::Internal, "An envelope was given to the memory store.")),
-        }
+impl ClearStore for MemoryStore {
+    async fn clear(&self, clear: Clear, now: UnixMs) -> Result<()> {
+        let mut contents = self.contents.lock();
+        contents.clear(&clear);
+        contents.maintain(now);
+        Ok(())
     }
 
     /// Nothing hinders a clear here.
-    fn owe(&self, clear: Clear) {
-        self.store.lock().clear(&clear);
+    fn defer_clear(&self, clear: Clear) {
+        self.contents.lock().clear(&clear);
     }
+}
 
+impl LockStore for MemoryStore {
     async fn lock(&self, key: &str, owner: &str, ms: u64, now: UnixMs) -> Result<bool> {
-        self.store.lock().locks.lock(key, owner, now.saturating_add(ms), now)
+        self.contents.lock().locks.lock(key, owner, now.saturating_add(ms), now)
     }
 
     async fn unlock(&self, key: &str, owner: &str, now: UnixMs) -> Result<()> {
-        self.store.lock().locks.unlock(key, owner, now);
+        self.contents.lock().locks.unlock(key, owner, now);
         Ok(())
     }
+}
 
+impl IndexStore for MemoryStore {
     /// All in one page: there is no place in the store from which one could go on.
     async fn keys(&self, prefix: &str, _cursor: u64, now: UnixMs) -> Result<Page> {
-        Ok(Page { keys: self.store.lock().keys(prefix, now), next: None })
+        Ok(Page { keys: self.contents.lock().keys(prefix, now), next: None })
     }
 
     async fn members(&self, tag: Tag, _wanted: &[Tag], _cursor: u64, now: UnixMs) -> Result<Page> {
-        Ok(Page { keys: self.store.lock().members(tag, now), next: None })
+        Ok(Page { keys: self.contents.lock().members(tag, now), next: None })
     }
+}
 
-    /// Nothing to do: the store removes what it finds dead by itself.
-    async fn bury(&self, _tag: Tag, _dead: Vec<Dead>) -> Result<()> {
-        Ok(())
-    }
+impl PubSub for MemoryStore {}
 
-    fn crowded(&self, _now: UnixMs) -> Vec<Tag> {
-        Vec::new()
-    }
-
+impl Store for MemoryStore {
     async fn close(&self) {}
 }

@@ -9,9 +9,9 @@ use super::state::members_of;
 use crate::error::{Code, Error, Result};
 use crate::events::Events;
 use crate::model::tag::{Invalidation, Tag};
-use crate::store::Clear;
 use crate::store::deferred_clears::{Failed, PendingClears};
 use crate::store::fifo_gate::Turn;
+use crate::store::request::Clear;
 use futures_util::future::join_all;
 use parking_lot::Mutex;
 use redis::Value;
@@ -247,7 +247,7 @@ fn names(clear: &Clear) -> usize {
 }
 
 fn parts(clear: &Clear) -> Vec<Part<'_>> {
-    let kind = clear.raise;
+    let kind = clear.invalidation;
     let root = clear.tags.contains(&Tag::ROOT);
     // Whoever clears everything need not be told the rest.
     let tags: &[Tag] = if root { &[] } else { &clear.tags };
@@ -281,7 +281,7 @@ mod tests {
         Clear {
             keys: (0..keys).map(|i| i.to_string()).collect(),
             tags: tags.iter().map(|tag| Tag::selected(tag)).collect(),
-            raise: Invalidation::Hard,
+            invalidation: Invalidation::Hard,
         }
     }
 

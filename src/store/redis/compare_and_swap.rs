@@ -6,11 +6,12 @@ use super::command::{Call, Pipeline};
 use super::reply;
 use super::writes::generation_text;
 use crate::codec::envelope::{FIXED, retime};
-use crate::error::{Code, Error, Result};
+use crate::error::Result;
 use crate::model::key::bucket;
 use crate::model::tag::{Epoch, Invalidation, Tag};
 use crate::store::fifo_gate::begun;
-use crate::store::{Seen, Swap};
+use crate::store::form::Wire;
+use crate::store::request::{SeenVersion, Swap};
 use redis::Value;
 
 /// One call of the script.
@@ -26,21 +27,17 @@ struct Exchange<'a> {
 /// What is there and what takes its place; `None`: there is nothing that could be given times.
 type Entries<'a> = Option<(&'a [u8], Vec<u8>)>;
 
-fn entries(swap: &Swap) -> Result<Entries<'_>> {
-    let bytes: &[u8] = match (&swap.seen, swap.times) {
-        (Seen::Wire(bytes, _), Some(times)) => {
-            let (entry, _) = retime(bytes, times)?;
-            return Ok(Some((&bytes[..bytes.len().min(FIXED)], entry)));
+fn entries(swap: &Swap<Wire>) -> Result<Entries<'_>> {
+    let (bytes, entry): (&[u8], _) = match (&swap.seen, swap.times) {
+        (SeenVersion::Present(seen), Some(times)) => {
+            (&seen.bytes, retime(&seen.bytes, times)?.0.into_bytes())
         }
-        (Seen::Wire(bytes, _), None) => bytes,
-        // To the script, where no entry is, is one without bytes.
-        (Seen::Nothing(_), None) => &[],
-        (Seen::Nothing(_), Some(_)) => return Ok(None),
-        (Seen::Live(_), _) => {
-            return Err(Error::new(Code::Internal, "An entry of process memory was given to Redis."));
-        }
+        (SeenVersion::Present(seen), None) => (&seen.bytes, Vec::new()),
+        // The script takes no bytes for no entry.
+        (SeenVersion::Absent(_), None) => (&[], Vec::new()),
+        (SeenVersion::Absent(_), Some(_)) => return Ok(None),
     };
-    Ok(Some((&bytes[..bytes.len().min(FIXED)], Vec::new())))
+    Ok(Some((&bytes[..bytes.len().min(FIXED)], entry)))
 }
 
 /// What a swap that was done advanced.
@@ -56,7 +53,7 @@ fn swap_advance(reply: &Value) -> Option<Advance> {
 
 impl Core {
     /// All in one pipeline.
-    pub async fn swap_all(&self, swaps: &[Swap]) -> Vec<Result<bool>> {
+    pub async fn swap_all(&self, swaps: &[Swap<Wire>]) -> Vec<Result<bool>> {
         self.asked.clears(swaps.iter().map(|swap| swap.key.as_str()), std::iter::empty());
         let mut calls = Vec::with_capacity(swaps.len());
         let mut out = Vec::with_capacity(swaps.len());

@@ -15,7 +15,7 @@ use crate::error::{Code, Error, Result};
 use crate::events::{Event, Events};
 use crate::model::key::{Keyspace, bucket};
 use crate::model::tag::{Epoch, Invalidation, Tag};
-use crate::model::version_table::Slots;
+use crate::model::version_table::VersionTable;
 use crate::net::client::{Greeting, Server};
 use redis::{ServerError, Value};
 use std::sync::Arc;
@@ -46,7 +46,12 @@ struct Hello {
 }
 
 impl RedisServer {
-    pub(super) fn new(space: Keyspace, config: RedisConfig, events: Events, l1: Option<Arc<Slots>>) -> Self {
+    pub(super) fn new(
+        space: Keyspace,
+        config: RedisConfig,
+        events: Events,
+        l1: Option<Arc<VersionTable>>,
+    ) -> Self {
         RedisServer {
             state: Arc::new(State::new(&space, events.clone(), l1)),
             scripts: Scripts::new(),

@@ -6,7 +6,7 @@
 
 use super::clear_table::{LookUp, Member};
 use crate::model::tag::{Epoch, Invalidation, Tag};
-use crate::store::Lease;
+use crate::store::guard::Lease;
 use foldhash::HashMap;
 use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64;

@@ -8,7 +8,7 @@ use super::reply;
 use crate::codec::envelope::FIXED;
 use crate::error::Result;
 use crate::model::tag::Tag;
-use crate::store::Page;
+use crate::store::request::Page;
 use redis::Value;
 
 /// Members of a page.

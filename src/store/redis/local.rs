@@ -2,7 +2,7 @@
 
 use super::clear_table::{Advance, Delta, Member};
 use crate::model::tag::Epoch;
-use crate::model::version_table::Slots;
+use crate::model::version_table::VersionTable;
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -10,7 +10,7 @@ use std::sync::atomic::AtomicBool;
 /// The counters, and how far they have come. The server pushes which entries changed, and that the epoch moved;
 /// which tags that was for is learnt with the next reply, and until then nothing is served.
 pub(super) struct Local {
-    pub slots: Arc<Slots>,
+    pub slots: Arc<VersionTable>,
     /// What the server's names of entries begin with, and its name of the epoch.
     pub entries: Vec<u8>,
     pub epoch: Vec<u8>,
@@ -45,7 +45,7 @@ impl Local {
         match since {
             Some(since) if is_whole && delta.floor.is_none_or(|floor| floor <= since.n) => {
                 for (Member { tag, .. }, _) in delta.members.iter().filter(|(_, n)| *n > since.n) {
-                    self.slots.tag_changed(Slots::of_tag(*tag));
+                    self.slots.tag_changed(VersionTable::of_tag(*tag));
                 }
             }
             Some(since) if since.n >= known_to.n => {}
@@ -61,7 +61,7 @@ impl Local {
         match heard.epoch {
             Some(known) if known.generation == epoch.generation && *before != 0 => {
                 for Member { tag, .. } in members {
-                    self.slots.tag_changed(Slots::of_tag(*tag));
+                    self.slots.tag_changed(VersionTable::of_tag(*tag));
                 }
                 keys.for_each(|slot| self.slots.key_changed(slot));
                 if *before == known.n {

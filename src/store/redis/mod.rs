@@ -39,7 +39,9 @@ mod writes;
 
 use super::asked::Asked;
 use super::fifo_gate::Line;
-use super::{Backend, Clear, Dead, Page, ReadReply, Seen, Swap, Write, Written};
+use super::form::Wire;
+use super::request::{Clear, KeyRead, Page, SeenVersion, Swap, Write, WriteOutcome};
+use super::traits::{ClearStore, EntryStore, IndexStore, LockStore, PubSub, Store};
 use crate::config::RedisConfig;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};
@@ -47,7 +49,7 @@ use crate::model::key::Keyspace;
 use crate::model::tag::{Epoch, Tag};
 use crate::model::time::UnixMs;
 use crate::model::ttl::Times;
-use crate::model::version_table::Slots;
+use crate::model::version_table::VersionTable;
 use crate::net::client::Link;
 use crate::stats::Stats;
 use command::Pipeline;
@@ -64,7 +66,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// A store on one Redis or Valkey server.
-pub struct RedisBackend {
+pub struct RedisStore {
     core: Arc<Core>,
     behind: [JoinHandle<()>; 3],
 }
@@ -111,7 +113,7 @@ impl Names {
     }
 }
 
-impl RedisBackend {
+impl RedisStore {
     /// Returns at once; connects in the background.
     ///
     /// Errors: `CACHALOT_CONFIG` for a connection name that the server would refuse.
@@ -120,7 +122,7 @@ impl RedisBackend {
         config: &RedisConfig,
         events: Events,
         runtime: &tokio::runtime::Handle,
-        l1: Option<Arc<Slots>>,
+        l1: Option<Arc<VersionTable>>,
         stats: Arc<Stats>,
     ) -> Result<Self> {
         if let Some(name) = &config.connection_name
@@ -162,11 +164,11 @@ impl RedisBackend {
         let upkeep = runtime.spawn(upkeep::run(Arc::downgrade(&core), wake));
         let sweep = runtime.spawn(upkeep::sweep(Arc::downgrade(&core)));
         let watch = runtime.spawn(watch::run(Arc::downgrade(&core)));
-        Ok(RedisBackend { core, behind: [upkeep, sweep, watch] })
+        Ok(RedisStore { core, behind: [upkeep, sweep, watch] })
     }
 }
 
-impl Drop for RedisBackend {
+impl Drop for RedisStore {
     fn drop(&mut self) {
         self.behind.iter().for_each(JoinHandle::abort);
     }
@@ -213,20 +215,16 @@ impl Core {
     }
 }
 
-impl Backend for RedisBackend {
-    const WIRE: bool = true;
-    const COARSE_EXPIRY: bool = false;
-    const SWEEPS: bool = true;
+impl EntryStore for RedisStore {
+    type Form = Wire;
 
-    fn exact(&self) -> bool {
+    const COARSE_EXPIRY: bool = false;
+
+    fn observes_all_changes(&self) -> bool {
         self.core.server.state.is_told()
     }
 
-    fn hashes(&self, _key: &str) -> bool {
-        false
-    }
-
-    fn last_epoch(&self) -> Epoch {
+    fn last_epoch(&self, _key: &str) -> Epoch {
         self.core.server.state.newest()
     }
 
@@ -234,31 +232,46 @@ impl Backend for RedisBackend {
         self.core.link.is_idle()
     }
 
-    async fn read(&self, keys: &[String], _now: UnixMs, _lease: Option<Duration>) -> Result<ReadReply> {
+    async fn read(
+        &self,
+        keys: &[String],
+        _now: UnixMs,
+        _lease: Option<Duration>,
+    ) -> Result<Vec<KeyRead<Wire>>> {
         self.core.read(keys).await
     }
 
-    async fn write(&self, writes: Vec<Write>, _now: UnixMs) -> Vec<Result<Written>> {
+    async fn write(&self, writes: Vec<Write<Wire>>, _now: UnixMs) -> Vec<Result<WriteOutcome>> {
         self.core.write(writes).await
     }
 
-    async fn clear(&self, clear: Clear, _now: UnixMs) -> Result<()> {
-        self.core.clear(clear).await
-    }
-
-    async fn swap(&self, key: &str, seen: Seen, times: Option<Times>, _now: UnixMs) -> Result<bool> {
+    async fn swap(
+        &self,
+        key: &str,
+        seen: SeenVersion<Wire>,
+        times: Option<Times>,
+        _now: UnixMs,
+    ) -> Result<bool> {
         let swap = Swap { key: key.to_owned(), seen, times };
         self.core.swap_all(&[swap]).await.pop().unwrap_or(Ok(false))
     }
 
-    async fn swap_all(&self, swaps: Vec<Swap>, _now: UnixMs) -> Vec<Result<bool>> {
+    async fn swap_all(&self, swaps: Vec<Swap<Wire>>, _now: UnixMs) -> Vec<Result<bool>> {
         self.core.swap_all(&swaps).await
     }
+}
 
-    fn owe(&self, clear: Clear) {
-        self.core.owe(clear);
+impl ClearStore for RedisStore {
+    async fn clear(&self, clear: Clear, _now: UnixMs) -> Result<()> {
+        self.core.clear(clear).await
     }
 
+    fn defer_clear(&self, clear: Clear) {
+        self.core.owe(clear);
+    }
+}
+
+impl LockStore for RedisStore {
     async fn lock(&self, key: &str, owner: &str, ms: u64, _now: UnixMs) -> Result<bool> {
         self.core.lock(key, owner, Some(ms)).await
     }
@@ -266,11 +279,31 @@ impl Backend for RedisBackend {
     async fn unlock(&self, key: &str, owner: &str, _now: UnixMs) -> Result<()> {
         self.core.lock(key, owner, None).await.map(|_| ())
     }
+}
 
+impl IndexStore for RedisStore {
     async fn keys(&self, prefix: &str, cursor: u64, _now: UnixMs) -> Result<Page> {
         self.core.keys(prefix, cursor).await
     }
 
+    fn indexes_of(tag: Tag) -> impl Iterator<Item = Tag> + Send {
+        std::iter::once(if tag == Tag::ROOT { Tag::ROOT } else { Tag::WIDE })
+    }
+
+    /// One index holds all.
+    fn is_listed(_index: Tag, _tags: &[Tag]) -> bool {
+        true
+    }
+
+    async fn members(&self, index: Tag, wanted: &[Tag], cursor: u64, _now: UnixMs) -> Result<Page> {
+        match index {
+            Tag::ROOT => self.core.keys("", cursor).await,
+            _ => self.core.members(wanted, cursor).await,
+        }
+    }
+}
+
+impl PubSub for RedisStore {
     async fn publish(&self, channel: &str, payload: &str) -> Result<()> {
         self.core.publish(channel, payload).await
     }
@@ -282,32 +315,9 @@ impl Backend for RedisBackend {
     async fn unsubscribe(&self, channel: &str) -> Result<()> {
         self.core.unsubscribe(channel).await
     }
+}
 
-    fn indexes(tag: Tag) -> impl Iterator<Item = Tag> + Send {
-        std::iter::once(if tag == Tag::ROOT { Tag::ROOT } else { Tag::WIDE })
-    }
-
-    /// One for all.
-    fn lists(_index: Tag, _tags: &[Tag]) -> bool {
-        true
-    }
-
-    async fn members(&self, index: Tag, wanted: &[Tag], cursor: u64, _now: UnixMs) -> Result<Page> {
-        match index {
-            Tag::ROOT => self.core.keys("", cursor).await,
-            _ => self.core.members(wanted, cursor).await,
-        }
-    }
-
-    /// Its own sweeps do it.
-    async fn bury(&self, _tag: Tag, _dead: Vec<Dead>) -> Result<()> {
-        Ok(())
-    }
-
-    fn crowded(&self, _now: UnixMs) -> Vec<Tag> {
-        Vec::new()
-    }
-
+impl Store for RedisStore {
     async fn close(&self) {
         // A last chance for clears that an outage kept back; without a connection it fails at once.
         let _ = self.core.settled(self.core.deadline()).await;

@@ -108,16 +108,16 @@ fn fit(reply: Value) -> Result<Option<Reply>> {
 mod tests {
     use super::*;
     use crate::model::key::Keyspace;
-    use crate::model::version_table::Slots;
+    use crate::model::version_table::VersionTable;
     use proptest::prelude::*;
 
-    fn state() -> (Arc<Slots>, Arc<State>) {
-        let slots = Slots::new(true);
+    fn state() -> (Arc<VersionTable>, Arc<State>) {
+        let slots = VersionTable::new(true);
         let space = Keyspace::new("p").unwrap();
         (slots.clone(), Arc::new(State::new(&space, crate::events::silent(), Some(slots))))
     }
 
-    fn sum(slots: &Arc<Slots>, key: &str) -> Vec<u16> {
+    fn sum(slots: &Arc<VersionTable>, key: &str) -> Vec<u16> {
         slots.stamp(key).units(0, false)[..2].to_vec()
     }
 

@@ -13,7 +13,9 @@ use crate::codec::envelope;
 use crate::error::{Error, Result};
 use crate::model::tag::{Clearance, Epoch};
 use crate::store::fifo_gate::Turn;
-use crate::store::{Found, Lease, ReadReply};
+use crate::store::form::{Wire, WireEntry};
+use crate::store::guard::Lease;
+use crate::store::request::{KeyRead, ReadEntry};
 use bytes::Bytes;
 use redis::Value;
 use std::sync::Arc;
@@ -94,7 +96,7 @@ impl Reading {
 }
 
 impl Core {
-    pub async fn read(&self, keys: &[String]) -> Result<ReadReply> {
+    pub async fn read(&self, keys: &[String]) -> Result<Vec<KeyRead<Wire>>> {
         let deadline = self.deadline();
         let turn = self.settled(deadline).await?;
         let asked = self.hearing();
@@ -107,12 +109,12 @@ impl Core {
         }
         let reading = self.judged(pipeline, keys.len(), turn, deadline).await?;
         asked.answered();
-        let found = reading.entries.into_iter().zip(reading.clearances);
-        let lease = reading.lease;
-        let found = found.map(|(entry, clearance)| {
-            Ok(entry.map_or(Found::Absent(lease), |bytes| Found::Wire(bytes, lease, clearance)))
+        let (epoch, lease) = (reading.epoch, reading.lease);
+        let reads = reading.entries.into_iter().zip(reading.clearances).map(|(entry, clearance)| {
+            let present = |bytes| ReadEntry::Present(WireEntry { bytes, lease, clearance });
+            KeyRead { epoch, entry: Ok(entry.map_or(ReadEntry::Absent(lease), present)) }
         });
-        Ok(ReadReply { epoch: reading.epoch, found: found.collect() })
+        Ok(reads.collect())
     }
 
     /// For a pipeline that answers the epoch's text and the bytes of so many entries, by one MGET or each by its own.

@@ -9,7 +9,7 @@ use crate::events::Events;
 use crate::model::key::Keyspace;
 use crate::model::tag::{Epoch, Invalidation, Tag};
 use crate::model::time::UnixMs;
-use crate::model::version_table::Slots;
+use crate::model::version_table::VersionTable;
 use parking_lot::Mutex;
 use redis::Value;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub struct State {
 }
 
 impl State {
-    pub fn new(space: &Keyspace, events: Events, l1: Option<Arc<Slots>>) -> Self {
+    pub fn new(space: &Keyspace, events: Events, l1: Option<Arc<VersionTable>>) -> Self {
         State {
             clears: Mutex::default(),
             history: Mutex::default(),
@@ -43,7 +43,7 @@ impl State {
         }
     }
 
-    pub fn slots(&self) -> Option<&Arc<Slots>> {
+    pub fn slots(&self) -> Option<&Arc<VersionTable>> {
         self.local.as_ref().map(|local| &local.slots)
     }
 
@@ -157,7 +157,7 @@ impl State {
     pub fn observe_advance(&self, advance: &Advance, keys: Vec<String>) {
         self.clears.lock().observe_advance(advance);
         if let Some(local) = &self.local {
-            local.advance(advance, keys.iter().map(|key| Slots::of_key(key.as_bytes())));
+            local.advance(advance, keys.iter().map(|key| VersionTable::of_key(key.as_bytes())));
         }
         let Advance { epoch, before, members } = advance;
         let mut history = self.history.lock();
@@ -179,7 +179,7 @@ impl State {
                 local.heard.lock().is_behind = true;
                 local.slots.unheard();
             } else if let Some(key) = key.strip_prefix(&local.entries[..]) {
-                local.slots.key_changed(Slots::of_key(key));
+                local.slots.key_changed(VersionTable::of_key(key));
             }
         }
     }
@@ -210,8 +210,8 @@ mod tests {
         Epoch { generation: GENERATION, n }
     }
 
-    fn state() -> (Arc<Slots>, State) {
-        let slots = Slots::new(true);
+    fn state() -> (Arc<VersionTable>, State) {
+        let slots = VersionTable::new(true);
         let space = Keyspace::new("p").unwrap();
         let state = State::new(&space, crate::events::silent(), Some(slots.clone()));
         assert_eq!(state.observe_epoch(epoch(5)), Observed::Complete);
@@ -232,7 +232,7 @@ mod tests {
     }
 
     /// Of an entry tagged `t`, one tagged `u` and an untagged one: whether values kept of them are outdated by that.
-    fn outdated(slots: &Arc<Slots>, what: impl FnOnce()) -> [bool; 3] {
+    fn outdated(slots: &Arc<VersionTable>, what: impl FnOnce()) -> [bool; 3] {
         let of = |key: &str, tag: Option<&str>| {
             let mut stamp = slots.stamp(key);
             stamp.tags(slots, tag.map(Tag::of).into_iter());
@@ -245,7 +245,7 @@ mod tests {
         [0, 1, 2].map(|at| before[at] != after[at])
     }
 
-    fn serves(state: &State, slots: &Arc<Slots>) -> bool {
+    fn serves(state: &State, slots: &Arc<VersionTable>) -> bool {
         let now = crate::model::time::now();
         state.answered(now);
         slots.is_heard(now)

@@ -39,7 +39,7 @@ const STEP: usize = 250;
 const STUBS: usize = 64 * 1024;
 
 /// A key of the index, and the first bytes of what was judged there; none = nothing was there.
-type Dead<'k> = (&'k String, Vec<u8>);
+type StaleMember<'k> = (&'k String, Vec<u8>);
 
 /// What there is to do behind.
 pub(super) struct Sweeper {
@@ -330,7 +330,7 @@ impl Core {
         &self,
         keys: &'k [String],
         heads: Vec<Value>,
-    ) -> (Vec<Dead<'k>>, Vec<(&'k String, usize)>) {
+    ) -> (Vec<StaleMember<'k>>, Vec<(&'k String, usize)>) {
         let clears = self.server.state.clears.lock();
         let (mut dead, mut doubtful) = (Vec::new(), Vec::new());
         for (key, head) in keys.iter().zip(heads) {
@@ -355,7 +355,7 @@ impl Core {
     }
 
     /// Those that still are what was judged.
-    async fn remove_dead(&self, dead: &[Dead<'_>]) -> Result<()> {
+    async fn remove_dead(&self, dead: &[StaleMember<'_>]) -> Result<()> {
         if dead.is_empty() {
             return Ok(());
         }

@@ -6,14 +6,14 @@ use super::command::{Call, Pipeline, decimal};
 use super::deadline::Deadline;
 use super::reply;
 use crate::codec::envelope::EntryVersion;
-use crate::codec::envelope::{FIXED, restamp};
 use crate::error::{Code, Error, Result};
 use crate::model::key::bucket;
 use crate::model::tag::{Clearance, Epoch};
 use crate::model::ttl::Ttl;
 use crate::store::asked::{Overtaken, UnderWay};
 use crate::store::fifo_gate::Turn;
-use crate::store::{Body, Write, Written};
+use crate::store::form::Wire;
+use crate::store::request::{Write, WriteOutcome};
 use futures_util::FutureExt;
 use parking_lot::Mutex;
 use redis::Value;
@@ -44,9 +44,9 @@ const COUNT_EVERY: u32 = 8;
 const FEW_EXPIRED: i64 = 64;
 
 struct Slot {
-    write: Write,
+    write: Write<Wire>,
     epoch: Epoch,
-    outcome: Option<Result<Written>>,
+    outcome: Option<Result<WriteOutcome>>,
 }
 
 enum Answer {
@@ -98,7 +98,7 @@ impl Lives {
 }
 
 impl Core {
-    pub async fn write(&self, writes: Vec<Write>) -> Vec<Result<Written>> {
+    pub async fn write(&self, writes: Vec<Write<Wire>>) -> Vec<Result<WriteOutcome>> {
         let deadline = self.deadline();
         let under_way = self.asked.sets(writes.iter().map(|write| write.key.as_str()));
         let turn = match self.settled(deadline).await {
@@ -110,10 +110,10 @@ impl Core {
             let history = self.server.state.history.lock();
             let present = clears.known_to();
             let now = Instant::now();
-            let slot = |write: Write| {
+            let slot = |write: Write<Wire>| {
                 let epoch = write.guard.map_or(present, |guard| guard.epoch);
                 let mut slot = Slot { write, epoch, outcome: None };
-                slot.outcome = slot.prepare().err().map(Err);
+                slot.prepare();
                 if let Some(guard) = slot.write.guard {
                     let cleared =
                         clears.has_cleared(guard.epoch, slot.write.auto, slot.write.tags.iter().copied());
@@ -122,7 +122,7 @@ impl Core {
                         || cleared == Clearance::Hard
                         || cleared == Clearance::Soft && slot.write.times.is_none();
                     if is_dead {
-                        slot.outcome.get_or_insert(Ok(Written::Stale));
+                        slot.outcome.get_or_insert(Ok(WriteOutcome::Stale));
                     }
                 }
                 slot
@@ -181,8 +181,8 @@ impl Core {
         };
         for (at, answer) in answers {
             slots[at].outcome = match answer {
-                Ok(Answer::Stored) => Some(Ok(Written::Stored(None))),
-                Ok(Answer::Stale) => Some(Ok(Written::Stale)),
+                Ok(Answer::Stored) => Some(Ok(WriteOutcome::Stored(None))),
+                Ok(Answer::Stale) => Some(Ok(WriteOutcome::Stale)),
                 Ok(Answer::Forgotten) => None,
                 Err(error) => Some(Err(error)),
             };
@@ -232,7 +232,7 @@ impl Core {
                 Some(EntryVersion(found)) => pipeline.arg_of(&[&bucket(&slot.write.key), &found]),
                 None => pipeline.arg(&bucket(&slot.write.key)),
             }
-            pipeline.arg(slot.body());
+            pipeline.arg(&slot.write.body);
         }
         announced.map(|life| Told { life, at: Instant::now(), incarnation })
     }
@@ -289,7 +289,7 @@ struct Group {
 fn groups(slots: &[Slot]) -> Vec<Group> {
     let mut groups: Vec<Group> = Vec::new();
     for (at, slot) in slots.iter().enumerate().filter(|(_, slot)| slot.outcome.is_none()) {
-        let bytes = 2 * OVERHEAD + slot.write.key.len() + slot.body().len();
+        let bytes = 2 * OVERHEAD + slot.write.key.len() + slot.write.body.len();
         match groups.last_mut() {
             Some(last) if last.entries.len() < ENTRIES && last.bytes + bytes <= BYTES => {
                 last.entries.push(at);
@@ -309,23 +309,9 @@ pub(super) fn generation_text(generation: u64) -> [u8; 16] {
 
 impl Slot {
     /// Gives an entry that no miss guards the epoch that is known; should it be too old, the script gives it another.
-    fn prepare(&mut self) -> Result<()> {
-        let Body::Wire(body) = &mut self.write.body else {
-            return Err(Error::new(Code::Internal, "A value of process memory was given to Redis."));
-        };
-        if body.len() < FIXED {
-            return Err(Error::new(Code::Internal, "A value without an envelope was given to Redis."));
-        }
+    fn prepare(&mut self) {
         if self.write.guard.is_none() {
-            restamp(body, self.epoch);
-        }
-        Ok(())
-    }
-
-    fn body(&self) -> &[u8] {
-        match &self.write.body {
-            Body::Wire(body) => body,
-            Body::Live(_) => &[],
+            self.write.body.restamp(self.epoch);
         }
     }
 
@@ -344,20 +330,20 @@ fn give_way(slots: &mut [Slot], under_way: &UnderWay<'_>) -> Vec<usize> {
         if outcome.is_some() {
             continue;
         }
-        let stored = |other: &Slot| matches!(other.outcome, Some(Ok(Written::Stored(_))));
+        let stored = |other: &Slot| matches!(other.outcome, Some(Ok(WriteOutcome::Stored(_))));
         if after.iter().any(|other| other.write.key == write.key && stored(other)) {
-            *outcome = Some(Ok(Written::Stored(None)));
+            *outcome = Some(Ok(WriteOutcome::Stored(None)));
             continue;
         }
         *outcome = match under_way.overtaken(&write.key, &write.tags) {
             Overtaken::No => None,
-            Overtaken::Replaced => Some(Ok(Written::Stored(None))),
+            Overtaken::Replaced => Some(Ok(WriteOutcome::Stored(None))),
             // Unless its removal fails.
             Overtaken::Cleared => {
                 cleared.push(at);
-                Some(Ok(Written::Stored(None)))
+                Some(Ok(WriteOutcome::Stored(None)))
             }
-            Overtaken::Perhaps => Some(Ok(Written::Stale)),
+            Overtaken::Perhaps => Some(Ok(WriteOutcome::Stale)),
         };
     }
     cleared
@@ -366,6 +352,16 @@ fn give_way(slots: &mut [Slot], under_way: &UnderWay<'_>) -> Vec<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::envelope::Codec;
+    use crate::codec::value::Packed;
+    use crate::store::form::{Attributes, EntryForm};
+
+    const ATTRIBUTES: Attributes<'static> =
+        Attributes { tags: &[], auto: true, epoch: Epoch::NONE, expires_at: 1, times: None, key: None };
+
+    fn value(bytes: usize) -> Packed {
+        Packed { codec: Codec::None, payload: vec![0; bytes], raw_len: bytes as u32, binary: true }
+    }
 
     fn slot(key: &str, bytes: usize) -> Slot {
         let write = Write {
@@ -375,7 +371,7 @@ mod tests {
             ttl: Ttl::Ms(1),
             times: None,
             guard: None,
-            body: Body::Wire(vec![0; bytes]),
+            body: Wire::encode(value(bytes), ATTRIBUTES).unwrap(),
         };
         Slot { write, epoch: Epoch::NONE, outcome: None }
     }
@@ -391,7 +387,7 @@ mod tests {
         let large: Vec<_> = (0..5).map(|i| slot(&i.to_string(), 100_000)).collect();
         assert_eq!(shape(&large), [2, 2, 1]);
         let mut huge = [slot("a", 1), slot("b", 2 * BYTES), slot("c", 1), slot("d", 1)];
-        huge[2].outcome = Some(Ok(Written::Stale));
+        huge[2].outcome = Some(Ok(WriteOutcome::Stale));
         assert_eq!(shape(&huge), [1, 1, 1]);
     }
 

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::codec::text::Value;
-use crate::store::{Guard, Kept};
+use crate::codec::value::StoredValue;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 
@@ -38,7 +38,7 @@ fn tags_of(names: &[u8]) -> Vec<Tag> {
 }
 
 /// What is wrong with the books, if anything is.
-fn check(store: &Store) {
+fn check(store: &Contents) {
     let (mut users, mut carried) = (BTreeMap::<Tag, u32>::new(), 0);
     let (mut ends, mut count) = (0, 0);
     for (key, held) in store.entries.iter() {
@@ -62,7 +62,7 @@ fn check(store: &Store) {
 }
 
 /// Of each tag the keys of the entries that live and carry it.
-fn carriers(store: &Store, tag: Tag, now: UnixMs) -> Vec<String> {
+fn carriers(store: &Contents, tag: Tag, now: UnixMs) -> Vec<String> {
     let alive = store.entries.iter().filter(|(_, held)| {
         held.entry.tags.contains(&tag) && store.judge(&held.entry, now) != Validity::Invalid
     });
@@ -71,7 +71,7 @@ fn carriers(store: &Store, tag: Tag, now: UnixMs) -> Vec<String> {
     keys
 }
 
-fn run(store: &mut Store, step: Step, now: &mut UnixMs, first: Epoch) {
+fn run(store: &mut Contents, step: Step, now: &mut UnixMs, first: Epoch) {
     match step {
         Step::Set { key, tags, ttl, old, times } => {
             let guard = Some(Guard::at(if old { first } else { store.epoch() }));
@@ -82,19 +82,19 @@ fn run(store: &mut Store, step: Step, now: &mut UnixMs, first: Epoch) {
                 ttl: ttl.map_or(crate::model::ttl::Ttl::Forever, |ms| crate::model::ttl::Ttl::Ms(ms.into())),
                 times: times.then_some(Times { created: 0, fresh_until: NEVER, cost: 0 }),
                 guard,
-                body: Body::Live(Kept::Plain(Value::Latin1(vec![b'x'; key.into()].into()))),
+                body: StoredValue::Plain(Value::Latin1(vec![b'x'; key.into()].into())),
             };
             store.set(write, *now).unwrap();
         }
         Step::Clear { key, tags, soft } => store.clear(&Clear {
             keys: key.map(|key| format!("k{key}")).into_iter().collect(),
             tags: tags_of(&tags),
-            raise: if soft { Invalidation::Soft } else { Invalidation::Hard },
+            invalidation: if soft { Invalidation::Soft } else { Invalidation::Hard },
         }),
         Step::Get(key) => drop(store.get(&format!("k{key}"), *now)),
         Step::Swap(key) => {
             let key = format!("k{key}");
-            if let Some((seen, _)) = store.get(&key, *now) {
+            if let Some(MemoryRead { entry: seen, .. }) = store.get(&key, *now) {
                 assert!(store.swap(&key, &seen, Some(Times { created: 0, fresh_until: 0, cost: 0 })));
             }
         }
@@ -114,7 +114,7 @@ proptest! {
     #[test]
     fn the_books_agree_with_the_entries(steps in proptest::collection::vec(step(), 0..120), small: bool) {
         // A small one evicts.
-        let mut store = Store::new(if small { 3_000 } else { 1_000_000 });
+        let mut store = Contents::new(if small { 3_000 } else { 1_000_000 });
         let (mut now, first) = (1_000, store.epoch());
         for step in steps {
             run(&mut store, step, &mut now, first);

@@ -8,11 +8,13 @@ use super::tagged::Tags;
 use crate::codec::envelope::EntryVersion;
 use crate::error::{Code, Error, Result};
 use crate::model::key::FENCE_BUCKETS;
-use crate::model::tag::{Clearance, Epoch, Record, Tag, Validity, judge};
+use crate::model::tag::{Clearance, Epoch, Invalidation, Record, Tag, Validity, judge};
 use crate::model::time::UnixMs;
 use crate::model::ttl::{NEVER, Times};
-use crate::model::version_table::Slots;
-use crate::store::{Body, Clear, Guard, Invalidation, LiveEntry, Write, Written};
+use crate::model::version_table::VersionTable;
+use crate::store::form::{InMemory, MemoryEntry, MemoryRead};
+use crate::store::guard::Guard;
+use crate::store::request::{Clear, Write, WriteOutcome};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use xxhash_rust::xxh3::xxh3_64;
@@ -27,7 +29,7 @@ const STEP: usize = 4;
 /// Entries up to which freeing them is faster than starting a thread for it.
 const FREED_HERE: usize = 1_000;
 
-pub struct Store {
+pub struct Contents {
     max_bytes: u64,
     epoch: Epoch,
     star: Record,
@@ -41,13 +43,13 @@ pub struct Store {
     /// Entries kept so far.
     kept: u64,
     /// Of the handles that keep values in L1. Weak: they go with their handles.
-    watchers: Vec<Weak<Slots>>,
+    watchers: Vec<Weak<VersionTable>>,
 }
 
-impl Store {
+impl Contents {
     pub fn new(max_bytes: u64) -> Self {
         let epoch = Epoch { generation: Epoch::draw_generation(), n: 1 };
-        Store {
+        Contents {
             max_bytes,
             epoch,
             star: Record::at(epoch),
@@ -63,18 +65,18 @@ impl Store {
     }
 
     /// From now on these counters are told of changes.
-    pub fn watch(&mut self, slots: &Arc<Slots>) {
+    pub fn watch(&mut self, slots: &Arc<VersionTable>) {
         self.watchers.retain(|watcher| watcher.strong_count() > 0);
         self.watchers.push(Arc::downgrade(slots));
     }
 
-    fn tell(&self, change: impl Fn(&Slots)) {
+    fn tell(&self, change: impl Fn(&VersionTable)) {
         self.watchers.iter().filter_map(Weak::upgrade).for_each(|slots| change(&slots));
     }
 
     fn tell_key(&self, key: &str) {
         if !self.watchers.is_empty() {
-            let slot = Slots::of_key(key.as_bytes());
+            let slot = VersionTable::of_key(key.as_bytes());
             self.tell(|slots| slots.key_changed(slot));
         }
     }
@@ -91,38 +93,43 @@ impl Store {
         (self.entries.len(), self.entries.weight(), self.tags.len())
     }
 
-    /// An entry that lives, and whether it is stale.
-    pub fn get(&mut self, key: &str, now: UnixMs) -> Option<(Arc<LiveEntry>, bool)> {
+    /// Returns an entry that lives.
+    pub fn get(&mut self, key: &str, now: UnixMs) -> Option<MemoryRead> {
         let entry = &self.entries.get(key)?.entry;
         match self.judge(entry, now) {
             Validity::Invalid => {
                 self.remove(key);
                 None
             }
-            verdict => Some((entry.clone(), verdict == Validity::Stale)),
+            verdict => Some(MemoryRead { entry: entry.clone(), is_stale: verdict == Validity::Stale }),
         }
     }
 
-    pub fn set(&mut self, write: Write, now: UnixMs) -> Result<Written> {
-        let Body::Live(value) = write.body else {
-            return Err(Error::new(Code::Internal, "An envelope was given to the memory store."));
-        };
+    pub fn set(&mut self, write: Write<InMemory>, now: UnixMs) -> Result<WriteOutcome> {
         self.tell_key(&write.key);
         let epoch = write.guard.map_or(self.epoch, |guard| guard.epoch);
         if epoch.generation != self.epoch.generation || self.fences[bucket(&write.key)] > epoch.n {
-            return Ok(Written::Stale);
+            return Ok(WriteOutcome::Stale);
         }
         // One that is stale from the beginning is still better than none to who can do with it.
         if self.validity(epoch, write.auto, write.times.as_ref(), &write.tags, now) == Validity::Invalid {
-            return Ok(Written::Stale);
+            return Ok(WriteOutcome::Stale);
         }
         if write.guard.is_some_and(|guard| self.is_replaced(&write.key, guard, now)) {
-            return Ok(Written::Stale);
+            return Ok(WriteOutcome::Stale);
         }
         let expires_at = write.ttl.expires_at(now);
         let number = self.count();
         let (auto, times) = (write.auto, write.times);
-        let entry = LiveEntry { value, epoch, auto, tags: write.tags.into(), expires_at, times, number };
+        let entry = MemoryEntry {
+            value: write.body,
+            epoch,
+            auto,
+            tags: write.tags.into(),
+            expires_at,
+            times,
+            number,
+        };
         let (key, number) = self.take_place(&write.key, &entry.tags);
         let weight = weigh(&key, &entry, entry.tags.iter().map(|tag| self.tags.users(*tag)));
         if weight > self.max_bytes {
@@ -138,7 +145,7 @@ impl Store {
             self.expiries.insert((expires_at, number));
         }
         self.insert(key, Held::new(entry.into(), number, weight));
-        Ok(Written::Stored(None))
+        Ok(WriteOutcome::Stored(None))
     }
 
     fn count(&mut self) -> u64 {
@@ -149,7 +156,7 @@ impl Store {
     /// Whether another entry is there than the read found for which this is stored.
     fn is_replaced(&mut self, key: &str, guard: Guard, now: UnixMs) -> bool {
         let Some(found) = guard.found else { return false };
-        self.get(key, now).is_some_and(|(entry, _)| EntryVersion::numbered(entry.number) != found)
+        self.get(key, now).is_some_and(|read| EntryVersion::numbered(read.entry.number) != found)
     }
 
     /// Takes the entry of this key out, if there is one, and enters its number, or a new one, into the sets of these tags.
@@ -178,20 +185,20 @@ impl Store {
             self.fences[bucket(key)] = n;
         }
         for tag in &clear.tags {
-            let slot = Slots::of_tag(*tag);
+            let slot = VersionTable::of_tag(*tag);
             self.tell(|slots| slots.tag_changed(slot));
             if *tag == Tag::ROOT {
-                self.star = self.star.raised(clear.raise, n);
-                if clear.raise == Invalidation::Hard {
+                self.star = self.star.raised(clear.invalidation, n);
+                if clear.invalidation == Invalidation::Hard {
                     self.drop_all();
                 }
                 continue;
             }
-            self.tags.clear(*tag, clear.raise, n);
+            self.tags.clear(*tag, clear.invalidation, n);
         }
     }
 
-    pub fn swap(&mut self, key: &str, seen: &Arc<LiveEntry>, times: Option<Times>) -> bool {
+    pub fn swap(&mut self, key: &str, seen: &Arc<MemoryEntry>, times: Option<Times>) -> bool {
         if !self.entries.peek(key).is_some_and(|held| Arc::ptr_eq(&held.entry, seen)) {
             return false;
         }
@@ -204,7 +211,7 @@ impl Store {
         // Of the same weight, under the same tags, until the same end.
         if let Some((key, held)) = self.entries.remove(key) {
             let was = &held.entry;
-            let entry = Arc::new(LiveEntry {
+            let entry = Arc::new(MemoryEntry {
                 value: was.value.clone(),
                 epoch: was.epoch,
                 auto: was.auto,
@@ -294,7 +301,7 @@ impl Store {
     }
 
     /// One that has expired is as good as invalid.
-    fn judge(&self, entry: &LiveEntry, now: UnixMs) -> Validity {
+    fn judge(&self, entry: &MemoryEntry, now: UnixMs) -> Validity {
         if entry.expires_at <= now {
             return Validity::Invalid;
         }
