@@ -6,8 +6,8 @@ mod support;
 
 use cachalot::config::{Endpoint, Timeouts};
 use cachalot::error::{Code, Error};
-use cachalot::net::client::MAX_REQUESTS;
 use cachalot::net::poll_scope::{Began, begin};
+use cachalot::net::request::MAX_REQUESTS;
 use std::io::{BufRead, BufReader, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

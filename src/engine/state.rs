@@ -10,7 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::events::{Event, Events};
 use crate::model::key::Keyspace;
 use crate::model::version_table::{LocalPeers, VersionTable};
-use crate::net::poll_scope::timeout_at;
+use crate::net::timeout::timeout_at;
 use crate::stats::{Snapshot, Stats};
 use crate::store::form::EntryForm;
 use crate::store::traits::Store;

@@ -11,17 +11,16 @@
 //! - After a silence, such as that of a frozen process, a request is not written to a server that has hung up: it waits
 //!   for the next connection. Time in which the process was frozen does not count as `connectTimeout`.
 
-pub use super::handshake::{Greeting, MAX_REPLY};
-pub use super::request::{MAX_BYTES, MAX_REQUESTS, Observe};
-
 use super::direct::shared_socket::{Direct, Lane};
-use super::poll_scope::{self, timeout_at};
-use super::request::{Inbox, Message, Pending, Request, Shared};
+use super::handshake::Server;
+use super::poll_scope;
+use super::protocol::Protocol;
+use super::request::{Inbox, Message, Observe, Pending, Request, Shared};
 use super::supervisor::Supervisor;
+use super::timeout::timeout_at;
 use crate::config::{Endpoint, Timeouts};
 use crate::error::{Error, Result};
 use crate::events::Events;
-use bytes::BytesMut;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
@@ -30,35 +29,6 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
-
-/// A server's language, without I/O: tested by feeding it bytes in any chunking.
-pub trait Protocol: Send + 'static {
-    type Reply: Send + 'static;
-
-    /// Takes the next whole reply off the front; `None` = more bytes are needed. Pushes are handled inside, in order.
-    /// An error means the bytes make no sense, and ends the connection.
-    fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Self::Reply>>;
-
-    /// Told once, before the greeting: the number that `Link::incarnation` will have while this connection serves. A
-    /// protocol whose replies are only worth something on the same connection (leases) stamps them with it.
-    fn serves(&mut self, _incarnation: u64) {}
-}
-
-/// What makes a fresh stream a usable connection.
-pub trait Server: Send + Sync + 'static {
-    type Protocol: Protocol;
-
-    /// A protocol state for a new connection.
-    fn protocol(&self) -> Self::Protocol;
-
-    /// Greets the server (authentication, version, tracking). An error makes the attempt a failed one, and its code
-    /// is what requests fail with meanwhile.
-    fn greet(&self, greeting: &mut Greeting<Self::Protocol>) -> impl Future<Output = Result<()>> + Send;
-
-    /// The connection is gone: drop what was true only while it lived. Called before any of its requests fails, and
-    /// after a greeting that failed.
-    fn lost(&self) {}
-}
 
 /// A handle on the connection; clones are handles on the same one. The last one to go lets the connection finish what is
 /// in flight and end.

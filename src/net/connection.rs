@@ -1,11 +1,11 @@
 //! A connection while it serves requests: reads and writes in one place, so that neither direction can wait for the
 //! other, and one wake of the task takes all that is ready.
 
-use super::client::Protocol;
-use super::direct::reader::{READ, READ_LARGEST, Reading};
+use super::direct::read_half::{READ, READ_LARGEST, Reading};
 use super::direct::registration::Wire;
 use super::direct::shared_socket::Lane;
 use super::handshake::Greeting;
+use super::protocol::Protocol;
 use super::request::{Asked, Inbox, Message, Pending, Request, Shared, gone};
 use super::write_buffer::Outgoing;
 use crate::error::{Error, Result};
@@ -296,9 +296,9 @@ impl<P: Protocol> Drop for Connection<P> {
 mod tests {
     use super::*;
     use crate::error::Code;
-    use crate::net::dialer::Stream;
-    use crate::net::direct::reader::KEPT;
-    use crate::net::handshake::MAX_REPLY;
+    use crate::net::direct::read_half::KEPT;
+    use crate::net::protocol::MAX_REPLY;
+    use crate::net::stream::Stream;
     use bytes::{Buf, Bytes, BytesMut};
     use tokio::io::AsyncWriteExt;
     use tokio::net::UnixStream;

@@ -1,15 +1,13 @@
-//! A connection before it is handed to requests.
+//! A connection before it is handed to requests, and what makes it a usable one.
 
-use super::client::Protocol;
-use super::dialer::Stream;
+use super::protocol::{MAX_REPLY, Protocol, endless};
+use super::stream::Stream;
 use crate::error::{Error, Result};
 use bytes::BytesMut;
+use std::future::Future;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-/// The longest unparsed reply. The largest value is 64 MiB (`maxValueBytes`); a quarter more is room for its envelope
-/// and the protocol's framing. Bytes that declare more and more, or never end, cannot grow memory past it.
-pub const MAX_REPLY: usize = 80 * 1024 * 1024;
-
+/// A fresh connection, before it is handed to requests.
 pub struct Greeting<P: Protocol> {
     pub(super) stream: Stream,
     pub(super) protocol: P,
@@ -42,8 +40,18 @@ impl<P: Protocol> Greeting<P> {
     }
 }
 
-pub(super) fn endless(server: &str) -> Error {
-    Error::connection(format!(
-        "{server} sent a reply of more than {MAX_REPLY} bytes; is it the right kind of server?"
-    ))
+/// What makes a fresh stream a usable connection.
+pub trait Server: Send + Sync + 'static {
+    type Protocol: Protocol;
+
+    /// A protocol state for a new connection.
+    fn protocol(&self) -> Self::Protocol;
+
+    /// Greets the server (authentication, version, tracking). An error makes the attempt a failed one, and its code
+    /// is what requests fail with meanwhile.
+    fn greet(&self, greeting: &mut Greeting<Self::Protocol>) -> impl Future<Output = Result<()>> + Send;
+
+    /// The connection is gone: drop what was true only while it lived. Called before any of its requests fails, and
+    /// after a greeting that failed.
+    fn lost(&self) {}
 }

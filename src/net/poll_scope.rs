@@ -1,13 +1,11 @@
 //! Bounds for futures that may be begun on another thread than the runtime's.
 
 use super::direct::reader::Reads;
-use pin_project_lite::pin_project;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use tokio::time::{Instant, Sleep, sleep_until};
 
 thread_local! {
     static BEGINNING: Cell<Option<Sends>> = const { Cell::new(None) };
@@ -97,48 +95,6 @@ pub fn leave_caller() -> impl Future<Output = ()> {
         }
         Poll::Ready(())
     })
-}
-
-/// A bound has passed.
-#[derive(Debug)]
-pub struct Overdue;
-
-pin_project! {
-    /// Of `timeout_at`. No `async fn`, which would keep its argument twice: futures that are bounded at every level would
-    /// double at each.
-    pub struct Bounded<F> {
-        #[pin]
-        work: F,
-        at: Instant,
-        #[pin]
-        clock: Option<Sleep>,
-    }
-}
-
-/// `tokio::time::timeout_at`, but for what `begin` polls.
-pub fn timeout_at<F: Future>(at: Instant, work: F) -> Bounded<F> {
-    Bounded { work, at, clock: None }
-}
-
-impl<F: Future> Future for Bounded<F> {
-    type Output = Result<F::Output, Overdue>;
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut me = self.project();
-        if let Poll::Ready(output) = me.work.poll(context) {
-            return Poll::Ready(Ok(output));
-        }
-        if is_beginning() {
-            return Poll::Pending;
-        }
-        if me.clock.is_none() {
-            me.clock.set(Some(sleep_until(*me.at)));
-        }
-        match me.clock.as_pin_mut() {
-            Some(sleep) => sleep.poll(context).map(|()| Err(Overdue)),
-            None => Poll::Pending,
-        }
-    }
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! The task behind a link: connects, serves, and keeps the circuit.
 
 use super::backoff::Backoff;
-use super::client::{Protocol, Server};
 use super::connection::{Connection, Ending};
 use super::dialer::dial;
 use super::direct::shared_socket::Lane;
-use super::handshake::Greeting;
-use super::poll_scope::Overdue;
+use super::handshake::{Greeting, Server};
+use super::protocol::Protocol;
 use super::request::{Asked, Inbox, Shared};
 use super::time_budget::TimeBudget;
+use super::timeout::Overdue;
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};

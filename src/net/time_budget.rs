@@ -1,7 +1,6 @@
 //! A time limit that counts only time in which the process runs: a server is not late because its client was frozen.
 
-use super::direct::shared_socket::SILENCE;
-use super::poll_scope::Overdue;
+use super::timeout::{Overdue, SILENCE};
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! A connection's stream, which the runtime watches or leaves alone. While a caller's thread waits for replies itself, the
 //! runtime's would be woken by each of them for nothing.
 
-use super::super::dialer::Stream;
+use super::super::stream::Stream;
 use socket2::{SockRef, Socket};
 use std::io;
 use std::mem::MaybeUninit;

@@ -2,22 +2,19 @@
 //! itself. A request for an idle connection is then written by the caller's own thread, and the task's thread is woken by
 //! nothing but the reply; once some of them followed each other, not even by that, if the caller's thread reads it.
 
-use super::super::dialer::Stream;
 use super::super::poll_scope;
 use super::super::request::Pending;
+use super::super::stream::Stream;
+use super::super::timeout::SILENCE;
 use super::reader::{self, Reads};
 use super::registration::hung_up;
 use parking_lot::{Mutex, MutexGuard};
-use socket2::{SockRef, Socket};
+use socket2::Socket;
 use std::collections::VecDeque;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
-
-/// After a silence of this length a request goes by way of the task, which looks whether the server hung up meanwhile
-/// (idle connections are closed by servers, and a frozen process wakes up to that): it then waits for the next connection.
-pub(in crate::net) const SILENCE: Duration = Duration::from_secs(1);
 
 /// So long after it was last heard a connection that a caller's thread reads is asked whether the server hung up, before
 /// anything is written to it: that thread may have been too busy to notice.
@@ -101,7 +98,7 @@ impl<R> Lane<R> {
 impl<R> State<R> {
     /// A connection serves from now on.
     pub fn open(&mut self, stream: &Stream, reader: Arc<dyn Reads>) {
-        self.socket = another_handle(stream).ok().map(Arc::new);
+        self.socket = stream.duplicate().ok().map(Arc::new);
         self.incarnation = reader.incarnation();
         self.reader = Some(reader);
         self.is_with_caller = false;
@@ -224,14 +221,6 @@ impl<R> State<R> {
             // Full, or broken: the task finds out which.
             Ok(_) | Err(_) => Direct::Refused { bytes, pending },
         }
-    }
-}
-
-fn another_handle(stream: &Stream) -> std::io::Result<Socket> {
-    match stream {
-        Stream::Tcp(stream) => SockRef::from(stream).try_clone(),
-        #[cfg(unix)]
-        Stream::Unix(stream) => SockRef::from(stream).try_clone(),
     }
 }
 

@@ -4,7 +4,7 @@
 use super::protocol::{Meta, Outcome, Reply};
 use crate::error::{Code, Error, Result};
 use crate::model::version_table::VersionTable;
-use crate::net::client::{Greeting, Server};
+use crate::net::handshake::{Greeting, Server};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 

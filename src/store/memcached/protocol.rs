@@ -2,7 +2,7 @@
 //! what it leaves to its user: where a reply ends, and what the greeting's older commands answer.
 
 use crate::error::{Error, Result};
-use crate::net::client::Protocol;
+use crate::net::protocol::Protocol;
 use bytes::{Buf, Bytes, BytesMut};
 use memcache::exp::{Error as WireError, MetaResponse, ReturnCode, parse_meta_result};
 

@@ -14,7 +14,7 @@ use crate::model::tag::{Epoch, Tag};
 use crate::model::time;
 use crate::model::version_table::VersionTable;
 use crate::net::client::Link;
-use crate::net::poll_scope::timeout_at;
+use crate::net::timeout::timeout_at;
 use crate::store::asked::Asked;
 use crate::store::fifo_gate::{Line, begun};
 use futures_util::FutureExt;

@@ -8,7 +8,7 @@ use crate::error::Result;
 use crate::events;
 use crate::model::key::Keyspace;
 use crate::model::tag::Epoch;
-use crate::net::client::Protocol;
+use crate::net::protocol::Protocol;
 use bytes::{Bytes, BytesMut};
 use std::sync::Arc;
 

@@ -1,7 +1,7 @@
 //! One deadline over the several requests of one call.
 
 use crate::error::{Error, Result};
-use crate::net::poll_scope::timeout_at;
+use crate::net::timeout::timeout_at;
 use futures_util::FutureExt;
 use std::future::Future;
 use std::time::Duration;

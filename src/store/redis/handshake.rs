@@ -16,7 +16,7 @@ use crate::events::{Event, Events};
 use crate::model::key::{Keyspace, bucket};
 use crate::model::tag::{Epoch, Invalidation, Tag};
 use crate::model::version_table::VersionTable;
-use crate::net::client::{Greeting, Server};
+use crate::net::handshake::{Greeting, Server};
 use redis::{ServerError, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

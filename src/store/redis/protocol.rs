@@ -7,7 +7,7 @@ use super::reply;
 use super::state::State;
 use super::strings::{self, Found};
 use crate::error::{Error, Result};
-use crate::net::client::Protocol;
+use crate::net::protocol::Protocol;
 use bytes::{Bytes, BytesMut};
 use redis::{PushKind, Value, ValueCodec};
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use super::protocol::Resp;
 use super::reply;
 use crate::error::{Code, Result};
 use crate::model::tag::{Epoch, Invalidation, Tag};
-use crate::net::client::Greeting;
+use crate::net::handshake::Greeting;
 use redis::Value;
 
 impl RedisServer {
