@@ -6,7 +6,7 @@ mod support;
 
 use cachalot::config::{Endpoint, Timeouts};
 use cachalot::error::{Code, Error};
-use cachalot::net::poll_scope::{Began, begin};
+use cachalot::net::poll_scope::{PollOutcome, poll_inline};
 use cachalot::net::request::MAX_REQUESTS;
 use std::io::{BufRead, BufReader, Write};
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use std::task::{Context, Waker};
 use std::time::Duration;
 use support::proxy::{Proxy, Wire};
 use support::stall::within;
-use support::toy::{COMMAND_MS, Client, Toy, serve, serve_silence, serve_unix, timeouts};
+use support::toy::{COMMAND_MS, Toy, ToyClient, serve, serve_silence, serve_unix, timeouts};
 use tokio::time::sleep;
 
 #[tokio::test]
@@ -39,7 +39,7 @@ async fn replies_come_in_call_order_also_several_to_a_request_and_none() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn senders_on_several_threads_get_their_own_replies() {
-    let client = Arc::new(Client::open(serve().await));
+    let client = Arc::new(ToyClient::open(serve().await));
     let senders: Vec<_> = (0..8)
         .map(|_| {
             let client = client.clone();
@@ -73,7 +73,7 @@ async fn full_pipes_in_both_directions_do_not_block_each_other() {
 
 #[tokio::test]
 async fn requests_whose_callers_went_away_are_sent_and_disturb_nobody() {
-    let client = Client::open(serve().await);
+    let client = ToyClient::open(serve().await);
     client.connected().await;
     for _ in 0..100 {
         drop(client.echo(1));
@@ -86,10 +86,10 @@ async fn requests_whose_callers_went_away_are_sent_and_disturb_nobody() {
 async fn the_first_requests_wait_for_the_connection() {
     let proxy = Proxy::start(serve().await).await;
     proxy.set(Wire::Delay(Duration::from_millis(100)));
-    let client = Client::open(proxy.address);
-    assert_eq!(client.link.incarnation(), 0);
+    let client = ToyClient::open(proxy.address);
+    assert_eq!(client.link.connection_id(), 0);
     client.timed(0).await.unwrap();
-    assert_ne!(client.link.incarnation(), 0);
+    assert_ne!(client.link.connection_id(), 0);
 }
 
 #[tokio::test]
@@ -108,7 +108,7 @@ async fn a_full_queue_refuses_at_once_and_has_room_again_later() {
 
 #[tokio::test]
 async fn bytes_in_flight_are_bounded_too() {
-    let client = Client::open(serve_silence().await);
+    let client = ToyClient::open(serve_silence().await);
     let asked: Vec<_> = (0..8).map(|_| client.link.send(vec![b'x'; 8 * 1024 * 1024], 1)).collect();
     let refused = client.link.send(b"x\n".to_vec(), 1).await.unwrap_err();
     assert_eq!(refused.code, Code::Busy);
@@ -120,9 +120,9 @@ async fn bytes_in_flight_are_bounded_too() {
 
 #[tokio::test]
 async fn an_observer_ends_the_connection_before_any_later_reply_is_taken_in() {
-    let client = Client::open(serve().await);
+    let client = ToyClient::open(serve().await);
     client.connected().await;
-    let before = client.link.incarnation();
+    let before = client.link.connection_id();
     let late = Arc::new(AtomicUsize::new(0));
     let taken_in = late.clone();
     let ended = client.link.send_observed(
@@ -147,24 +147,24 @@ async fn an_observer_ends_the_connection_before_any_later_reply_is_taken_in() {
     }
     assert_eq!(late.load(Ordering::SeqCst), 0);
     client.connected().await;
-    assert_ne!(client.link.incarnation(), before);
+    assert_ne!(client.link.connection_id(), before);
 }
 
 #[tokio::test]
 async fn a_request_bound_to_an_earlier_connection_is_not_sent() {
     let proxy = Proxy::start(serve().await).await;
-    let client = Client::open(proxy.address);
+    let client = ToyClient::open(proxy.address);
     client.connected().await;
-    let before = client.link.incarnation();
-    client.link.send_over(before, b"echo a 0\n".to_vec(), 1).await.unwrap();
+    let before = client.link.connection_id();
+    client.link.send_on(before, b"echo a 0\n".to_vec(), 1).await.unwrap();
     proxy.cut();
-    while client.link.incarnation() == before {
+    while client.link.connection_id() == before {
         sleep(Duration::from_millis(1)).await;
     }
     // Both while there is none and when there is another.
-    let early = client.link.send_over(before, b"echo a 0\n".to_vec(), 1);
+    let early = client.link.send_on(before, b"echo a 0\n".to_vec(), 1);
     client.connected().await;
-    let late = client.link.send_over(before, b"echo a 0\n".to_vec(), 1);
+    let late = client.link.send_on(before, b"echo a 0\n".to_vec(), 1);
     assert_eq!(early.await.unwrap_err().code, Code::Connection);
     assert_eq!(late.await.unwrap_err().code, Code::Connection);
     assert_eq!(client.link.send(b"count\n".to_vec(), 1).await.unwrap()[0].0, "2");
@@ -173,7 +173,7 @@ async fn a_request_bound_to_an_earlier_connection_is_not_sent() {
 #[tokio::test]
 async fn close_answers_what_is_in_flight_then_closes_the_socket() {
     let proxy = Proxy::start(serve().await).await;
-    let client = Client::open(proxy.address);
+    let client = ToyClient::open(proxy.address);
     client.connected().await;
     let slow = client.echo(150);
     let asked: Vec<_> = (0..100).map(|_| client.echo(0)).collect();
@@ -197,7 +197,7 @@ async fn close_answers_what_is_in_flight_then_closes_the_socket() {
 #[tokio::test]
 async fn close_waits_for_nothing_past_the_deadlines() {
     let proxy = Proxy::start(serve().await).await;
-    let client = Client::open(proxy.address);
+    let client = ToyClient::open(proxy.address);
     client.connected().await;
     proxy.set(Wire::BlackHole);
     let lost = client.echo(0);
@@ -206,11 +206,11 @@ async fn close_waits_for_nothing_past_the_deadlines() {
 
     // Still connecting: the request waits for its deadline, and so does the close; a bare close does not.
     let silent = serve_silence().await;
-    let client = Client::open(silent);
+    let client = ToyClient::open(silent);
     let waiting = client.echo(0);
     within(COMMAND_MS + 100, client.link.close()).await;
     assert_eq!(waiting.await.unwrap_err().code, Code::Timeout);
-    let client = Client::open(silent);
+    let client = ToyClient::open(silent);
     within(50, client.link.close()).await;
     assert_eq!(client.echo(0).await.unwrap_err().code, Code::Closed);
 }
@@ -218,7 +218,7 @@ async fn close_waits_for_nothing_past_the_deadlines() {
 #[tokio::test]
 async fn the_last_handle_to_go_ends_the_task_and_the_socket() {
     let proxy = Proxy::start(serve().await).await;
-    let Client { link, toy, .. } = Client::open(proxy.address);
+    let ToyClient { link, toy, .. } = ToyClient::open(proxy.address);
     let other = link.clone();
     let echo = link.send(b"echo a 50\n".to_vec(), 1);
     drop(link);
@@ -230,7 +230,7 @@ async fn the_last_handle_to_go_ends_the_task_and_the_socket() {
 
     // Also while there is nobody to connect to.
     proxy.down().await;
-    let Client { link, toy, .. } = Client::open(proxy.address);
+    let ToyClient { link, toy, .. } = ToyClient::open(proxy.address);
     assert_eq!(link.send(b"echo a 0\n".to_vec(), 1).await.unwrap_err().code, Code::Connection);
     drop(link);
     within(50, async {
@@ -257,7 +257,7 @@ fn a_request_for_an_idle_link_is_on_the_wire_before_the_runtime_runs() {
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = runtime.block_on(async {
-        let client = Client::open(address);
+        let client = ToyClient::open(address);
         client.connected().await;
         while !client.link.is_idle() {
             tokio::task::yield_now().await;
@@ -268,10 +268,10 @@ fn a_request_for_an_idle_link_is_on_the_wire_before_the_runtime_runs() {
     for id in ["a", "b"] {
         // Sent by its first poll, as the parts of a batch are.
         let mut work = Box::pin(async { client.link.send(format!("echo {id} 0\n").into_bytes(), 1).await });
-        let (polled, began) = begin(work.as_mut(), &mut Context::from_waker(Waker::noop()), false);
+        let (polled, began) = poll_inline(work.as_mut(), &mut Context::from_waker(Waker::noop()), false);
         assert!(polled.is_pending());
         // The first one has to wake the task, so that it sets its watchdog; neither waits for it.
-        assert_eq!(began, Began::Sent);
+        assert_eq!(began, PollOutcome::Sent);
         assert_eq!(hears.recv_timeout(Duration::from_secs(10)).unwrap(), format!("echo {id} 0"));
         assert!(!client.link.is_idle());
         assert_eq!(runtime.block_on(work).unwrap()[0].0, id);
@@ -294,7 +294,7 @@ fn after_a_silence_a_request_is_not_written_to_a_server_that_hung_up() {
     });
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let client = runtime.block_on(async {
-        let client = Client::open(address);
+        let client = ToyClient::open(address);
         client.connected().await;
         assert_eq!(client.link.send(b"echo a 0\n".to_vec(), 1).await.unwrap()[0].0, "a");
         client
@@ -323,7 +323,7 @@ async fn one_caller_keeps_its_order_over_both_ways() {
 #[tokio::test]
 async fn a_request_whose_caller_went_away_still_has_its_watchdog() {
     let proxy = Proxy::start(serve().await).await;
-    let client = Client::open(proxy.address);
+    let client = ToyClient::open(proxy.address);
     client.connected().await;
     client.echo(0).await.unwrap();
     proxy.set(Wire::BlackHole);
@@ -342,15 +342,15 @@ async fn unix_sockets_serve_as_well() {
     let _ = std::fs::remove_file(&path);
     serve_unix(&path);
     let endpoint = Endpoint::Unix { path: path.to_str().unwrap().to_owned() };
-    let client = Client::open_at(endpoint, Toy::default(), timeouts());
+    let client = ToyClient::open_at(endpoint, Toy::default(), timeouts());
     client.timed(0).await.unwrap();
     std::fs::remove_file(&path).unwrap();
 }
 
 /// For work that takes a slow machine longer than the short deadline of the other tests.
-fn patient(address: std::net::SocketAddr) -> Client {
+fn patient(address: std::net::SocketAddr) -> ToyClient {
     let endpoint = Endpoint::Tcp { host: address.ip().to_string(), port: address.port() };
-    Client::open_at(endpoint, Toy::default(), Timeouts { command_ms: 20_000, ..timeouts() })
+    ToyClient::open_at(endpoint, Toy::default(), Timeouts { command_ms: 20_000, ..timeouts() })
 }
 
 /// The client closed its socket.

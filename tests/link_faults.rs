@@ -13,12 +13,12 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 use support::proxy::{Proxy, Wire};
 use support::stall::within;
-use support::toy::{COMMAND_MS, Client, Toy, serve, serve_silence, timeouts};
+use support::toy::{COMMAND_MS, Toy, ToyClient, serve, serve_silence, timeouts};
 use tokio::time::sleep;
 
-async fn proxied() -> (Proxy, Client) {
+async fn proxied() -> (Proxy, ToyClient) {
     let proxy = Proxy::start(serve().await).await;
-    let client = Client::open(proxy.address);
+    let client = ToyClient::open(proxy.address);
     client.timed(0).await.unwrap();
     (proxy, client)
 }
@@ -26,7 +26,7 @@ async fn proxied() -> (Proxy, Client) {
 #[tokio::test]
 async fn a_black_hole_fails_the_first_by_timeout_and_the_rest_with_the_connection() {
     let (proxy, client) = proxied().await;
-    let before = client.link.incarnation();
+    let before = client.link.connection_id();
     proxy.set(Wire::BlackHole);
     let asked = Instant::now();
     let first = client.echo(0);
@@ -43,7 +43,7 @@ async fn a_black_hole_fails_the_first_by_timeout_and_the_rest_with_the_connectio
     for echo in behind {
         assert_eq!(echo.await.unwrap_err().code, Code::Connection);
     }
-    assert_ne!(client.link.incarnation(), before);
+    assert_ne!(client.link.connection_id(), before);
     proxy.cut();
     proxy.set(Wire::Pass);
     client.recovered().await;
@@ -110,11 +110,11 @@ async fn garbage_ends_the_connection_and_is_nobodys_reply() {
 #[tokio::test]
 async fn a_reply_nobody_asked_for_ends_the_connection() {
     let (_proxy, client) = proxied().await;
-    let before = client.link.incarnation();
+    let before = client.link.connection_id();
     // Asks for one reply and gets two: the second must not be the next request's.
     client.link.send(b"twice a\n".to_vec(), 1).await.unwrap();
     client.recovered().await;
-    assert_ne!(client.link.incarnation(), before);
+    assert_ne!(client.link.connection_id(), before);
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn while_refused_calls_fail_at_once_and_a_returning_server_is_used_within_
 async fn a_server_that_was_never_there_is_told_once() {
     let proxy = Proxy::start(serve().await).await;
     proxy.down().await;
-    let client = Client::open(proxy.address);
+    let client = ToyClient::open(proxy.address);
     for _ in 0..20 {
         assert_eq!(client.timed(0).await.unwrap_err().code, Code::Connection);
         sleep(Duration::from_millis(20)).await;
@@ -163,7 +163,7 @@ async fn a_server_that_was_never_there_is_told_once() {
 
 #[tokio::test]
 async fn a_greeting_that_hangs_is_a_failed_attempt() {
-    let client = Client::open(serve_silence().await);
+    let client = ToyClient::open(serve_silence().await);
     client.timed(0).await.unwrap_err();
     sleep(Duration::from_millis(300)).await;
     let error = within(20, client.echo(0)).await.unwrap_err();
@@ -177,7 +177,7 @@ async fn a_refused_greeting_keeps_its_code_until_one_succeeds() {
     let toy = Toy::default();
     *toy.refusal.lock() = Some(Error::new(Code::Unsupported, "expected version 2, got 1"));
     let endpoint = Endpoint::Tcp { host: address.ip().to_string(), port: address.port() };
-    let client = Client::open_at(endpoint, toy, timeouts());
+    let client = ToyClient::open_at(endpoint, toy, timeouts());
     for _ in 0..10 {
         let error = client.timed(0).await.unwrap_err();
         assert_eq!((error.code, error.message.as_str()), (Code::Unsupported, "expected version 2, got 1"));
@@ -207,7 +207,7 @@ async fn a_server_that_greets_and_hangs_up_is_not_hammered() {
     let before = proxy.accepted();
     let since = Instant::now();
     while since.elapsed() < Duration::from_secs(1) {
-        if client.link.incarnation() != 0 {
+        if client.link.connection_id() != 0 {
             proxy.cut();
         }
         sleep(Duration::from_millis(1)).await;

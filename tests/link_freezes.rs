@@ -9,8 +9,8 @@ use bytes::{Buf, BytesMut};
 use cachalot::config::{Endpoint, Timeouts};
 use cachalot::error::{Code, Result};
 use cachalot::events::Events;
-use cachalot::net::client::Link;
-use cachalot::net::handshake::{Greeting, Server};
+use cachalot::net::client::Client;
+use cachalot::net::handshake::{Handshake, Server};
 use cachalot::net::protocol::Protocol;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -54,15 +54,15 @@ impl Server for Greeter {
         Pushing::default()
     }
 
-    async fn greet(&self, greeting: &mut Greeting<Pushing>) -> Result<()> {
-        greeting.ask(b"hello\n", 1).await.map(|_| ())
+    async fn handshake(&self, handshake: &mut Handshake<Pushing>) -> Result<()> {
+        handshake.ask(b"hello\n", 1).await.map(|_| ())
     }
 }
 
 type Answer = JoinHandle<Result<Vec<(String, usize)>>>;
 
 struct Frozen {
-    link: Link<Greeter>,
+    link: Client<Greeter>,
     listener: TcpListener,
     runtime: Runtime,
 }
@@ -80,7 +80,7 @@ impl Frozen {
         };
         let events: Events = Arc::new(|_| {});
         let runtime = Builder::new_current_thread().enable_all().build().unwrap();
-        let link = Link::open(Arc::new(Greeter), endpoint, timeouts, events, runtime.handle());
+        let link = Client::open(Arc::new(Greeter), endpoint, timeouts, events, runtime.handle());
         Frozen { link, listener, runtime }
     }
 
@@ -109,7 +109,7 @@ impl Frozen {
         let mut peer = self.accept();
         self.hears(&mut peer, "hello");
         peer.say("welcome\n");
-        self.until(|| (self.link.incarnation() != 0).then_some(()));
+        self.until(|| (self.link.connection_id() != 0).then_some(()));
         peer
     }
 

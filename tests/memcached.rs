@@ -4,8 +4,8 @@
 
 #[path = "memcached/engine.rs"]
 mod engine;
-#[path = "memcached/greeting.rs"]
-mod greeting;
+#[path = "memcached/handshake.rs"]
+mod handshake;
 #[path = "memcached/index.rs"]
 mod index;
 #[path = "memcached/leases.rs"]

@@ -90,7 +90,7 @@ impl Environment {
     pub fn wait(&self, taken: TakenOn) {
         match self.polls() {
             Some(polls) => polls.wait(self, taken),
-            None => taken.iter().for_each(|reader| reader.give_back(false)),
+            None => taken.iter().for_each(|reader| reader.release(false)),
         }
     }
 

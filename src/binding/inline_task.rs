@@ -1,8 +1,8 @@
 //! Begins a batch on the JavaScript thread: what is sent for it is then on the wire before anything else happens. The
 //! reply is read by the runtime's thread, or by this one (`read_here`), which then goes on with the batch itself.
 
-use crate::net::direct::reader::{Came, Reads};
-use crate::net::poll_scope::{Began, begin, taken_on};
+use crate::net::direct::reader::{DirectReader, ReadOutcome};
+use crate::net::poll_scope::{PollOutcome, poll_inline, take_claimed};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use parking_lot::Mutex;
@@ -13,7 +13,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use tokio::runtime::Handle;
 
 /// Connections whose replies the thread has taken on: it must wait for them, or give them back.
-pub type TakenOn = Vec<Arc<dyn Reads>>;
+pub type TakenOn = Vec<Arc<dyn DirectReader>>;
 
 /// A batch that waits for a reply outside the runtime.
 struct Parked {
@@ -38,7 +38,7 @@ thread_local! {
 struct Reader;
 
 impl Reader {
-    fn begin() -> Self {
+    fn claim() -> Self {
         WOKEN.set(Some(Vec::new()));
         Reader
     }
@@ -108,30 +108,35 @@ pub fn begin_here(
 }
 
 /// Reads what has come, and goes on with what was waiting for that, on the thread that took it on.
-pub fn read_here(connection: &dyn Reads, taken: &mut TakenOn) -> Came {
-    let reader = Reader::begin();
+pub fn read_here(connection: &dyn DirectReader, taken: &mut TakenOn) -> ReadOutcome {
+    let reader = Reader::claim();
     let came = connection.read();
     let mut left = false;
     for parked in reader.woken() {
         if let Some(work) = parked.take() {
-            left |= go_on(&parked, work, true, taken) == Began::Left;
+            left |= go_on(&parked, work, true, taken) == PollOutcome::Left;
         }
     }
     if left {
         // It would have been with the runtime sooner had that read the reply; the next ones may be like it.
-        connection.give_back(true);
-        return Came::Task;
+        connection.release(true);
+        return ReadOutcome::Task;
     }
     came
 }
 
-fn go_on(parked: &Arc<Parked>, mut work: BoxFuture<'static, ()>, reads: bool, taken: &mut TakenOn) -> Began {
+fn go_on(
+    parked: &Arc<Parked>,
+    mut work: BoxFuture<'static, ()>,
+    reads: bool,
+    taken: &mut TakenOn,
+) -> PollOutcome {
     let waker = Waker::from(parked.clone());
     let (polled, began) = {
         let _runtime = parked.runtime.enter();
-        begin(work.as_mut(), &mut Context::from_waker(&waker), reads)
+        poll_inline(work.as_mut(), &mut Context::from_waker(&waker), reads)
     };
-    taken.append(&mut taken_on());
+    taken.append(&mut take_claimed());
     match polled {
         Poll::Ready(()) => *parked.state.lock() = State::Gone,
         Poll::Pending => park(parked, work, began),
@@ -139,10 +144,10 @@ fn go_on(parked: &Arc<Parked>, mut work: BoxFuture<'static, ()>, reads: bool, ta
     began
 }
 
-fn park(parked: &Parked, work: BoxFuture<'static, ()>, began: Began) {
+fn park(parked: &Parked, work: BoxFuture<'static, ()>, began: PollOutcome) {
     let mut state = parked.state.lock();
     let woken = matches!(*state, State::Gone);
-    if began == Began::Sent && !woken {
+    if began == PollOutcome::Sent && !woken {
         *state = State::Waiting(work);
     } else {
         *state = State::Gone;
@@ -154,7 +159,7 @@ fn park(parked: &Parked, work: BoxFuture<'static, ()>, began: Began) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::poll_scope::leave_caller;
+    use crate::net::poll_scope::leave_caller_thread;
     use socket2::Socket;
     use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
     use tokio::sync::oneshot;
@@ -186,9 +191,9 @@ mod tests {
             if early {
                 parked.clone().wake();
                 assert!(matches!(*parked.state.lock(), State::Gone));
-                park(&parked, work, Began::Sent);
+                park(&parked, work, PollOutcome::Sent);
             } else {
-                park(&parked, work, Began::Sent);
+                park(&parked, work, PollOutcome::Sent);
                 assert!(matches!(*parked.state.lock(), State::Waiting(_)));
                 parked.wake();
             }
@@ -203,8 +208,8 @@ mod tests {
         Replied(Mutex::new(Some(reply)), AtomicBool::new(false))
     }
 
-    impl Reads for Replied {
-        fn incarnation(&self) -> u64 {
+    impl DirectReader for Replied {
+        fn connection_id(&self) -> u64 {
             1
         }
 
@@ -212,13 +217,13 @@ mod tests {
             None
         }
 
-        fn read(&self) -> Came {
+        fn read(&self) -> ReadOutcome {
             self.0.lock().take().unwrap().send(()).unwrap();
-            Came::Replies
+            ReadOutcome::Replies
         }
 
-        fn give_back(&self, shy: bool) {
-            self.1.store(shy, SeqCst);
+        fn release(&self, back_off: bool) {
+            self.1.store(back_off, SeqCst);
         }
     }
 
@@ -241,8 +246,8 @@ mod tests {
                 Arc::new(Parked { state: Mutex::new(State::Beginning), runtime: runtime.handle().clone() });
             let waker = Waker::from(parked.clone());
             assert!(work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-            park(&parked, work, Began::Sent);
-            assert_eq!(read_here(&with_reply(reply), &mut TakenOn::new()), Came::Replies);
+            park(&parked, work, PollOutcome::Sent);
+            assert_eq!(read_here(&with_reply(reply), &mut TakenOn::new()), ReadOutcome::Replies);
             assert!(matches!(*parked.state.lock(), State::Gone));
             assert_eq!(told.try_recv().is_ok(), is_last);
             if !is_last {
@@ -260,7 +265,7 @@ mod tests {
         let (tell, told) = oneshot::channel();
         let mut work = async move {
             awaited.await.unwrap();
-            leave_caller().await;
+            leave_caller_thread().await;
             tell.send(std::thread::current().id()).unwrap();
         }
         .boxed();
@@ -268,9 +273,9 @@ mod tests {
             Arc::new(Parked { state: Mutex::new(State::Beginning), runtime: runtime.handle().clone() });
         let waker = Waker::from(parked.clone());
         assert!(work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        park(&parked, work, Began::Sent);
+        park(&parked, work, PollOutcome::Sent);
         let connection = with_reply(reply);
-        assert_eq!(read_here(&connection, &mut TakenOn::new()), Came::Task);
+        assert_eq!(read_here(&connection, &mut TakenOn::new()), ReadOutcome::Task);
         assert!(connection.1.load(SeqCst));
         let elsewhere = std::thread::spawn(move || runtime.block_on(told).unwrap());
         assert_ne!(elsewhere.join().unwrap(), std::thread::current().id());

@@ -20,18 +20,18 @@ impl Weight {
     /// To be called before the answers are given: whoever hears the last may ask for as much again.
     pub fn answered(&self, operations: usize) {
         if self.open.fetch_sub(operations, AcqRel) == operations {
-            self.give_back();
+            self.release();
         }
     }
 
-    fn give_back(&self) {
+    fn release(&self) {
         self.total.fetch_sub(self.bytes.swap(0, AcqRel), AcqRel);
     }
 }
 
 impl Drop for Weight {
     fn drop(&mut self) {
-        self.give_back();
+        self.release();
     }
 }
 

@@ -4,7 +4,7 @@ use super::completions;
 use super::environment::Environment;
 use super::inline_task::{TakenOn, read_here};
 use super::uv::{Loop, Poll};
-use crate::net::direct::reader::{Came, Reads, closings};
+use crate::net::direct::reader::{DirectReader, ReadOutcome, closed_connections};
 use napi::sys;
 use socket2::Socket;
 use std::cell::{Cell, RefCell};
@@ -15,7 +15,7 @@ use std::ptr;
 use std::sync::Arc;
 
 /// By the connection's number.
-type ByNumber = HashMap<u64, (Arc<dyn Reads>, Poll)>;
+type ByNumber = HashMap<u64, (Arc<dyn DirectReader>, Poll)>;
 
 /// Of one environment, on its thread.
 pub struct Polls {
@@ -48,13 +48,13 @@ impl Polls {
     pub fn wait(&self, environment: &Environment, taken: TakenOn) {
         for reader in taken {
             if !self.waits(environment, &reader) {
-                reader.give_back(false);
+                reader.release(false);
             }
         }
     }
 
-    fn waits(&self, environment: &Environment, reader: &Arc<dyn Reads>) -> bool {
-        let number = reader.incarnation();
+    fn waits(&self, environment: &Environment, reader: &Arc<dyn DirectReader>) -> bool {
+        let number = reader.connection_id();
         let mut polls = self.polls.borrow_mut();
         if let Some((_, poll)) = polls.get(&number) {
             return poll.start();
@@ -81,7 +81,7 @@ impl Polls {
         event_loop.as_ref()?.poll(socket, Box::new(move |is_broken| ready(env, number, is_broken)))
     }
 
-    fn reader(&self, number: u64) -> Option<Arc<dyn Reads>> {
+    fn reader(&self, number: u64) -> Option<Arc<dyn DirectReader>> {
         self.polls.borrow().get(&number).map(|(reader, _)| reader.clone())
     }
 
@@ -93,8 +93,8 @@ impl Polls {
 
     /// Lets go of closed connections.
     pub fn sweep(&self) {
-        let closings = closings();
-        if self.swept.replace(closings) != closings {
+        let closed_connections = closed_connections();
+        if self.swept.replace(closed_connections) != closed_connections {
             self.polls.borrow_mut().retain(|_, (reader, _)| reader.socket().is_some());
         }
     }
@@ -103,7 +103,7 @@ impl Polls {
         self.is_on.set(false);
         for (_, (reader, poll)) in self.polls.take() {
             drop(poll);
-            reader.give_back(false);
+            reader.release(false);
         }
     }
 }
@@ -118,9 +118,9 @@ fn ready(env: sys::napi_env, number: u64, is_broken: bool) {
     receiver.queue.hush();
     let came = read_here(&*reader, &mut taken);
     if is_broken {
-        reader.give_back(false);
+        reader.release(false);
     }
-    if is_broken || matches!(came, Came::Task | Came::Closed) {
+    if is_broken || matches!(came, ReadOutcome::Task | ReadOutcome::Closed) {
         polls.stop(number);
     }
     polls.wait(environment, taken);

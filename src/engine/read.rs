@@ -11,7 +11,7 @@ use crate::model::tag::{Epoch, Validity};
 use crate::model::time::UnixMs;
 use crate::model::ttl::Times;
 use crate::model::version_table::{Stamp, UNHEARD_MS, VersionTable};
-use crate::net::poll_scope::leave_caller;
+use crate::net::poll_scope::leave_caller_thread;
 use crate::store::form::{Decoded, DecodedEntry, EntryForm};
 use crate::store::guard::{Guard, Lease};
 use crate::store::request::{KeyRead, ReadEntry, SeenVersion};
@@ -174,7 +174,7 @@ impl<S: Store> Engine<S> {
             lookups.iter().zip(stamps).for_each(|(keyed, stamp)| keyed.lookup.stamp(versions, stamp));
         }
         if lookups.iter().any(|keyed| keyed.lookup.is_compressed()) {
-            leave_caller().await;
+            leave_caller_thread().await;
         }
         lookups
     }

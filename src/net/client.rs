@@ -1,9 +1,9 @@
 //! One supervised connection.
 //!
 //! Contract (what backends build on):
-//! - `Link::open` returns at once and connects in the background; it reconnects with jittered backoff for as long as it
+//! - `Client::open` returns at once and connects in the background; it reconnects with jittered backoff for as long as it
 //!   lives, and reports `Connected`/`Disconnected` events once per change.
-//! - `Link::send` enqueues when it is called, not when its future is polled: requests reach the wire in call order.
+//! - `Client::send` enqueues when it is called, not when its future is polled: requests reach the wire in call order.
 //! - Replies match requests by order alone. When a request's deadline passes unanswered, or bytes do not parse, the
 //!   connection is dropped with everything in flight on it: a late reply can never be taken for another's.
 //! - Never connected yet, or just lost: requests wait (bounded) for the first attempt within their deadline. After a
@@ -11,11 +11,11 @@
 //! - After a silence, such as that of a frozen process, a request is not written to a server that has hung up: it waits
 //!   for the next connection. Time in which the process was frozen does not count as `connectTimeout`.
 
-use super::direct::shared_socket::{Direct, Lane};
+use super::direct::shared_socket::{DirectWrite, SharedSocket};
 use super::handshake::Server;
 use super::poll_scope;
 use super::protocol::Protocol;
-use super::request::{Inbox, Message, Observe, Pending, Request, Shared};
+use super::request::{Inbox, Message, Pending, ReplyObserver, Request, Shared};
 use super::supervisor::Supervisor;
 use super::timeout::timeout_at;
 use crate::config::{Endpoint, Timeouts};
@@ -32,10 +32,10 @@ use tokio::time::Instant;
 
 /// A handle on the connection; clones are handles on the same one. The last one to go lets the connection finish what is
 /// in flight and end.
-pub struct Link<S: Server> {
+pub struct Client<S: Server> {
     messages: mpsc::UnboundedSender<Message<Reply<S>>>,
     shared: Arc<Shared>,
-    lane: Arc<Lane<Reply<S>>>,
+    shared_socket: Arc<SharedSocket<Reply<S>>>,
     ended: watch::Receiver<()>,
     runtime: Handle,
 }
@@ -48,7 +48,7 @@ const SLACK: Duration = Duration::from_millis(10);
 /// A bound for durations from a configuration, so that adding one to the clock cannot overflow.
 const YEAR_MS: u64 = 365 * 24 * 3_600_000;
 
-impl<S: Server> Link<S> {
+impl<S: Server> Client<S> {
     pub fn open(
         server: Arc<S>,
         endpoint: Endpoint,
@@ -59,7 +59,7 @@ impl<S: Server> Link<S> {
         let (messages, inbox) = mpsc::unbounded_channel();
         let (ending, ended) = watch::channel(());
         let shared = Arc::new(Shared::new(endpoint.to_string(), timeouts.command_ms.min(YEAR_MS)));
-        let lane = Arc::new(Lane::new());
+        let shared_socket = Arc::new(SharedSocket::new());
         let supervisor = Supervisor {
             server,
             endpoint,
@@ -67,12 +67,12 @@ impl<S: Server> Link<S> {
             keepalive: Duration::from_millis(timeouts.keepalive_ms.min(YEAR_MS)),
             events,
             shared: shared.clone(),
-            lane: lane.clone(),
+            shared_socket: shared_socket.clone(),
             inbox: Inbox::new(inbox),
             _ended: ending,
         };
         runtime.spawn(supervisor.run());
-        Link { messages, shared, lane, ended, runtime: runtime.clone() }
+        Client { messages, shared, shared_socket, ended, runtime: runtime.clone() }
     }
 
     /// Enqueues now; resolves with exactly `replies` replies, or fails within `commandTimeout`.
@@ -84,27 +84,27 @@ impl<S: Server> Link<S> {
         self.enqueue(bytes, replies, None, None)
     }
 
-    /// As `send`, or as `send_over` with a connection's number; `observe` looks at the replies in the order of the connection, and
+    /// As `send`, or as `send_on` with a connection's number; `observe` looks at the replies in the order of the connection, and
     /// may end it by an error.
     pub fn send_observed(
         &self,
         over: Option<u64>,
         bytes: Vec<u8>,
         replies: usize,
-        observe: Observe<Reply<S>>,
+        observe: ReplyObserver<Reply<S>>,
     ) -> impl Future<Output = Result<Vec<Reply<S>>>> + Send + 'static + use<S> {
         self.enqueue(bytes, replies, over, Some(observe))
     }
 
     /// As `send`, but over the connection of that number or none: once another has taken its place it fails with
     /// `CACHALOT_CONNECTION`, nothing sent. For requests that name a version (CAS): a restarted server numbers anew.
-    pub fn send_over(
+    pub fn send_on(
         &self,
-        incarnation: u64,
+        connection_id: u64,
         bytes: Vec<u8>,
         replies: usize,
     ) -> impl Future<Output = Result<Vec<Reply<S>>>> + Send + 'static + use<S> {
-        self.enqueue(bytes, replies, Some(incarnation), None)
+        self.enqueue(bytes, replies, Some(connection_id), None)
     }
 
     fn enqueue(
@@ -112,7 +112,7 @@ impl<S: Server> Link<S> {
         bytes: Vec<u8>,
         replies: usize,
         over: Option<u64>,
-        observe: Option<Observe<Reply<S>>>,
+        observe: Option<ReplyObserver<Reply<S>>>,
     ) -> impl Future<Output = Result<Vec<Reply<S>>>> + Send + 'static + use<S> {
         let admitted = self.admit(bytes, replies, over, observe);
         let shared = self.shared.clone();
@@ -138,7 +138,7 @@ impl<S: Server> Link<S> {
         bytes: Vec<u8>,
         replies: usize,
         over: Option<u64>,
-        observe: Option<Observe<Reply<S>>>,
+        observe: Option<ReplyObserver<Reply<S>>>,
     ) -> Result<(Instant, Awaited<S>)> {
         if self.shared.closed.load(Ordering::Acquire) {
             return Err(Error::closed());
@@ -146,23 +146,27 @@ impl<S: Server> Link<S> {
         if let Some(why) = self.shared.circuit() {
             return Err(why);
         }
-        let place = self.shared.place(bytes.len())?;
+        let permit = self.shared.permit(bytes.len())?;
         let deadline = Instant::now() + Duration::from_millis(self.shared.command_ms);
         let (answer, awaited) = oneshot::channel();
-        let pending = Pending::new(replies, deadline, answer, place).observed_by(observe);
+        let pending = Pending::new(replies, deadline, answer, permit).observed_by(observe);
         // Under one lock, so that what is written here and what goes by way of the task keep their order; it wakes the task,
         // and nobody else.
-        let mut lane = self.lane.lock();
-        let message = match lane.send(bytes, over, pending) {
-            Direct::Sent { needs_task: false } => None,
-            Direct::Sent { needs_task: true } => Some(Message::Watch),
-            Direct::Began { incarnation, rest } => Some(Message::Rest { incarnation, bytes: rest }),
-            Direct::Refused { bytes, pending } => Some(Message::Request(Request { bytes, over, pending })),
+        let mut shared_socket = self.shared_socket.lock();
+        let message = match shared_socket.send(bytes, over, pending) {
+            DirectWrite::Sent { needs_task: false } => None,
+            DirectWrite::Sent { needs_task: true } => Some(Message::Watch),
+            DirectWrite::PollOutcome { connection_id, rest } => {
+                Some(Message::Rest { connection_id, bytes: rest })
+            }
+            DirectWrite::Refused { bytes, pending } => {
+                Some(Message::Request(Request { bytes, over, pending }))
+            }
         };
-        poll_scope::sent(matches!(message, None | Some(Message::Watch)));
+        poll_scope::note_sent(matches!(message, None | Some(Message::Watch)));
         if let Some(message) = message {
             if !matches!(message, Message::Watch) {
-                lane.queue();
+                shared_socket.queue();
             }
             self.messages.send(message).map_err(|_| ended(&self.shared))?;
         }
@@ -171,23 +175,23 @@ impl<S: Server> Link<S> {
 
     /// Whether a request would be written by the thread that sends it: nothing else is under way.
     pub fn is_idle(&self) -> bool {
-        self.lane.lock().is_idle()
+        self.shared_socket.lock().is_idle()
     }
 
     /// Number of the present connection, new at every connect; 0 while there is none.
-    pub fn incarnation(&self) -> u64 {
-        self.shared.incarnation.load(Ordering::Acquire)
+    pub fn connection_id(&self) -> u64 {
+        self.shared.connection_id.load(Ordering::Acquire)
     }
 
     /// Why there is no connection, if there is none.
-    pub fn absence(&self) -> Option<Error> {
+    pub fn outage(&self) -> Option<Error> {
         let server = &self.shared.server;
         let lost = || {
             Error::connection(format!(
                 "There is no connection to {server} now; it is made by itself, try again then."
             ))
         };
-        (self.incarnation() == 0).then(|| self.shared.circuit().unwrap_or_else(lost))
+        (self.connection_id() == 0).then(|| self.shared.circuit().unwrap_or_else(lost))
     }
 
     /// Answers what is in flight (within the deadlines), then closes; later requests fail with `CACHALOT_CLOSED`.
@@ -199,12 +203,12 @@ impl<S: Server> Link<S> {
     }
 }
 
-impl<S: Server> Clone for Link<S> {
+impl<S: Server> Clone for Client<S> {
     fn clone(&self) -> Self {
-        Link {
+        Client {
             messages: self.messages.clone(),
             shared: self.shared.clone(),
-            lane: self.lane.clone(),
+            shared_socket: self.shared_socket.clone(),
             ended: self.ended.clone(),
             runtime: self.runtime.clone(),
         }

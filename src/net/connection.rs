@@ -1,13 +1,13 @@
 //! A connection while it serves requests: reads and writes in one place, so that neither direction can wait for the
 //! other, and one wake of the task takes all that is ready.
 
-use super::direct::read_half::{READ, READ_LARGEST, Reading};
-use super::direct::registration::Wire;
-use super::direct::shared_socket::Lane;
-use super::handshake::Greeting;
+use super::direct::read_half::{READ, READ_LARGEST, ReadHalf};
+use super::direct::registration::Registration;
+use super::direct::shared_socket::SharedSocket;
+use super::handshake::Handshake;
 use super::protocol::Protocol;
-use super::request::{Asked, Inbox, Message, Pending, Request, Shared, gone};
-use super::write_buffer::Outgoing;
+use super::request::{Inbox, Message, Outbound, Pending, Request, Shared, gone};
+use super::write_buffer::WriteBuffer;
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
@@ -35,58 +35,59 @@ pub(super) enum Ending {
 }
 
 pub(super) struct Connection<P: Protocol> {
-    wire: Wire,
-    reading: Arc<Reading<P>>,
+    stream: Registration,
+    read_half: Arc<ReadHalf<P>>,
     shared: Arc<Shared>,
-    lane: Arc<Lane<P::Reply>>,
-    outgoing: Outgoing,
+    shared_socket: Arc<SharedSocket<P::Reply>>,
+    write_buffer: WriteBuffer,
     taken: Vec<Message<P::Reply>>,
     /// Set for some earlier front of what is in flight; moved on when it fires, so that requests cost no timer of their own.
     watchdog: Pin<Box<Sleep>>,
     is_watching: bool,
     /// The runtime watches the stream again and has had no turn yet: it has not told what came meanwhile.
-    is_news: bool,
-    incarnation: u64,
+    is_reregistered: bool,
+    connection_id: u64,
 }
 
 impl<P: Protocol> Connection<P> {
     pub(super) fn new(
-        greeted: Greeting<P>,
-        incarnation: u64,
+        greeted: Handshake<P>,
+        connection_id: u64,
         shared: Arc<Shared>,
-        lane: Arc<Lane<P::Reply>>,
+        shared_socket: Arc<SharedSocket<P::Reply>>,
     ) -> Self {
-        let Greeting { stream, protocol, input, .. } = greeted;
-        let reading = Arc::new(Reading::new(protocol, input, incarnation, shared.clone(), lane.clone()));
+        let Handshake { stream, protocol, input, .. } = greeted;
+        let read_half =
+            Arc::new(ReadHalf::new(protocol, input, connection_id, shared.clone(), shared_socket.clone()));
         Connection {
-            wire: Wire::Watched(stream),
-            reading,
+            stream: Registration::Registered(stream),
+            read_half,
             shared,
-            lane,
-            outgoing: Outgoing::default(),
+            shared_socket,
+            write_buffer: WriteBuffer::default(),
             taken: Vec::with_capacity(TAKEN),
             watchdog: Box::pin(sleep_until(Instant::now())),
             is_watching: false,
-            is_news: false,
-            incarnation,
+            is_reregistered: false,
+            connection_id,
         }
     }
 
     /// Serves until it is lost or, once the inbox is over, drained.
     pub(super) async fn serve(&mut self, inbox: &mut Inbox<P::Reply>) -> Ending {
-        // Replies that came with the greeting's were asked for by nobody; pushes are taken in.
-        if let Err(why) = self.reading.parse(&mut self.reading.lock()) {
+        // Replies that came with the handshake's were asked for by nobody; pushes are taken in.
+        if let Err(why) = self.read_half.parse(&mut self.read_half.lock()) {
             return Ending::Lost(why);
         }
-        // The server may have hung up since the greeting: then what waits is kept for the next connection.
+        // The server may have hung up since the handshake: then what waits is kept for the next connection.
         if let Err(why) = self.catch_up() {
             return Ending::Lost(why);
         }
         for request in std::mem::take(&mut inbox.waiting) {
             self.enqueue(request);
         }
-        match self.wire.watched() {
-            Ok(stream) => self.lane.lock().open(stream, self.reading.clone()),
+        match self.stream.registered() {
+            Ok(stream) => self.shared_socket.lock().open(stream, self.read_half.clone()),
             Err(why) => return Ending::Lost(self.lost(why)),
         }
         poll_fn(|cx| self.poll(cx, inbox)).await
@@ -94,17 +95,17 @@ impl<P: Protocol> Connection<P> {
 
     /// Whether it ever answered a request: only then its loss is a first one.
     pub(super) fn has_answered(&self) -> bool {
-        self.reading.lock().has_answered
+        self.read_half.lock().has_answered
     }
 
     /// Lets go of the socket, then of what was in flight: the stream is gone before anyone hears of it.
     pub(super) fn into_pending(self) -> VecDeque<Pending<P::Reply>> {
-        self.reading.end();
-        self.lane.lock().close()
+        self.read_half.end();
+        self.shared_socket.lock().close()
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox<P::Reply>) -> Poll<Ending> {
-        self.is_news = false;
+        self.is_reregistered = false;
         loop {
             // First of all: what comes while the server has hung up must not be written to it, but wait for the next
             // connection.
@@ -124,15 +125,15 @@ impl<P: Protocol> Connection<P> {
             if progress {
                 continue;
             }
-            let is_written = self.outgoing.is_empty();
-            let mut lane = self.lane.lock();
+            let is_written = self.write_buffer.is_empty();
+            let mut shared_socket = self.shared_socket.lock();
             if is_written {
-                lane.wrote(inbox.taken);
+                shared_socket.wrote(inbox.taken);
             }
-            if inbox.is_over && lane.in_flight.is_empty() && is_written {
+            if inbox.is_over && shared_socket.in_flight.is_empty() && is_written {
                 return Poll::Ready(Ending::Drained);
             }
-            drop(lane);
+            drop(shared_socket);
             // After reading: a reply that has arrived is in time.
             match self.watch(cx) {
                 Poll::Pending => return Poll::Pending,
@@ -154,14 +155,20 @@ impl<P: Protocol> Connection<P> {
                 true
             }
             Poll::Ready(_) => {
-                let is_doubtful = self.is_news || self.wire.is_apart() || self.lane.lock().is_silent();
+                let is_doubtful = self.is_reregistered
+                    || self.stream.is_detached()
+                    || self.shared_socket.lock().has_been_idle();
                 let gone = if is_doubtful { self.catch_up().err() } else { None };
                 for message in taken.drain(..) {
                     match inbox.open(Some(message)) {
-                        Some(Asked::Request(request)) if gone.is_some() => inbox.waiting.push_back(request),
-                        Some(Asked::Request(request)) => self.enqueue(request),
-                        Some(Asked::Rest { incarnation, bytes }) if incarnation == self.incarnation => {
-                            self.outgoing.push(bytes);
+                        Some(Outbound::Request(request)) if gone.is_some() => {
+                            inbox.waiting.push_back(request)
+                        }
+                        Some(Outbound::Request(request)) => self.enqueue(request),
+                        Some(Outbound::Rest { connection_id, bytes })
+                            if connection_id == self.connection_id =>
+                        {
+                            self.write_buffer.push(bytes);
                         }
                         _ => {}
                     }
@@ -177,36 +184,36 @@ impl<P: Protocol> Connection<P> {
     }
 
     fn catch_up(&self) -> Result<()> {
-        match self.wire.socket() {
-            Some(socket) => self.reading.catch_up(&socket),
+        match self.stream.socket() {
+            Some(socket) => self.read_half.catch_up(&socket),
             None => Err(self.lost(std::io::ErrorKind::NotConnected)),
         }
     }
 
     fn enqueue(&mut self, request: Request<P::Reply>) {
         let Request { bytes, over, mut pending } = request;
-        if over.is_some_and(|incarnation| incarnation != self.incarnation) {
+        if over.is_some_and(|connection_id| connection_id != self.connection_id) {
             return pending.fail(gone());
         }
         if pending.deadline <= Instant::now() {
             return pending.fail(self.shared.overdue());
         }
-        self.outgoing.push(bytes);
+        self.write_buffer.push(bytes);
         if pending.expects_none() {
             // Of no replies nothing can be wrong.
-            let _ = pending.observe(self.incarnation);
+            let _ = pending.observe(self.connection_id);
             pending.answer();
         } else {
-            self.lane.lock().in_flight.push_back(pending);
+            self.shared_socket.lock().in_flight.push_back(pending);
         }
     }
 
     fn write(&mut self, cx: &mut Context<'_>) -> Result<bool> {
-        if self.outgoing.is_empty() {
+        if self.write_buffer.is_empty() {
             return Ok(false);
         }
-        let stream = self.wire.watched().map_err(|why| self.reading.lost(why))?;
-        match self.outgoing.poll_write(stream, cx) {
+        let stream = self.stream.registered().map_err(|why| self.read_half.lost(why))?;
+        match self.write_buffer.poll_write(stream, cx) {
             Poll::Pending => Ok(false),
             Poll::Ready(Ok(0)) => Err(self.lost("it takes no more bytes")),
             Poll::Ready(Ok(_)) => Ok(true),
@@ -216,59 +223,59 @@ impl<P: Protocol> Connection<P> {
 
     fn read(&mut self, cx: &mut Context<'_>, is_over: bool) -> Result<bool> {
         let is_left = {
-            let mut lane = self.lane.lock();
+            let mut shared_socket = self.shared_socket.lock();
             if is_over {
-                lane.take_back();
+                shared_socket.reclaim();
             }
-            lane.leaves_to_caller(cx)
+            shared_socket.is_left_to_caller(cx)
         };
         if is_left {
-            self.wire.leave().map_err(|why| self.lost(why))?;
+            self.stream.detach().map_err(|why| self.lost(why))?;
             return Ok(false);
         }
-        let mut side = self.reading.lock();
+        let mut state = self.read_half.lock();
         // Before anything else is: a caller's thread may have read what makes no sense.
-        self.reading.check(&side)?;
-        let input = &mut side.input;
+        self.read_half.check(&state)?;
+        let input = &mut state.input;
         if input.capacity() - input.len() < READ / 4 {
             input.reserve(input.len().clamp(READ, READ_LARGEST));
         }
-        self.is_news |= self.wire.is_apart();
-        let stream = self.wire.watched().map_err(|why| self.reading.lost(why))?;
+        self.is_reregistered |= self.stream.is_detached();
+        let stream = self.stream.registered().map_err(|why| self.read_half.lost(why))?;
         match pin!(stream.read_buf(input)).poll(cx) {
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(0)) => return Err(self.lost("the server hung up")),
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(why)) => return Err(self.lost(why)),
         }
-        self.reading.parse(&mut side)?;
+        self.read_half.parse(&mut state)?;
         Ok(true)
     }
 
     /// `None`: it is time to read what a caller's thread has not read yet.
     fn watch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
         loop {
-            let mut lane = self.lane.lock();
-            let front = lane.in_flight.front().map(|first| first.deadline);
+            let mut shared_socket = self.shared_socket.lock();
+            let front = shared_socket.in_flight.front().map(|first| first.deadline);
             if !self.is_watching {
-                lane.watched(front.is_some());
+                shared_socket.watched(front.is_some());
                 let Some(deadline) = front else { return Poll::Pending };
                 self.watchdog.as_mut().reset(deadline);
                 self.is_watching = true;
             }
-            drop(lane);
+            drop(shared_socket);
             if self.watchdog.as_mut().poll(cx).is_pending() {
                 return Poll::Pending;
             }
             self.is_watching = false;
-            if self.lane.lock().take_back() {
+            if self.shared_socket.lock().reclaim() {
                 return Poll::Ready(None);
             }
             let now = Instant::now();
             if front.is_none_or(|deadline| deadline > now) {
                 continue;
             }
-            if !self.is_news {
+            if !self.is_reregistered {
                 return Poll::Ready(Some(Ending::Overdue(self.shared.overdue())));
             }
             self.watchdog.as_mut().reset(now + TURN);
@@ -277,16 +284,16 @@ impl<P: Protocol> Connection<P> {
     }
 
     fn lost(&self, why: impl std::fmt::Display) -> Error {
-        self.reading.lost(why)
+        self.read_half.lost(why)
     }
 }
 
-/// The lane's handle on the socket goes with it, else the server would never see it closed.
+/// The shared socket's handle on the socket goes with it, else the server would never see it closed.
 impl<P: Protocol> Drop for Connection<P> {
     fn drop(&mut self) {
-        self.reading.end();
+        self.read_half.end();
         // The lock is given back first: whoever waits for one of these is woken by its end.
-        let pending = self.lane.lock().close();
+        let pending = self.shared_socket.lock().close();
         drop(pending);
     }
 }
@@ -329,7 +336,7 @@ mod tests {
     {
         let (near, far) = UnixStream::pair().unwrap();
         let shared = Arc::new(Shared::new("toy".into(), 5_000));
-        let greeted = Greeting {
+        let greeted = Handshake {
             stream: Stream::Unix(near),
             protocol: Frames,
             input: BytesMut::new(),
@@ -337,12 +344,12 @@ mod tests {
         };
         let (messages, receiver) = mpsc::unbounded_channel();
         let (answer, awaited) = oneshot::channel();
-        let place = shared.place(1).unwrap();
-        let pending = Pending::new(1, Instant::now() + Duration::from_secs(5), answer, place);
+        let permit = shared.permit(1).unwrap();
+        let pending = Pending::new(1, Instant::now() + Duration::from_secs(5), answer, permit);
         messages.send(Message::Request(Request { bytes: vec![0], over: None, pending })).ok().unwrap();
-        let lane = Arc::new(Lane::new());
-        lane.lock().queue();
-        (Connection::new(greeted, 1, shared, lane), Inbox::new(receiver), awaited, far, messages)
+        let shared_socket = Arc::new(SharedSocket::new());
+        shared_socket.lock().queue();
+        (Connection::new(greeted, 1, shared, shared_socket), Inbox::new(receiver), awaited, far, messages)
     }
 
     #[tokio::test]
@@ -358,7 +365,7 @@ mod tests {
         });
         let ending = connection.serve(&mut inbox).await;
         assert!(matches!(&ending, Ending::Lost(why) if why.code == Code::Connection), "{ending:?}");
-        assert!(connection.reading.lock().input.len() <= MAX_REPLY + 2 * READ_LARGEST);
+        assert!(connection.read_half.lock().input.len() <= MAX_REPLY + 2 * READ_LARGEST);
         drop(connection);
         assert!(flood.await.unwrap() <= MAX_REPLY + 4 * READ_LARGEST);
     }
@@ -366,9 +373,9 @@ mod tests {
     #[tokio::test]
     async fn the_rest_of_a_request_goes_before_what_follows_and_only_over_its_own_connection() {
         let (mut connection, mut inbox, _awaited, mut far, messages) = asked();
-        for (incarnation, bytes) in [(1, vec![1, 2]), (7, vec![9]), (1, vec![3])] {
-            connection.lane.lock().queue();
-            messages.send(Message::Rest { incarnation, bytes }).ok().unwrap();
+        for (connection_id, bytes) in [(1, vec![1, 2]), (7, vec![9]), (1, vec![3])] {
+            connection.shared_socket.lock().queue();
+            messages.send(Message::Rest { connection_id, bytes }).ok().unwrap();
         }
         let mut written = [0; 4];
         tokio::select! {
@@ -390,9 +397,9 @@ mod tests {
         assert!(matches!(ending, Ending::Drained), "{ending:?}");
         assert_eq!(awaited.await.unwrap().unwrap(), [body]);
         assert!(
-            connection.reading.lock().input.capacity() <= KEPT,
+            connection.read_half.lock().input.capacity() <= KEPT,
             "{}",
-            connection.reading.lock().input.capacity()
+            connection.read_half.lock().input.capacity()
         );
     }
 }

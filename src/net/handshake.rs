@@ -8,14 +8,14 @@ use std::future::Future;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A fresh connection, before it is handed to requests.
-pub struct Greeting<P: Protocol> {
+pub struct Handshake<P: Protocol> {
     pub(super) stream: Stream,
     pub(super) protocol: P,
     pub(super) input: BytesMut,
     pub(super) server: String,
 }
 
-impl<P: Protocol> Greeting<P> {
+impl<P: Protocol> Handshake<P> {
     /// Sends bytes and reads that many replies, within `connectTimeout` over all. Errors: `CACHALOT_CONNECTION` when
     /// the server hangs up, the protocol's own when the reply makes no sense.
     pub async fn ask(&mut self, bytes: &[u8], replies: usize) -> Result<Vec<P::Reply>> {
@@ -49,9 +49,10 @@ pub trait Server: Send + Sync + 'static {
 
     /// Greets the server (authentication, version, tracking). An error makes the attempt a failed one, and its code
     /// is what requests fail with meanwhile.
-    fn greet(&self, greeting: &mut Greeting<Self::Protocol>) -> impl Future<Output = Result<()>> + Send;
+    fn handshake(&self, handshake: &mut Handshake<Self::Protocol>)
+    -> impl Future<Output = Result<()>> + Send;
 
     /// The connection is gone: drop what was true only while it lived. Called before any of its requests fails, and
-    /// after a greeting that failed.
+    /// after a handshake that failed.
     fn lost(&self) {}
 }

@@ -1,6 +1,6 @@
 //! Bounds for futures that may be begun on another thread than the runtime's.
 
-use super::direct::reader::Reads;
+use super::direct::reader::DirectReader;
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
@@ -8,14 +8,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 thread_local! {
-    static BEGINNING: Cell<Option<Sends>> = const { Cell::new(None) };
+    static SCOPE: Cell<Option<Scope>> = const { Cell::new(None) };
     /// Connections whose replies this thread has taken on.
-    static TAKEN_ON: RefCell<Vec<Arc<dyn Reads>>> = const { RefCell::new(Vec::new()) };
+    static CLAIMED: RefCell<Vec<Arc<dyn DirectReader>>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Requests of a poll.
 #[derive(Clone, Copy, Default)]
-struct Sends {
+struct Scope {
     written: bool,
     queued: bool,
     /// What follows is too much for the caller's thread.
@@ -26,7 +26,7 @@ struct Sends {
 
 /// What a poll on a caller's thread came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Began {
+pub enum PollOutcome {
     /// Nothing was sent, or something waits for the connection's task: the runtime must take it over.
     Waiting,
     /// All that it sent is on the wire, under the connection's watchdog: the reply will wake it.
@@ -36,60 +36,60 @@ pub enum Began {
 }
 
 /// Polls once, on the thread of a caller. Bounds set no timers meanwhile: to set one would wake the runtime, which is
-/// what is saved. `reads`: the thread can read replies; it must ask then what it has `taken_on`.
-pub fn begin<F: Future + ?Sized>(
+/// what is saved. `reads`: the thread can read replies; it must ask then what it has `take_claimed`.
+pub fn poll_inline<F: Future + ?Sized>(
     work: Pin<&mut F>,
     context: &mut Context<'_>,
     reads: bool,
-) -> (Poll<F::Output>, Began) {
-    struct Restore(Option<Sends>);
+) -> (Poll<F::Output>, PollOutcome) {
+    struct Restore(Option<Scope>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            BEGINNING.set(self.0);
+            SCOPE.set(self.0);
         }
     }
-    let _restore = Restore(BEGINNING.replace(Some(Sends { reads, ..Sends::default() })));
+    let _restore = Restore(SCOPE.replace(Some(Scope { reads, ..Scope::default() })));
     let polled = work.poll(context);
-    let began = match BEGINNING.get().unwrap_or_default() {
-        Sends { left: true, .. } => Began::Left,
-        Sends { written: true, queued: false, .. } => Began::Sent,
-        _ => Began::Waiting,
+    let began = match SCOPE.get().unwrap_or_default() {
+        Scope { left: true, .. } => PollOutcome::Left,
+        Scope { written: true, queued: false, .. } => PollOutcome::Sent,
+        _ => PollOutcome::Waiting,
     };
     (polled, began)
 }
 
-/// Whether the future under way is polled by `begin`.
-pub(super) fn is_beginning() -> bool {
-    BEGINNING.get().is_some()
+/// Whether the future under way is polled by `poll_inline`.
+pub(super) fn is_inline() -> bool {
+    SCOPE.get().is_some()
 }
 
-/// A request of the future that `begin` polls, if any, was written to its end, or went to the connection's task.
-pub(super) fn sent(to_its_end: bool) {
-    if let Some(sends) = BEGINNING.get() {
-        let (written, queued) = (sends.written | to_its_end, sends.queued | !to_its_end);
-        BEGINNING.set(Some(Sends { written, queued, ..sends }));
+/// A request of the future that `poll_inline` polls, if any, was written to its end, or went to the connection's task.
+pub(super) fn note_sent(to_its_end: bool) {
+    if let Some(scope) = SCOPE.get() {
+        let (written, queued) = (scope.written | to_its_end, scope.queued | !to_its_end);
+        SCOPE.set(Some(Scope { written, queued, ..scope }));
     }
 }
 
 /// Whether the caller takes on to read the reply of what it writes now.
-pub(super) fn leave_reading(reader: &Arc<dyn Reads>) -> bool {
-    let reads = BEGINNING.get().is_some_and(|sends| sends.reads);
+pub(super) fn claim(reader: &Arc<dyn DirectReader>) -> bool {
+    let reads = SCOPE.get().is_some_and(|scope| scope.reads);
     if reads {
-        TAKEN_ON.with_borrow_mut(|taken_on| taken_on.push(reader.clone()));
+        CLAIMED.with_borrow_mut(|take_claimed| take_claimed.push(reader.clone()));
     }
     reads
 }
 
 /// What this thread took on since it was last asked.
-pub fn taken_on() -> Vec<Arc<dyn Reads>> {
-    TAKEN_ON.take()
+pub fn take_claimed() -> Vec<Arc<dyn DirectReader>> {
+    CLAIMED.take()
 }
 
-/// Goes on in the runtime, if it is polled by `begin`: what follows is too much for a caller's thread.
-pub fn leave_caller() -> impl Future<Output = ()> {
+/// Goes on in the runtime, if it is polled by `poll_inline`: what follows is too much for a caller's thread.
+pub fn leave_caller_thread() -> impl Future<Output = ()> {
     poll_fn(|context| {
-        if let Some(sends) = BEGINNING.get() {
-            BEGINNING.set(Some(Sends { left: true, ..sends }));
+        if let Some(scope) = SCOPE.get() {
+            SCOPE.set(Some(Scope { left: true, ..scope }));
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -117,8 +117,8 @@ mod tests {
         let woken = Arc::new(Flag(AtomicBool::new(false)));
         let waker = Waker::from(woken.clone());
         let mut context = Context::from_waker(&waker);
-        let mut work = pin!(leave_caller());
-        assert_eq!(begin(work.as_mut(), &mut context, true), (Poll::Pending, Began::Left));
+        let mut work = pin!(leave_caller_thread());
+        assert_eq!(poll_inline(work.as_mut(), &mut context, true), (Poll::Pending, PollOutcome::Left));
         assert!(woken.0.load(SeqCst));
         assert_eq!(work.as_mut().poll(&mut context), Poll::Ready(()));
     }

@@ -15,7 +15,7 @@ pub trait Protocol: Send + 'static {
     /// An error means the bytes make no sense, and ends the connection.
     fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Self::Reply>>;
 
-    /// Told once, before the greeting: the number that `Link::incarnation` will have while this connection serves. A
+    /// Told once, before the handshake: the number that `Client::connection_id` will have while this connection serves. A
     /// protocol whose replies are only worth something on the same connection (leases) stamps them with it.
     fn serves(&mut self, _incarnation: u64) {}
 }

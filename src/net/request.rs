@@ -24,7 +24,7 @@ pub(super) struct Shared {
     pub(super) command_ms: u64,
     requests: AtomicUsize,
     bytes: AtomicUsize,
-    pub(super) incarnation: AtomicU64,
+    pub(super) connection_id: AtomicU64,
     pub(super) closed: AtomicBool,
     is_open: AtomicBool,
     circuit: Mutex<Option<Error>>,
@@ -37,7 +37,7 @@ impl Shared {
             command_ms,
             requests: AtomicUsize::new(0),
             bytes: AtomicUsize::new(0),
-            incarnation: AtomicU64::new(0),
+            connection_id: AtomicU64::new(0),
             closed: AtomicBool::new(false),
             is_open: AtomicBool::new(false),
             circuit: Mutex::new(None),
@@ -58,13 +58,13 @@ impl Shared {
         self.circuit.lock().clone()
     }
 
-    /// A place among the counted, or the error of a full queue.
-    pub(super) fn place(self: &Arc<Self>, bytes: usize) -> Result<Place> {
+    /// A permit among the counted, or the error of a full queue.
+    pub(super) fn permit(self: &Arc<Self>, bytes: usize) -> Result<RequestPermit> {
         let requests = self.requests.fetch_add(1, Ordering::Relaxed);
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let place = Place { shared: self.clone(), bytes };
+        let permit = RequestPermit { shared: self.clone(), bytes };
         if requests < MAX_REQUESTS && before < MAX_BYTES {
-            return Ok(place);
+            return Ok(permit);
         }
         Err(Error::new(
             Code::Busy,
@@ -86,12 +86,12 @@ impl Shared {
 
 /// One counted request, for as long as this lives.
 #[derive(Debug)]
-pub(super) struct Place {
+pub(super) struct RequestPermit {
     shared: Arc<Shared>,
     bytes: usize,
 }
 
-impl Drop for Place {
+impl Drop for RequestPermit {
     fn drop(&mut self) {
         self.shared.requests.fetch_sub(1, Ordering::Relaxed);
         self.shared.bytes.fetch_sub(self.bytes, Ordering::Relaxed);
@@ -113,13 +113,13 @@ pub(super) struct Pending<R> {
     replies: Vec<R>,
     pub(super) deadline: Instant,
     answer: oneshot::Sender<Result<Vec<R>>>,
-    observe: Option<Observe<R>>,
-    place: Place,
+    observe: Option<ReplyObserver<R>>,
+    permit: RequestPermit,
 }
 
 /// Looks at, or replaces, a request's replies in the order of the connection, whose number it is told: before any later reply
 /// is parsed, and before the caller hears of them. An error ends the connection, and the request with it.
-pub type Observe<R> = Box<dyn FnOnce(u64, &mut Vec<R>) -> Result<()> + Send>;
+pub type ReplyObserver<R> = Box<dyn FnOnce(u64, &mut Vec<R>) -> Result<()> + Send>;
 
 impl<R> std::fmt::Debug for Pending<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -132,12 +132,12 @@ impl<R> Pending<R> {
         replies: usize,
         deadline: Instant,
         answer: oneshot::Sender<Result<Vec<R>>>,
-        place: Place,
+        permit: RequestPermit,
     ) -> Self {
-        Pending { missing: replies, replies: Vec::new(), deadline, answer, observe: None, place }
+        Pending { missing: replies, replies: Vec::new(), deadline, answer, observe: None, permit }
     }
 
-    pub(super) fn observed_by(mut self, observe: Option<Observe<R>>) -> Self {
+    pub(super) fn observed_by(mut self, observe: Option<ReplyObserver<R>>) -> Self {
         self.observe = observe;
         self
     }
@@ -156,10 +156,10 @@ impl<R> Pending<R> {
         self.missing == 0
     }
 
-    /// Has the replies observed, once they are all there. `incarnation`: the number of the connection that brought them.
-    pub(super) fn observe(&mut self, incarnation: u64) -> Result<()> {
+    /// Has the replies observed, once they are all there. `connection_id`: the number of the connection that brought them.
+    pub(super) fn observe(&mut self, connection_id: u64) -> Result<()> {
         match self.observe.take() {
-            Some(observe) => observe(incarnation, &mut self.replies),
+            Some(observe) => observe(connection_id, &mut self.replies),
             None => Ok(()),
         }
     }
@@ -173,9 +173,9 @@ impl<R> Pending<R> {
         self.end(Err(error));
     }
 
-    /// The place is free before anyone hears of the answer, and may ask again.
+    /// The permit is free before anyone hears of the answer, and may ask again.
     fn end(self, answered: Result<Vec<R>>) {
-        drop(self.place);
+        drop(self.permit);
         // Nobody listening any more is no concern of the connection's.
         let _ = self.answer.send(answered);
     }
@@ -185,7 +185,7 @@ pub(super) enum Message<R> {
     Request(Request<R>),
     /// What is left of a request that was begun on the connection of that number, and is in flight there.
     Rest {
-        incarnation: u64,
+        connection_id: u64,
         bytes: Vec<u8>,
     },
     /// A request is in flight that no watchdog is set for, or whose reply no caller's thread reads.
@@ -195,9 +195,9 @@ pub(super) enum Message<R> {
 }
 
 /// What a message asks of the connection.
-pub(super) enum Asked<R> {
+pub(super) enum Outbound<R> {
     Request(Request<R>),
-    Rest { incarnation: u64, bytes: Vec<u8> },
+    Rest { connection_id: u64, bytes: Vec<u8> },
 }
 
 /// The task's end of the queue, and what waits there for a connection.
@@ -216,15 +216,15 @@ impl<R> Inbox<R> {
     }
 
     /// What is in a message; `None` from the channel means that every handle is gone and all is read.
-    pub(super) fn open(&mut self, message: Option<Message<R>>) -> Option<Asked<R>> {
+    pub(super) fn open(&mut self, message: Option<Message<R>>) -> Option<Outbound<R>> {
         match message {
             Some(Message::Request(request)) => {
                 self.taken += 1;
-                return Some(Asked::Request(request));
+                return Some(Outbound::Request(request));
             }
-            Some(Message::Rest { incarnation, bytes }) => {
+            Some(Message::Rest { connection_id, bytes }) => {
                 self.taken += 1;
-                return Some(Asked::Rest { incarnation, bytes });
+                return Some(Outbound::Rest { connection_id, bytes });
             }
             Some(Message::Watch) => {}
             // What was sent before the close still comes out; then `None`.
@@ -287,7 +287,7 @@ mod tests {
         for fails in [false, true] {
             let (answer, answered) = oneshot::channel();
             let pending: Pending<u8> =
-                Pending::new(0, Instant::now(), answer, shared.place(MAX_BYTES).expect("room"));
+                Pending::new(0, Instant::now(), answer, shared.permit(MAX_BYTES).expect("room"));
             let listener = Arc::new(Counting { shared: shared.clone(), seen: AtomicUsize::new(usize::MAX) });
             let waker = listener.clone().into();
             let mut answered = pin!(answered);

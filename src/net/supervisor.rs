@@ -3,10 +3,10 @@
 use super::backoff::Backoff;
 use super::connection::{Connection, Ending};
 use super::dialer::dial;
-use super::direct::shared_socket::Lane;
-use super::handshake::{Greeting, Server};
+use super::direct::shared_socket::SharedSocket;
+use super::handshake::{Handshake, Server};
 use super::protocol::Protocol;
-use super::request::{Asked, Inbox, Shared};
+use super::request::{Inbox, Outbound, Shared};
 use super::time_budget::TimeBudget;
 use super::timeout::Overdue;
 use crate::config::Endpoint;
@@ -24,7 +24,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 /// Numbers of connections, over all links of the process: no two are ever taken for each other.
-static INCARNATIONS: AtomicU64 = AtomicU64::new(1);
+static CONNECTION_IDS: AtomicU64 = AtomicU64::new(1);
 
 /// A connection that lasted this long was a working one, even if nobody asked it anything.
 const PROVEN: Duration = Duration::from_secs(1);
@@ -36,7 +36,7 @@ pub(super) struct Supervisor<S: Server> {
     pub(super) keepalive: Duration,
     pub(super) events: Events,
     pub(super) shared: Arc<Shared>,
-    pub(super) lane: Arc<Lane<<S::Protocol as Protocol>::Reply>>,
+    pub(super) shared_socket: Arc<SharedSocket<<S::Protocol as Protocol>::Reply>>,
     pub(super) inbox: Inbox<<S::Protocol as Protocol>::Reply>,
     /// Dropped with the task: that is what `close` waits for.
     pub(super) _ended: watch::Sender<()>,
@@ -66,7 +66,7 @@ impl<S: Server> Supervisor<S> {
             self.tell(Event::Connected { server: self.shared.server.clone() });
             let since = Clock::now();
             let ending = connection.serve(&mut self.inbox).await;
-            self.shared.incarnation.store(0, Ordering::Release);
+            self.shared.connection_id.store(0, Ordering::Release);
             // A server that greets well and then fails again and again is as good as one that does not greet.
             let has_lasted = since.elapsed() >= PROVEN && !matches!(ending, Ending::Overdue(_));
             let is_proven = connection.has_answered() || has_lasted;
@@ -106,26 +106,26 @@ impl<S: Server> Supervisor<S> {
 
     /// One pause and one attempt; `None` when the inbox is over and nobody is left to connect for.
     async fn attempt(&mut self, backoff: &Backoff, started: &mut Instant) -> Option<Result<Served<S>>> {
-        let Supervisor { server, endpoint, connect, keepalive, shared, lane, inbox, .. } = self;
+        let Supervisor { server, endpoint, connect, keepalive, shared, shared_socket, inbox, .. } = self;
         let start = *started + backoff.pause();
         let connecting = pin!(async {
             sleep_until(start).await;
             loop {
                 *started = Instant::now();
-                let incarnation = INCARNATIONS.fetch_add(1, Ordering::Relaxed);
+                let connection_id = CONNECTION_IDS.fetch_add(1, Ordering::Relaxed);
                 let mut budget = TimeBudget::new(*connect);
-                let result = establish(&**server, endpoint, *keepalive, &mut budget, incarnation).await;
+                let result = establish(&**server, endpoint, *keepalive, &mut budget, connection_id).await;
                 // A failure after a freeze says nothing about the server, which may only have hung up meanwhile: the next
                 // attempt follows at once and requests keep waiting. One attempt per freeze does not hammer the server.
                 if result.is_ok() || !budget.was_frozen() {
-                    return result.map(|greeted| (greeted, incarnation));
+                    return result.map(|greeted| (greeted, connection_id));
                 }
             }
         });
         let greeted = waiting_meanwhile(connecting, inbox, shared).await?;
-        Some(greeted.map(|(greeted, incarnation)| {
-            shared.incarnation.store(incarnation, Ordering::Release);
-            Connection::new(greeted, incarnation, shared.clone(), lane.clone())
+        Some(greeted.map(|(greeted, connection_id)| {
+            shared.connection_id.store(connection_id, Ordering::Release);
+            Connection::new(greeted, connection_id, shared.clone(), shared_socket.clone())
         }))
     }
 
@@ -150,27 +150,27 @@ async fn establish<S: Server>(
     endpoint: &Endpoint,
     keepalive: Duration,
     budget: &mut TimeBudget,
-    incarnation: u64,
-) -> Result<Greeting<S::Protocol>> {
+    connection_id: u64,
+) -> Result<Handshake<S::Protocol>> {
     let mut has_greeted = false;
     let greeted = async {
         let stream = dial(endpoint, keepalive, budget).await?;
         let mut protocol = server.protocol();
-        protocol.serves(incarnation);
+        protocol.serves(connection_id);
         has_greeted = true;
-        let mut greeting =
-            Greeting { stream, protocol, input: BytesMut::new(), server: endpoint.to_string() };
-        match budget.spend(server.greet(&mut greeting)).await {
-            Ok(greeted) => greeted.map(|()| greeting),
+        let mut handshake =
+            Handshake { stream, protocol, input: BytesMut::new(), server: endpoint.to_string() };
+        match budget.spend(server.handshake(&mut handshake)).await {
+            Ok(greeted) => greeted.map(|()| handshake),
             Err(Overdue) => Err(Error::timeout(format!(
-                "{endpoint} did not take and greet a connection within {} ms (connectTimeout).",
+                "{endpoint} did not take and handshake a connection within {} ms (connectTimeout).",
                 budget.limit().as_millis()
             ))),
         }
     };
-    // A defect in a greeting is a failed attempt, not the end of the process.
+    // A defect in a handshake is a failed attempt, not the end of the process.
     let result = AssertUnwindSafe(greeted).catch_unwind().await.unwrap_or_else(|_| {
-        Err(Error::connection(format!("Greeting {endpoint} failed by a defect of ours.")))
+        Err(Error::connection(format!("Handshake {endpoint} failed by a defect of ours.")))
     });
     if result.is_err() && has_greeted {
         let _ = catch_unwind(AssertUnwindSafe(|| server.lost()));
@@ -196,7 +196,7 @@ async fn waiting_meanwhile<R, T>(
             attempted = &mut attempt => return Some(attempted),
             message = inbox.messages.recv(), if !inbox.is_over => {
                 // The connection that a rest belongs to is gone.
-                let Some(Asked::Request(request)) = inbox.open(message) else { continue };
+                let Some(Outbound::Request(request)) = inbox.open(message) else { continue };
                 match shared.circuit() {
                     None => inbox.wait(request, || shared.overdue()),
                     Some(why) => request.pending.fail(why),

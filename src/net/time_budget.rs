@@ -1,6 +1,6 @@
 //! A time limit that counts only time in which the process runs: a server is not late because its client was frozen.
 
-use super::timeout::{Overdue, SILENCE};
+use super::timeout::{IDLE_AFTER, Overdue};
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use tokio::time::{Instant, timeout};
 
 /// A budget is spent in at least this many slices. A slice that took more than twice its length counts as two, since the process did
 /// not run for the rest: a freeze costs at most a fifth of the budget, and a runtime that is merely busy gets no extra time.
-const SLICES: u32 = 10;
+const MAX_SLICES: u32 = 10;
 
 /// The shortest slice. The runtime's timers are exact to a millisecond, so shorter ones would mostly be late.
 const SHORTEST: Duration = Duration::from_millis(10);
 
-/// The longest slice, far enough below `SILENCE` that one which took that long was late by most of it.
+/// The longest slice, far enough below `IDLE_AFTER` that one which took that long was late by most of it.
 const LONGEST: Duration = Duration::from_millis(250);
 
 /// The time that an attempt to connect has left.
@@ -27,7 +27,12 @@ pub struct TimeBudget {
 
 impl TimeBudget {
     pub fn new(limit: Duration) -> Self {
-        TimeBudget { limit, left: limit, slice: (limit / SLICES).clamp(SHORTEST, LONGEST), was_frozen: false }
+        TimeBudget {
+            limit,
+            left: limit,
+            slice: (limit / MAX_SLICES).clamp(SHORTEST, LONGEST),
+            was_frozen: false,
+        }
     }
 
     /// The whole budget, spent or not.
@@ -54,7 +59,7 @@ impl TimeBudget {
             let since = Instant::now();
             let outcome = timeout(slice, work.as_mut()).await;
             let took = since.elapsed();
-            self.was_frozen |= took >= SILENCE;
+            self.was_frozen |= took >= IDLE_AFTER;
             let spent = took.min(2 * self.slice);
             self.left = self.left.saturating_sub(spent);
             share = share.saturating_sub(spent);
@@ -124,7 +129,7 @@ mod tests {
             let mut budget = TimeBudget::new(limit);
             let work = async {
                 sleep(Duration::from_millis(begins)).await;
-                freeze(SILENCE).await;
+                freeze(IDLE_AFTER).await;
             };
             assert!(budget.spend(work).await.is_ok());
             assert!(budget.was_frozen(), "after {begins} ms");

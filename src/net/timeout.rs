@@ -1,6 +1,6 @@
 //! Time limits of futures that a caller's thread may poll.
 
-use super::poll_scope::is_beginning;
+use super::poll_scope::is_inline;
 use pin_project_lite::pin_project;
 use std::future::Future;
 use std::pin::Pin;
@@ -10,7 +10,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// After this time without traffic a request goes by way of the connection's task, which looks whether the server hung up
 /// meanwhile: idle connections are closed by servers, and a frozen process wakes up to that.
-pub(super) const SILENCE: Duration = Duration::from_secs(1);
+pub(super) const IDLE_AFTER: Duration = Duration::from_secs(1);
 
 /// A bound has passed.
 #[derive(Debug)]
@@ -24,13 +24,13 @@ pin_project! {
         work: F,
         at: Instant,
         #[pin]
-        clock: Option<Sleep>,
+        timer: Option<Sleep>,
     }
 }
 
-/// `tokio::time::timeout_at`, but for what `begin` polls.
+/// `tokio::time::timeout_at`, but for what `poll_inline` polls.
 pub fn timeout_at<F: Future>(at: Instant, work: F) -> Bounded<F> {
-    Bounded { work, at, clock: None }
+    Bounded { work, at, timer: None }
 }
 
 impl<F: Future> Future for Bounded<F> {
@@ -41,13 +41,13 @@ impl<F: Future> Future for Bounded<F> {
         if let Poll::Ready(output) = me.work.poll(context) {
             return Poll::Ready(Ok(output));
         }
-        if is_beginning() {
+        if is_inline() {
             return Poll::Pending;
         }
-        if me.clock.is_none() {
-            me.clock.set(Some(sleep_until(*me.at)));
+        if me.timer.is_none() {
+            me.timer.set(Some(sleep_until(*me.at)));
         }
-        match me.clock.as_pin_mut() {
+        match me.timer.as_pin_mut() {
             Some(sleep) => sleep.poll(context).map(|()| Err(Overdue)),
             None => Poll::Pending,
         }

@@ -12,18 +12,18 @@ use tokio::io::AsyncWrite;
 const COPIED: usize = 8 * 1024;
 
 /// Slices in one system call; enough for megabytes, small enough for the stack.
-const SLICES: usize = 32;
+const MAX_SLICES: usize = 32;
 
 /// A gathering buffer larger than this is not kept for the next batch: one burst must not hold memory for ever.
 const KEPT: usize = 256 * 1024;
 
 #[derive(Debug, Default)]
-pub(super) struct Outgoing {
+pub(super) struct WriteBuffer {
     chunks: VecDeque<Bytes>,
     gathering: BytesMut,
 }
 
-impl Outgoing {
+impl WriteBuffer {
     pub(super) fn is_empty(&self) -> bool {
         self.chunks.is_empty() && self.gathering.is_empty()
     }
@@ -53,8 +53,8 @@ impl Outgoing {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<usize>> {
         self.seal();
-        let mut slices = [IoSlice::new(&[]); SLICES];
-        let used = self.chunks.len().min(SLICES);
+        let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+        let used = self.chunks.len().min(MAX_SLICES);
         for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
             *slice = IoSlice::new(chunk);
         }
@@ -85,16 +85,16 @@ mod tests {
     #[tokio::test]
     async fn requests_of_any_size_arrive_in_order_through_a_narrow_stream() {
         let (mut near, mut far) = tokio::io::duplex(1000);
-        let mut outgoing = Outgoing::default();
+        let mut write_buffer = WriteBuffer::default();
         let mut expected = Vec::new();
         for size in [1, 20, COPIED + 1, 0, 3, 100_000, COPIED, 7].into_iter().cycle().take(100) {
             let request: Vec<u8> = (0..size).map(|at| (at + expected.len()) as u8).collect();
             expected.extend_from_slice(&request);
-            outgoing.push(request);
+            write_buffer.push(request);
         }
         let writing = async move {
-            while !outgoing.is_empty() {
-                std::future::poll_fn(|cx| outgoing.poll_write(&mut near, cx)).await.unwrap();
+            while !write_buffer.is_empty() {
+                std::future::poll_fn(|cx| write_buffer.poll_write(&mut near, cx)).await.unwrap();
             }
         };
         let mut arrived = Vec::new();

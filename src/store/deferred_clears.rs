@@ -22,14 +22,14 @@ const AGAIN: Duration = Duration::from_millis(50);
 pub struct Failed(Option<(Instant, u64, Error)>);
 
 impl Failed {
-    pub fn note(&mut self, incarnation: u64, error: &Error) {
-        self.0 = Some((Instant::now(), incarnation, error.clone()));
+    pub fn note(&mut self, connection_id: u64, error: &Error) {
+        self.0 = Some((Instant::now(), connection_id, error.clone()));
     }
 
     /// Why a replay is not worth trying yet: there is no connection, or no room on it, as there was none just now.
-    pub fn again(&self, incarnation: u64) -> Option<Error> {
+    pub fn again(&self, connection_id: u64) -> Option<Error> {
         let (at, over, error) = self.0.as_ref()?;
-        let same = *over == incarnation && (incarnation == 0 || error.code == Code::Busy);
+        let same = *over == connection_id && (connection_id == 0 || error.code == Code::Busy);
         (same && at.elapsed() < AGAIN).then(|| error.clone())
     }
 }
@@ -150,15 +150,15 @@ mod tests {
         let (busy, other) = (Error::new(Code::Busy, ""), Error::timeout(""));
         let mut failed = Failed::default();
         assert!(failed.again(0).is_none() && failed.again(1).is_none());
-        for (incarnation, error, next, waits) in [
+        for (connection_id, error, next, waits) in [
             (0, &other, 0, true),
             (0, &other, 1, false),
             (1, &busy, 1, true),
             (1, &busy, 2, false),
             (1, &other, 1, false),
         ] {
-            failed.note(incarnation, error);
-            assert_eq!(failed.again(next).is_some(), waits, "{incarnation} {error} {next}");
+            failed.note(connection_id, error);
+            assert_eq!(failed.again(next).is_some(), waits, "{connection_id} {error} {next}");
         }
         failed.note(1, &busy);
         std::thread::sleep(AGAIN);

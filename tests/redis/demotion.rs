@@ -220,7 +220,7 @@ async fn the_role_is_asked_for_while_the_store_is_used_and_not_again_where_it_is
         }
         let after = asked();
         let [info, no_info, role, no_role] = [0, 1, 2, 3].map(|at| after[at] - before[at]);
-        // One INFO is this test's own, and one the greeting's.
+        // One INFO is this test's own, and one the handshake's.
         match forbidden {
             None => assert!((5..=7).contains(&info) && role == 0, "{info} INFO, {role} ROLE"),
             Some("-info") => assert!((3..=5).contains(&role) && no_info == 1, "{role} ROLE, {no_info} INFO"),

@@ -8,7 +8,7 @@ mod channels;
 mod clear_log;
 mod demotion;
 mod failure;
-mod greeting;
+mod handshake;
 mod index;
 mod lost_clears;
 #[allow(dead_code, reason = "other tests use the rest")]

@@ -6,8 +6,8 @@ use bytes::{Buf, BytesMut};
 use cachalot::config::{Endpoint, Timeouts};
 use cachalot::error::{Code, Error, Result};
 use cachalot::events::{Event, Events};
-use cachalot::net::client::Link;
-use cachalot::net::handshake::{Greeting, Server};
+use cachalot::net::client::Client;
+use cachalot::net::handshake::{Handshake, Server};
 use cachalot::net::protocol::Protocol;
 use parking_lot::Mutex;
 use std::net::SocketAddr;
@@ -20,7 +20,7 @@ use tokio::net::{TcpListener, UnixListener};
 /// Lines `ID` or `ID:LENGTH` with so many bytes after it; anything else makes no sense.
 #[derive(Default)]
 pub struct Lines {
-    pub incarnation: u64,
+    pub connection_id: u64,
 }
 
 impl Protocol for Lines {
@@ -43,8 +43,8 @@ impl Protocol for Lines {
         Ok(Some((id, length)))
     }
 
-    fn serves(&mut self, incarnation: u64) {
-        self.incarnation = incarnation;
+    fn serves(&mut self, connection_id: u64) {
+        self.connection_id = connection_id;
     }
 }
 
@@ -53,7 +53,7 @@ impl Protocol for Lines {
 pub struct Toy {
     pub lost: AtomicUsize,
     pub panics_in_greeting: AtomicBool,
-    /// What `greet` fails with.
+    /// What `handshake` fails with.
     pub refusal: Mutex<Option<Error>>,
     pub greeted: AtomicUsize,
 }
@@ -65,10 +65,10 @@ impl Server for Toy {
         Lines::default()
     }
 
-    async fn greet(&self, greeting: &mut Greeting<Lines>) -> Result<()> {
+    async fn handshake(&self, handshake: &mut Handshake<Lines>) -> Result<()> {
         self.greeted.fetch_add(1, Ordering::SeqCst);
         assert!(!self.panics_in_greeting.load(Ordering::SeqCst), "a defect on purpose");
-        let reply = greeting.ask(b"hello\n", 1).await?;
+        let reply = handshake.ask(b"hello\n", 1).await?;
         if let Some(error) = self.refusal.lock().clone() {
             return Err(error);
         }
@@ -152,8 +152,8 @@ async fn converse(stream: impl AsyncRead + AsyncWrite) {
 }
 
 /// A link and what it told.
-pub struct Client {
-    pub link: Link<Toy>,
+pub struct ToyClient {
+    pub link: Client<Toy>,
     pub toy: Arc<Toy>,
     pub events: Arc<Mutex<Vec<Event>>>,
     next: AtomicU64,
@@ -165,7 +165,7 @@ pub fn timeouts() -> Timeouts {
     Timeouts { connect_ms: 500, command_ms: COMMAND_MS, ..Timeouts::default() }
 }
 
-impl Client {
+impl ToyClient {
     pub fn open(address: SocketAddr) -> Self {
         let endpoint = Endpoint::Tcp { host: address.ip().to_string(), port: address.port() };
         Self::open_at(endpoint, Toy::default(), timeouts())
@@ -179,8 +179,8 @@ impl Client {
             Arc::new(move |event| told.lock().push(event))
         };
         let runtime = tokio::runtime::Handle::current();
-        let link = Link::open(toy.clone(), endpoint, timeouts, events, &runtime);
-        Client { link, toy, events: told, next: AtomicU64::new(0) }
+        let link = Client::open(toy.clone(), endpoint, timeouts, events, &runtime);
+        ToyClient { link, toy, events: told, next: AtomicU64::new(0) }
     }
 
     /// A name that no other request of this client has.
@@ -227,7 +227,7 @@ impl Client {
 
     /// Waits until the link serves.
     pub async fn connected(&self) {
-        while self.link.incarnation() == 0 {
+        while self.link.connection_id() == 0 {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a caller's thread found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Came {
+pub enum ReadOutcome {
     /// Nothing yet: another thread was faster, or it was a false alarm.
     Nothing,
     /// Replies, and nothing is left.
@@ -18,28 +18,28 @@ pub enum Came {
 }
 
 /// The read side of some connection, for a thread that waits for it to become readable.
-pub trait Reads: Send + Sync {
+pub trait DirectReader: Send + Sync {
     /// The connection's number.
-    fn incarnation(&self) -> u64;
+    fn connection_id(&self) -> u64;
 
     /// What to wait on; `None` = the connection is gone.
     fn socket(&self) -> Option<Arc<Socket>>;
 
     /// Without blocking: reads a little, and answers what it answers.
-    fn read(&self) -> Came;
+    fn read(&self) -> ReadOutcome;
 
-    /// Nobody will call `read`. `shy`: nor soon again.
-    fn give_back(&self, shy: bool);
+    /// Nobody will call `read`. `back_off`: nor soon again.
+    fn release(&self, back_off: bool);
 }
 
 /// Connections closed so far, in the whole process.
-static CLOSINGS: AtomicU64 = AtomicU64::new(0);
+static CLOSED_CONNECTIONS: AtomicU64 = AtomicU64::new(0);
 
 /// Whether it is the same as before: then no connection has closed since.
-pub fn closings() -> u64 {
-    CLOSINGS.load(Ordering::Acquire)
+pub fn closed_connections() -> u64 {
+    CLOSED_CONNECTIONS.load(Ordering::Acquire)
 }
 
 pub(in crate::net) fn closed() {
-    CLOSINGS.fetch_add(1, Ordering::AcqRel);
+    CLOSED_CONNECTIONS.fetch_add(1, Ordering::AcqRel);
 }

@@ -6,73 +6,73 @@ use socket2::{SockRef, Socket};
 use std::io;
 use std::mem::MaybeUninit;
 
-pub(in crate::net) enum Wire {
-    Watched(Stream),
+pub(in crate::net) enum Registration {
+    Registered(Stream),
     #[cfg(unix)]
-    Apart(Apart),
+    Detached(Detached),
     /// Changing over failed.
     #[cfg_attr(not(unix), allow(dead_code))]
-    Lost,
+    Poisoned,
 }
 
 #[cfg(unix)]
-pub(in crate::net) enum Apart {
+pub(in crate::net) enum Detached {
     Tcp(std::net::TcpStream),
     Unix(std::os::unix::net::UnixStream),
 }
 
-impl Wire {
-    /// The stream, watched from now on.
-    pub fn watched(&mut self) -> io::Result<&mut Stream> {
+impl Registration {
+    /// The stream, registered with the runtime from now on.
+    pub fn registered(&mut self) -> io::Result<&mut Stream> {
         #[cfg(unix)]
-        if let Wire::Apart(_) = self
-            && let Wire::Apart(apart) = std::mem::replace(self, Wire::Lost)
+        if let Registration::Detached(_) = self
+            && let Registration::Detached(detached) = std::mem::replace(self, Registration::Poisoned)
         {
-            *self = Wire::Watched(match apart {
-                Apart::Tcp(stream) => Stream::Tcp(tokio::net::TcpStream::from_std(stream)?),
-                Apart::Unix(stream) => Stream::Unix(tokio::net::UnixStream::from_std(stream)?),
+            *self = Registration::Registered(match detached {
+                Detached::Tcp(stream) => Stream::Tcp(tokio::net::TcpStream::from_std(stream)?),
+                Detached::Unix(stream) => Stream::Unix(tokio::net::UnixStream::from_std(stream)?),
             });
         }
         match self {
-            Wire::Watched(stream) => Ok(stream),
+            Registration::Registered(stream) => Ok(stream),
             _ => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
-    pub fn is_apart(&self) -> bool {
-        !matches!(self, Wire::Watched(_))
+    pub fn is_detached(&self) -> bool {
+        !matches!(self, Registration::Registered(_))
     }
 
     /// The socket itself, whatever the runtime has been told of it; `None` = changing over failed.
     pub fn socket(&self) -> Option<SockRef<'_>> {
         match self {
-            Wire::Watched(Stream::Tcp(stream)) => Some(SockRef::from(stream)),
+            Registration::Registered(Stream::Tcp(stream)) => Some(SockRef::from(stream)),
             #[cfg(unix)]
-            Wire::Watched(Stream::Unix(stream)) => Some(SockRef::from(stream)),
+            Registration::Registered(Stream::Unix(stream)) => Some(SockRef::from(stream)),
             #[cfg(unix)]
-            Wire::Apart(Apart::Tcp(stream)) => Some(SockRef::from(stream)),
+            Registration::Detached(Detached::Tcp(stream)) => Some(SockRef::from(stream)),
             #[cfg(unix)]
-            Wire::Apart(Apart::Unix(stream)) => Some(SockRef::from(stream)),
-            Wire::Lost => None,
+            Registration::Detached(Detached::Unix(stream)) => Some(SockRef::from(stream)),
+            Registration::Poisoned => None,
         }
     }
 
     /// From now on the runtime hears nothing of it.
     #[cfg(unix)]
-    pub fn leave(&mut self) -> io::Result<()> {
-        if let Wire::Watched(_) = self
-            && let Wire::Watched(stream) = std::mem::replace(self, Wire::Lost)
+    pub fn detach(&mut self) -> io::Result<()> {
+        if let Registration::Registered(_) = self
+            && let Registration::Registered(stream) = std::mem::replace(self, Registration::Poisoned)
         {
-            *self = Wire::Apart(match stream {
-                Stream::Tcp(stream) => Apart::Tcp(stream.into_std()?),
-                Stream::Unix(stream) => Apart::Unix(stream.into_std()?),
+            *self = Registration::Detached(match stream {
+                Stream::Tcp(stream) => Detached::Tcp(stream.into_std()?),
+                Stream::Unix(stream) => Detached::Unix(stream.into_std()?),
             });
         }
         Ok(())
     }
 
     #[cfg(not(unix))]
-    pub fn leave(&mut self) -> io::Result<()> {
+    pub fn detach(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
@@ -91,16 +91,16 @@ mod tests {
     use tokio::net::{TcpListener, TcpStream, UnixStream};
 
     async fn comes_and_goes(near: Stream, mut far: impl AsyncWriteExt + Unpin) {
-        let mut wire = Wire::Watched(near);
+        let mut wire = Registration::Registered(near);
         for byte in 0..3 {
-            wire.leave().unwrap();
-            wire.leave().unwrap();
-            // Came while nobody watched.
+            wire.detach().unwrap();
+            wire.detach().unwrap();
+            // Came while it was not registered.
             far.write_all(&[byte]).await.unwrap();
             tokio::task::yield_now().await;
-            assert_eq!(wire.watched().unwrap().read_u8().await.unwrap(), byte);
+            assert_eq!(wire.registered().unwrap().read_u8().await.unwrap(), byte);
             far.write_all(&[byte]).await.unwrap();
-            assert_eq!(wire.watched().unwrap().read_u8().await.unwrap(), byte);
+            assert_eq!(wire.registered().unwrap().read_u8().await.unwrap(), byte);
         }
     }
 

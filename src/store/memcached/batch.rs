@@ -236,7 +236,7 @@ fn dispatch(
         .map(|Request { bytes, replies, over, torn }| match (replies, torn, over) {
             (0, _, _) => Err(Ok(Vec::new())),
             (_, true, _) => Err(Err(replaced())),
-            (_, _, Some(over)) => Ok(Either::Left(link.send_over(over, bytes, replies))),
+            (_, _, Some(over)) => Ok(Either::Left(link.send_on(over, bytes, replies))),
             (_, _, None) => Ok(Either::Right(link.send(bytes, replies))),
         })
         .collect();

@@ -182,13 +182,13 @@ impl Store {
         let waiting = &self.nodes()[at].waiting;
         let mut failed = waiting.turn.lock().await;
         let link = &self.nodes()[at].link;
-        if let Some(error) = failed.again(link.incarnation()).filter(|_| waiting.any()) {
+        if let Some(error) = failed.again(link.connection_id()).filter(|_| waiting.any()) {
             return Err(error);
         }
         while let Some(mut taken) = waiting.take() {
             for left in &mut taken.left {
                 if let Err(error) = self.run(left, &HashMap::new()).await {
-                    failed.note(link.incarnation(), &error);
+                    failed.note(link.connection_id(), &error);
                     return Err(error);
                 }
             }

@@ -4,7 +4,7 @@
 use super::protocol::{Meta, Outcome, Reply};
 use crate::error::{Code, Error, Result};
 use crate::model::version_table::VersionTable;
-use crate::net::handshake::{Greeting, Server};
+use crate::net::handshake::{Handshake, Server};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
@@ -62,8 +62,8 @@ impl Greeter {
         Error::new(Code::Unsupported, format!("memcached {}: {why}", self.server))
     }
 
-    async fn version(&self, greeting: &mut Greeting<Meta>) -> Result<Outcome> {
-        let replies = greeting.ask(VERSION, 1).await?;
+    async fn version(&self, handshake: &mut Handshake<Meta>) -> Result<Outcome> {
+        let replies = handshake.ask(VERSION, 1).await?;
         replies
             .into_iter()
             .next()
@@ -71,7 +71,7 @@ impl Greeter {
             .ok_or_else(|| Error::connection("No answer to version."))
     }
 
-    async fn authenticate(&self, greeting: &mut Greeting<Meta>) -> Result<()> {
+    async fn authenticate(&self, handshake: &mut Handshake<Meta>) -> Result<()> {
         let Some(credentials) = &self.credentials else {
             return Err(Error::config(format!(
                 "memcached {}: the server asks for authentication; set username and password.",
@@ -79,7 +79,7 @@ impl Greeter {
             )));
         };
         let request = format!("set auth 0 0 {}\r\n{credentials}\r\n", credentials.len());
-        match greeting.ask(request.as_bytes(), 1).await?.into_iter().next().map(|reply| reply.outcome) {
+        match handshake.ask(request.as_bytes(), 1).await?.into_iter().next().map(|reply| reply.outcome) {
             Some(Outcome::Stored) => Ok(()),
             _ => Err(Error::config(format!(
                 "memcached {}: the server refused username and password; compare them with its authentication file (-Y).",
@@ -105,9 +105,9 @@ impl Greeter {
         Ok(())
     }
 
-    async fn check_meta(&self, greeting: &mut Greeting<Meta>) -> Result<()> {
+    async fn check_meta(&self, handshake: &mut Handshake<Meta>) -> Result<()> {
         let request = format!("mg {} c N1\r\nmn\r\n", self.probe);
-        let mut replies = greeting.ask(request.as_bytes(), 2).await?.into_iter();
+        let mut replies = handshake.ask(request.as_bytes(), 2).await?.into_iter();
         let (stub, noop) = (replies.next(), replies.next());
         if !matches!(noop, Some(Reply { outcome: Outcome::Noop, .. })) {
             return Err(self.unsupported("it does not answer meta commands (mn); upgrade it, or the proxy before it, to memcached 1.6 or later."));
@@ -138,10 +138,10 @@ impl Server for Greeter {
         Meta::new(self.max_value)
     }
 
-    async fn greet(&self, greeting: &mut Greeting<Meta>) -> Result<()> {
+    async fn handshake(&self, handshake: &mut Handshake<Meta>) -> Result<()> {
         if self.closed.load(Relaxed) >= CLOSED_BEFORE_ASKING
             && self.closed.swap(0, Relaxed) > 0
-            && let Ok(replies) = greeting.ask(&BINARY_VERSION, 1).await
+            && let Ok(replies) = handshake.ask(&BINARY_VERSION, 1).await
             && matches!(replies.first(), Some(Reply { outcome: Outcome::Binary, .. }))
         {
             // A server that was merely away answers in both protocols: whether this one takes ASCII, the next attempt
@@ -153,7 +153,7 @@ impl Server for Greeter {
             )));
         }
         // Asked before anything is set: where no authentication is asked for, `set auth` would store the password.
-        let first = match self.version(greeting).await {
+        let first = match self.version(handshake).await {
             Err(error) if error.code == Code::Connection => {
                 self.closed.fetch_add(1, Relaxed);
                 if self.binary.load(Relaxed) {
@@ -169,12 +169,12 @@ impl Server for Greeter {
         self.binary.store(false, Relaxed);
         let outcome = match first {
             Outcome::Rejected(text) if text.contains("unauthenticated") => {
-                self.authenticate(greeting).await?;
-                self.version(greeting).await?
+                self.authenticate(handshake).await?;
+                self.version(handshake).await?
             }
             other => other,
         };
         self.check_version(outcome)?;
-        self.check_meta(greeting).await
+        self.check_meta(handshake).await
     }
 }

@@ -277,7 +277,7 @@ impl Store {
             let size = match replies.take(slot) {
                 Ok(reply) => reply.size.unwrap_or(0),
                 // The members on a dead server are missing like its entries, unless all are dead.
-                Err(error) if self.nodes().iter().all(|node| node.link.incarnation() == 0) => {
+                Err(error) if self.nodes().iter().all(|node| node.link.connection_id() == 0) => {
                     return Err(error);
                 }
                 Err(_) => continue,
@@ -363,7 +363,9 @@ impl Store {
                 None => (batch.get(&place, Want::SIZE), None),
                 // Judged over a connection that is gone, or by a server without numbers: another sweep will see it.
                 Some(None) => continue,
-                Some(Some(lease)) if lease.link != self.nodes()[place.server].link.incarnation() => continue,
+                Some(Some(lease)) if lease.link != self.nodes()[place.server].link.connection_id() => {
+                    continue;
+                }
                 Some(Some(lease)) if dead.retagged => (batch.get(&place, Want::SIZE), Some(lease.cas)),
                 Some(Some(lease)) => {
                     let version = Version { cas: lease.cas, link: lease.link };

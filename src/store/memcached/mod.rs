@@ -196,7 +196,7 @@ impl EntryStore for MemcachedStore {
     fn is_idle(&self) -> bool {
         // A server that is away must not keep the others' requests from their sockets; what it is asked fails, or goes by
         // way of its task.
-        let mut living = self.store.nodes().iter().filter(|node| node.link.incarnation() != 0).peekable();
+        let mut living = self.store.nodes().iter().filter(|node| node.link.connection_id() != 0).peekable();
         living.peek().is_some() && living.all(|node| node.link.is_idle())
     }
 

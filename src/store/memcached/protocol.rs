@@ -1,5 +1,5 @@
 //! The meta protocol's replies, without I/O. The wire layer of the `memcache` crate reads a header's flags; here is
-//! what it leaves to its user: where a reply ends, and what the greeting's older commands answer.
+//! what it leaves to its user: where a reply ends, and what the handshake's older commands answer.
 
 use crate::error::{Error, Result};
 use crate::net::protocol::Protocol;
@@ -10,7 +10,7 @@ use memcache::exp::{Error as WireError, MetaResponse, ReturnCode, parse_meta_res
 /// is not memcached.
 const MAX_LINE: usize = 2048;
 
-/// Header of the binary protocol's replies, and the byte they begin with; only the greeting ever asks for one.
+/// Header of the binary protocol's replies, and the byte they begin with; only the handshake ever asks for one.
 const BINARY_HEADER: usize = 24;
 const BINARY_MAGIC: u8 = 0x81;
 
@@ -135,8 +135,8 @@ impl Meta {
 impl Protocol for Meta {
     type Reply = Reply;
 
-    fn serves(&mut self, incarnation: u64) {
-        self.link = incarnation;
+    fn serves(&mut self, connection_id: u64) {
+        self.link = connection_id;
     }
 
     fn next(&mut self, buffer: &mut BytesMut) -> Result<Option<Reply>> {

@@ -13,7 +13,7 @@ use crate::model::key::Keyspace;
 use crate::model::tag::{Epoch, Tag};
 use crate::model::time;
 use crate::model::version_table::VersionTable;
-use crate::net::client::Link;
+use crate::net::client::Client;
 use crate::net::timeout::timeout_at;
 use crate::store::asked::Asked;
 use crate::store::fifo_gate::{Line, begun};
@@ -40,7 +40,7 @@ pub struct Place {
 
 pub struct Node {
     pub name: String,
-    pub link: Link<Greeter>,
+    pub link: Client<Greeter>,
     pub waiting: Waiting,
 }
 
@@ -112,7 +112,8 @@ impl Store {
                     Greeter::new(name.clone(), credentials.clone(), max_value, probe.clone(), l1.clone());
                 let waiting = Waiting::new(format!("memcached {name}"), events.clone());
                 let events = replaying(me.clone(), events.clone());
-                let link = Link::open(Arc::new(greeter), endpoint.clone(), config.timeouts, events, runtime);
+                let link =
+                    Client::open(Arc::new(greeter), endpoint.clone(), config.timeouts, events, runtime);
                 Node { name: name.clone(), link, waiting }
             };
             let nodes = config.servers.iter().zip(&names).map(node).collect();

@@ -128,18 +128,18 @@ impl Store {
         let place = self.entry(&write.key);
         let life = seconds(write.ttl);
         let lease = write.guard.and_then(|guard| guard.lease);
-        let absence = write.guard.and_then(|_| self.nodes()[place.server].link.absence());
+        let outage = write.guard.and_then(|_| self.nodes()[place.server].link.outage());
         let state = match (&write.guard, lease) {
             (Some(guard), _) if guard.epoch == Epoch::NONE => State::Over(Ok(WriteOutcome::Stale)),
             (Some(_), None) => State::Over(Ok(WriteOutcome::Stale)),
             // Of another connection: its number may mean another version by now.
-            (Some(_), Some(lease)) if lease.link != self.nodes()[place.server].link.incarnation() => {
+            (Some(_), Some(lease)) if lease.link != self.nodes()[place.server].link.connection_id() => {
                 State::Over(Ok(WriteOutcome::Stale))
             }
             (Some(_), Some(lease)) => State::Next(Some(Version { cas: lease.cas, link: lease.link })),
             (None, _) => State::Next(None),
         };
-        let state = match absence {
+        let state = match outage {
             // Nobody was asked: it failed. Its miss holds for another try, as a refusal would not let it.
             Some(error) if matches!(state, State::Over(Ok(WriteOutcome::Stale))) => State::Over(Err(error)),
             _ => state,

@@ -14,7 +14,7 @@ use redis::Value;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-/// Each is a command more in every greeting, which as a whole has `connectTimeout`; a bus needs one.
+/// Each is a command more in every handshake, which as a whole has `connectTimeout`; a bus needs one.
 const MAX_CHANNELS: usize = 256;
 
 pub(super) struct Channels {
@@ -146,13 +146,13 @@ impl Core {
         let deadline = self.deadline();
         // A RESP2 connection would become one for messages alone: first one must be there and known.
         deadline.bound(self.send(Pipeline::one(&[b"PING"]))).await?;
-        let over = self.link.incarnation();
+        let over = self.link.connection_id();
         let channels = &self.server.state.channels;
         if !channels.able.load(Relaxed) {
             return Err(unable());
         }
         let pipeline = channels.command(b"SUBSCRIBE", channel);
-        let sent = self.link.send_over(over, pipeline.bytes, pipeline.replies);
+        let sent = self.link.send_on(over, pipeline.bytes, pipeline.replies);
         acknowledged(deadline.bound(sent).await?)
     }
 
@@ -162,9 +162,9 @@ impl Core {
         if !channels.wanted.lock().remove(channel) || !channels.able.load(Relaxed) {
             return Ok(());
         }
-        let over = self.link.incarnation();
+        let over = self.link.connection_id();
         let pipeline = channels.command(b"UNSUBSCRIBE", channel);
-        let sent = self.link.send_over(over, pipeline.bytes, pipeline.replies);
+        let sent = self.link.send_on(over, pipeline.bytes, pipeline.replies);
         acknowledged(self.deadline().bound(sent).await?)
     }
 }

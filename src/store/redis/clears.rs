@@ -103,14 +103,14 @@ impl Core {
         if !self.owed.any() {
             return Ok(());
         }
-        if let Some(error) = failed.again(self.link.incarnation()) {
+        if let Some(error) = failed.again(self.link.connection_id()) {
             return Err(error);
         }
         let clears = self.owed.clears.lock().take();
         let mut taken = Taken { owed: &self.owed, clears };
         while let Some(clear) = taken.clears.last() {
             if let Err(error) = self.clear_now(clear, None).await {
-                failed.note(self.link.incarnation(), &error);
+                failed.note(self.link.connection_id(), &error);
                 return Err(error);
             }
             taken.clears.pop();

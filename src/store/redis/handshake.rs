@@ -16,7 +16,7 @@ use crate::events::{Event, Events};
 use crate::model::key::{Keyspace, bucket};
 use crate::model::tag::{Epoch, Invalidation, Tag};
 use crate::model::version_table::VersionTable;
-use crate::net::handshake::{Greeting, Server};
+use crate::net::handshake::{Handshake, Server};
 use redis::{ServerError, Value};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -145,16 +145,16 @@ impl RedisServer {
         Error::connection(format!("Redis refused the credentials ({}): {given}.", error.code()))
     }
 
-    async fn hello(&self, greeting: &mut Greeting<Resp>) -> Result<Hello> {
+    async fn hello(&self, handshake: &mut Handshake<Resp>) -> Result<Hello> {
         if !self.config.tracking {
-            return self.hello_resp2(greeting).await;
+            return self.hello_resp2(handshake).await;
         }
         let mut parts: Vec<&[u8]> = vec![b"HELLO", b"3"];
         if let Some(password) = &self.config.password {
             let username = self.config.username.as_deref().unwrap_or("default");
             parts.extend([&b"AUTH"[..], username.as_bytes(), password.as_bytes()]);
         }
-        let reply = ask(greeting, Pipeline::one(&parts)).await?.swap_remove(0);
+        let reply = ask(handshake, Pipeline::one(&parts)).await?.swap_remove(0);
         let fields = match reply {
             Value::Map(fields) => fields,
             Value::ServerError(error) if error.code() == "WRONGPASS" || error.code() == "NOAUTH" => {
@@ -162,7 +162,7 @@ impl RedisServer {
             }
             Value::ServerError(error) if reply::is_outage(&error) => return Err(reply::failure(&error)),
             // A server or proxy that knows no HELLO, or grants it to nobody.
-            _ => return self.hello_resp2(greeting).await,
+            _ => return self.hello_resp2(handshake).await,
         };
         let field = |name: &str| {
             let found = fields.iter().find(|(key, _)| reply::text(key) == Some(name));
@@ -172,12 +172,12 @@ impl RedisServer {
         Ok(Hello { resp3: true, version: field("version"), mode: field("mode"), replica })
     }
 
-    async fn hello_resp2(&self, greeting: &mut Greeting<Resp>) -> Result<Hello> {
+    async fn hello_resp2(&self, handshake: &mut Handshake<Resp>) -> Result<Hello> {
         if let Some(password) = &self.config.password {
             let mut parts: Vec<&[u8]> = vec![b"AUTH"];
             parts.extend(self.config.username.as_deref().map(str::as_bytes));
             parts.push(password.as_bytes());
-            if let Value::ServerError(error) = ask(greeting, Pipeline::one(&parts)).await?.swap_remove(0) {
+            if let Value::ServerError(error) = ask(handshake, Pipeline::one(&parts)).await?.swap_remove(0) {
                 // A password for a server that has none does no harm, and HELLO takes it too.
                 let needless = error.details().is_some_and(|text| text.contains("without any password"));
                 if !needless {
@@ -187,7 +187,7 @@ impl RedisServer {
         }
         let mut pipeline = Pipeline::one(&[b"INFO", b"server"]);
         pipeline.push(&[b"ROLE"]);
-        let replies = ask(greeting, pipeline).await?;
+        let replies = ask(handshake, pipeline).await?;
         for reply in &replies {
             if let Value::ServerError(error) = reply
                 && error.code() == "NOAUTH"
@@ -244,7 +244,7 @@ impl RedisServer {
     }
 
     /// Everything that needs no answer before the next.
-    async fn prepare(&self, greeting: &mut Greeting<Resp>, hello: &Hello) -> Result<()> {
+    async fn prepare(&self, handshake: &mut Handshake<Resp>, hello: &Hello) -> Result<()> {
         let wants_told = hello.resp3 && self.config.tracking && self.state.slots().is_some();
         let mut pipeline = Pipeline::default();
         if self.config.db != 0 {
@@ -269,7 +269,7 @@ impl RedisServer {
         self.put_begin(&mut pipeline);
         clear_log::put_delta(&mut pipeline, &self.names.log, None);
 
-        let mut replies = ask(greeting, pipeline).await?.into_iter();
+        let mut replies = ask(handshake, pipeline).await?.into_iter();
         let mut next = || replies.next().unwrap_or(Value::Nil);
         if self.config.db != 0
             && let Value::ServerError(error) = next()
@@ -306,7 +306,7 @@ impl RedisServer {
             _ => None,
         };
         let log = clear_log::delta(next()).ok().filter(|_| epoch.is_some());
-        let (epoch, log) = self.make_up(greeting, identity, epoch.unwrap_or(Epoch::NONE), log).await?;
+        let (epoch, log) = self.make_up(handshake, identity, epoch.unwrap_or(Epoch::NONE), log).await?;
         self.state.begin(identity, epoch, log.as_ref());
         if is_told {
             self.state.set_told();
@@ -326,11 +326,11 @@ impl RedisServer {
     }
 }
 
-pub(super) async fn ask(greeting: &mut Greeting<Resp>, pipeline: Pipeline) -> Result<Vec<Value>> {
-    let replies = greeting.ask(&pipeline.bytes, pipeline.replies).await?;
+pub(super) async fn ask(handshake: &mut Handshake<Resp>, pipeline: Pipeline) -> Result<Vec<Value>> {
+    let replies = handshake.ask(&pipeline.bytes, pipeline.replies).await?;
     if replies.len() != pipeline.replies {
         return Err(Error::connection(format!(
-            "Redis answered {} of {} commands of the greeting.",
+            "Redis answered {} of {} commands of the handshake.",
             replies.len(),
             pipeline.replies
         )));
@@ -345,15 +345,15 @@ impl Server for RedisServer {
         Resp::new(self.state.clone())
     }
 
-    async fn greet(&self, greeting: &mut Greeting<Resp>) -> Result<()> {
+    async fn handshake(&self, handshake: &mut Handshake<Resp>) -> Result<()> {
         self.lost();
-        let hello = self.hello(greeting).await?;
+        let hello = self.hello(handshake).await?;
         self.check(&hello)?;
         self.has_zmscore.store(hello.version.as_deref().is_some_and(has_zmscore), Relaxed);
-        self.prepare(greeting, &hello).await?;
+        self.prepare(handshake, &hello).await?;
         let channels = &self.state.channels;
         if let Some(pipeline) = channels.renewal(hello.resp3) {
-            channels.renewed(&ask(greeting, pipeline).await?);
+            channels.renewed(&ask(handshake, pipeline).await?);
         }
         Ok(())
     }

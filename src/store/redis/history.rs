@@ -46,7 +46,7 @@ pub struct History {
     /// `None`: the server does not tell it, or nothing was connected yet.
     identity: Option<Identity>,
     /// The connection that serves; 0 = none.
-    incarnation: u64,
+    connection_id: u64,
     has_served: bool,
     /// The newest epoch heard of in this history (g, N).
     newest: Epoch,
@@ -91,7 +91,7 @@ impl History {
     pub fn with_room(max_names: usize) -> Self {
         History {
             identity: None,
-            incarnation: 0,
+            connection_id: 0,
             has_served: false,
             newest: Epoch::NONE,
             known_to: Epoch::NONE,
@@ -107,8 +107,8 @@ impl History {
         self.identity
     }
 
-    pub fn incarnation(&self) -> u64 {
-        self.incarnation
+    pub fn connection_id(&self) -> u64 {
+        self.connection_id
     }
 
     /// The newest epoch of this history, also while there is no connection.
@@ -144,8 +144,8 @@ impl History {
     }
 
     /// A connection serves from now on; what had to be done before is done. Its epoch may be `NONE`.
-    pub fn serve(&mut self, identity: Option<Identity>, incarnation: u64, epoch: Epoch, now: Instant) {
-        self.incarnation = incarnation;
+    pub fn serve(&mut self, identity: Option<Identity>, connection_id: u64, epoch: Epoch, now: Instant) {
+        self.connection_id = connection_id;
         if !self.has_served || identity != self.identity {
             self.changed_at = self.has_served.then_some(now);
             (self.newest, self.known_to) = (epoch, epoch);
@@ -176,7 +176,7 @@ impl History {
 
     /// The connection is gone, whose table knew every clear up to here.
     pub fn lost(&mut self, known_to: Epoch) {
-        self.incarnation = 0;
+        self.connection_id = 0;
         if known_to.generation == self.newest.generation {
             self.known_to = known_to;
         }

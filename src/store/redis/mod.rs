@@ -50,7 +50,7 @@ use crate::model::tag::{Epoch, Tag};
 use crate::model::time::UnixMs;
 use crate::model::ttl::Times;
 use crate::model::version_table::VersionTable;
-use crate::net::client::Link;
+use crate::net::client::Client;
 use crate::stats::Stats;
 use command::Pipeline;
 use deadline::Deadline;
@@ -72,7 +72,7 @@ pub struct RedisStore {
 }
 
 struct Core {
-    link: Link<RedisServer>,
+    link: Client<RedisServer>,
     server: Arc<RedisServer>,
     space: Keyspace,
     names: Names,
@@ -144,8 +144,13 @@ impl RedisStore {
         };
         let told = events.clone();
         let server = Arc::new(RedisServer::new(space.clone(), config.clone(), events, l1));
-        let link =
-            Link::open(server.clone(), config.endpoint.clone(), config.timeouts, Arc::new(listener), runtime);
+        let link = Client::open(
+            server.clone(),
+            config.endpoint.clone(),
+            config.timeouts,
+            Arc::new(listener),
+            runtime,
+        );
         let core = Arc::new(Core {
             link,
             server,
@@ -181,18 +186,18 @@ impl Core {
 
     /// Enqueued when called, not when polled.
     fn send(&self, pipeline: Pipeline) -> impl Future<Output = Result<Vec<Value>>> + Send + 'static {
-        self.send_over(None, pipeline)
+        self.send_on(None, pipeline)
     }
 
     /// As `send`, but over the connection of that number or none.
-    fn send_over(
+    fn send_on(
         &self,
         over: Option<u64>,
         pipeline: Pipeline,
     ) -> impl Future<Output = Result<Vec<Value>>> + Send + 'static {
         let Pipeline { bytes, replies } = pipeline;
         let replies = match over {
-            Some(incarnation) => Either::Left(self.link.send_over(incarnation, bytes, replies)),
+            Some(connection_id) => Either::Left(self.link.send_on(connection_id, bytes, replies)),
             None => Either::Right(self.link.send(bytes, replies)),
         };
         replies.map(|replies| Ok(replies?.into_iter().map(Reply::into_value).collect()))

@@ -91,8 +91,8 @@ impl Protocol for Resp {
         }
     }
 
-    fn serves(&mut self, incarnation: u64) {
-        self.state.greets(incarnation);
+    fn serves(&mut self, connection_id: u64) {
+        self.state.greets(connection_id);
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Reading {
     pub is_judged: bool,
     next: Next,
     /// The connection that brought the entries.
-    incarnation: u64,
+    connection_id: u64,
     /// Of its history.
     lease: Option<Lease>,
 }
@@ -53,7 +53,7 @@ enum Next {
 
 impl Reading {
     /// `strings`: the epoch's text, then the entries.
-    fn of(state: &State, incarnation: u64, strings: Vec<Option<Bytes>>) -> Result<Self> {
+    fn of(state: &State, connection_id: u64, strings: Vec<Option<Bytes>>) -> Result<Self> {
         let mut strings = strings.into_iter();
         let epoch = strings.next().flatten().map_or(Epoch::NONE, |text| reply::epoch_text(&text));
         let entries: Vec<_> = strings.collect();
@@ -61,7 +61,8 @@ impl Reading {
         let observed = state.observe_epoch(epoch);
         let lease = state.history.lock().lease();
         let next = Next::Nothing;
-        let mut reading = Reading { epoch, entries, clearances, is_judged: false, next, incarnation, lease };
+        let mut reading =
+            Reading { epoch, entries, clearances, is_judged: false, next, connection_id, lease };
         match observed {
             Observed::Complete => reading.judge(state, true),
             Observed::Behind { after } => reading.next = Next::Delta { after },
@@ -130,9 +131,9 @@ impl Core {
             None,
             pipeline.bytes,
             pipeline.replies,
-            Box::new(move |incarnation, replies| {
+            Box::new(move |connection_id, replies| {
                 if let Some(strings) = strings(replies, entries + 1) {
-                    let reading = Reading::of(&state, incarnation, strings)?;
+                    let reading = Reading::of(&state, connection_id, strings)?;
                     *replies = vec![Reply::Read(Box::new(Ok(reading)))];
                 }
                 Ok(())
@@ -208,9 +209,9 @@ impl Core {
         observe: impl FnOnce(&State, &mut Reading, Vec<Value>) -> Result<()> + Send + 'static,
     ) -> Result<Reading> {
         let state: Arc<State> = self.server.state.clone();
-        let (incarnation, entries) = (reading.incarnation, reading.entries.len());
+        let (connection_id, entries) = (reading.connection_id, reading.entries.len());
         let replies = self.link.send_observed(
-            Some(incarnation),
+            Some(connection_id),
             pipeline.bytes,
             pipeline.replies,
             Box::new(move |_, replies| {

@@ -10,7 +10,7 @@ use super::protocol::Resp;
 use super::reply;
 use crate::error::{Code, Result};
 use crate::model::tag::{Epoch, Invalidation, Tag};
-use crate::net::handshake::Greeting;
+use crate::net::handshake::Handshake;
 use redis::Value;
 
 impl RedisServer {
@@ -18,7 +18,7 @@ impl RedisServer {
     /// epoch and the log as they are then. An error fails the attempt, and the next one makes all of it again.
     pub(super) async fn make_up(
         &self,
-        greeting: &mut Greeting<Resp>,
+        handshake: &mut Handshake<Resp>,
         identity: Option<Identity>,
         epoch: Epoch,
         log: Option<Delta>,
@@ -45,7 +45,7 @@ impl RedisServer {
         let mut pipeline = Pipeline::default();
         self.put_again(&mut pipeline, &again);
         clear_log::put_delta(&mut pipeline, self.log_name(), None);
-        let mut replies = ask(greeting, pipeline).await?;
+        let mut replies = ask(handshake, pipeline).await?;
         let log = clear_log::delta(replies.pop().unwrap_or(Value::Nil))?;
         let (mut cleared, mut began) = (epoch, false);
         for reply in replies {

@@ -192,7 +192,7 @@ mod tests {
     fn a_server_that_is_not_the_one_says_so_alone_or_within() {
         for line in [
             "READONLY You can't write against a read only replica.",
-            "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            "MASTERDOWN Client with MASTER is down and replica-serve-stale-data is set to 'no'.",
             "LOADING Redis is loading the dataset in memory",
             "REDIRECT 127.0.0.1:6380",
             "@user_script: 8: -READONLY You can't write against a read only replica.",

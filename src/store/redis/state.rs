@@ -65,8 +65,8 @@ impl State {
     }
 
     /// A connection of that number is about to be greeted.
-    pub fn greets(&self, incarnation: u64) {
-        self.greeted.store(incarnation, SeqCst);
+    pub fn greets(&self, connection_id: u64) {
+        self.greeted.store(connection_id, SeqCst);
     }
 
     /// The connection is gone: nothing that was true while it lived is true any more.

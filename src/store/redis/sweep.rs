@@ -119,7 +119,7 @@ impl Core {
     pub async fn sweep(&self, next: Instant, looked: &mut Looked) -> Instant {
         self.shed_if_due().await;
         let began = Instant::now();
-        if began < next || self.link.incarnation() == 0 {
+        if began < next || self.link.connection_id() == 0 {
             return next;
         }
         self.sweeper.is_cleared.store(false, Relaxed);

@@ -62,7 +62,7 @@ impl Core {
         let state = &self.server.state;
         let Some(slots) = state.slots() else { return };
         *unused = if slots.take_used() { 0 } else { unused.saturating_add(1) };
-        if *unused >= QUESTIONS || self.link.incarnation() == 0 || !state.is_told() {
+        if *unused >= QUESTIONS || self.link.connection_id() == 0 || !state.is_told() {
             return;
         }
         self.watch.used();

@@ -48,11 +48,11 @@ pub(super) async fn run(core: Weak<Core>) {
 impl Core {
     /// An answer that the server is another now ends the connection, before any reply that comes after it is taken in.
     async fn ask_role(&self) {
-        let (incarnation, identity) = {
+        let (connection_id, identity) = {
             let history = self.server.state.history.lock();
-            (history.incarnation(), history.identity())
+            (history.connection_id(), history.identity())
         };
-        if incarnation == 0 || self.watch.refused_over.load(SeqCst) == incarnation {
+        if connection_id == 0 || self.watch.refused_over.load(SeqCst) == connection_id {
             return;
         }
         let question = match identity {
@@ -69,11 +69,11 @@ impl Core {
             replies.extend(values.into_iter().map(Reply::Other));
             Ok(())
         });
-        let asked = self.link.send_observed(Some(incarnation), question.bytes, question.replies, check);
+        let asked = self.link.send_observed(Some(connection_id), question.bytes, question.replies, check);
         if let Ok(replies) = self.deadline().bound(asked).await
             && replies.iter().any(|reply| matches!(reply, Reply::Other(Value::ServerError(_))))
         {
-            self.watch.refused_over.store(incarnation, SeqCst);
+            self.watch.refused_over.store(connection_id, SeqCst);
         }
     }
 }

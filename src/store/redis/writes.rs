@@ -69,15 +69,15 @@ struct Told {
     life: u64,
     at: Instant,
     /// The connection over which it was told: another one may lead to another server, or an empty one.
-    incarnation: u64,
+    connection_id: u64,
 }
 
 impl Lives {
     /// Whether a life must be announced: it is longer than what was told, or that is some time ago (the server may have lost it).
-    fn announces(&self, life: u64, incarnation: u64) -> bool {
+    fn announces(&self, life: u64, connection_id: u64) -> bool {
         let told = self.told.lock();
         !told.is_some_and(|told| {
-            told.incarnation == incarnation && told.life >= life && told.at.elapsed() < TELL_EVERY
+            told.connection_id == connection_id && told.life >= life && told.at.elapsed() < TELL_EVERY
         })
     }
 
@@ -85,7 +85,9 @@ impl Lives {
     fn told(&self, told: Told) {
         let mut known = self.told.lock();
         let is_shorter = known.is_some_and(|known| {
-            known.incarnation == told.incarnation && known.at.elapsed() < TELL_EVERY && known.life > told.life
+            known.connection_id == told.connection_id
+                && known.at.elapsed() < TELL_EVERY
+                && known.life > told.life
         });
         if !is_shorter {
             *known = Some(told);
@@ -105,7 +107,7 @@ impl Core {
             Ok(turn) => turn,
             Err(error) => return writes.iter().map(|_| Err(error.clone())).collect(),
         };
-        let (mut slots, incarnation): (Vec<Slot>, u64) = {
+        let (mut slots, connection_id): (Vec<Slot>, u64) = {
             let clears = self.server.state.clears.lock();
             let history = self.server.state.history.lock();
             let present = clears.known_to();
@@ -127,11 +129,11 @@ impl Core {
                 }
                 slot
             };
-            (writes.into_iter().map(slot).collect(), history.incarnation())
+            (writes.into_iter().map(slot).collect(), history.connection_id())
         };
         // Another connection may lead to a history in which what was read before the set is outdated.
         let is_guarded = |slot: &Slot| slot.outcome.is_none() && slot.write.guard.is_some();
-        let over = slots.iter().any(is_guarded).then_some(incarnation);
+        let over = slots.iter().any(is_guarded).then_some(connection_id);
         self.send_sets(&mut slots, Call::Sha, &[], over, turn, deadline).await;
         if slots.iter().any(|slot| slot.outcome.is_none()) {
             let cleared = give_way(&mut slots, &under_way);
@@ -157,14 +159,14 @@ impl Core {
         }
         let mut pipeline = Pipeline::default();
         pipeline.bytes.reserve(groups.iter().map(|group| group.bytes).sum());
-        let incarnation = self.link.incarnation();
+        let connection_id = self.link.connection_id();
         for group in &mut groups {
-            group.announces = self.put_group(&mut pipeline, slots, group, how, incarnation);
+            group.announces = self.put_group(&mut pipeline, slots, group, how, connection_id);
         }
         for at in cleared {
             pipeline.push(&[b"UNLINK", self.space.entry(&slots[*at].write.key).as_bytes()]);
         }
-        let replies = self.send_over(over, pipeline);
+        let replies = self.send_on(over, pipeline);
         drop(turn);
         let answers = match deadline.bound(replies).await {
             Ok(mut replies) => {
@@ -196,7 +198,7 @@ impl Core {
         slots: &[Slot],
         group: &Group,
         how: Call,
-        incarnation: u64,
+        connection_id: u64,
     ) -> Option<Told> {
         let names = &self.names;
         let entries = || group.entries.iter().map(|at| &slots[*at]);
@@ -213,7 +215,7 @@ impl Core {
         pipeline.arg(&generation_text(Epoch::draw_generation()));
         pipeline.number(group.entries.len() as u64);
         pipeline.number(names.entry.len() as u64 + 1);
-        let announced = Some(longest).filter(|life| self.lives.announces(*life, incarnation));
+        let announced = Some(longest).filter(|life| self.lives.announces(*life, connection_id));
         match announced {
             Some(ms) => pipeline.number(ms),
             None => pipeline.arg(b""),
@@ -234,7 +236,7 @@ impl Core {
             }
             pipeline.arg(&slot.write.body);
         }
-        announced.map(|life| Told { life, at: Instant::now(), incarnation })
+        announced.map(|life| Told { life, at: Instant::now(), connection_id })
     }
 
     fn answers(&self, groups: &[Group], replies: Vec<Value>) -> Vec<(usize, Result<Answer>)> {
@@ -394,7 +396,7 @@ mod tests {
     #[test]
     fn a_life_is_announced_until_it_was_told_over_the_present_connection() {
         let lives = Lives::default();
-        let told = |life| lives.told(Told { life, at: Instant::now(), incarnation: 1 });
+        let told = |life| lives.told(Told { life, at: Instant::now(), connection_id: 1 });
         assert!(lives.announces(50, 1) && lives.announces(50, 1));
         told(50);
         assert!(!lives.announces(50, 1) && !lives.announces(1, 1));
@@ -403,7 +405,7 @@ mod tests {
         told(50);
         assert!(!lives.announces(60, 1), "answers may come in any order");
         *lives.told.lock() =
-            Some(Told { life: 60, at: Instant::now().checked_sub(TELL_EVERY).unwrap(), incarnation: 1 });
+            Some(Told { life: 60, at: Instant::now().checked_sub(TELL_EVERY).unwrap(), connection_id: 1 });
         assert!(lives.announces(1, 1));
     }
 
