@@ -9,6 +9,8 @@
 //! - `engine`: composes the above: what a batch of gets, sets and clears means.
 //! - `binding` (feature `node`): the only place that imports napi. Holds no rule of caching.
 
+#![deny(unsafe_code)]
+
 // Its parts without napi are tested with the rest.
 #[cfg(any(feature = "node", test))]
 mod binding;

@@ -16,7 +16,7 @@ function reader(port) {
     for (let at = 0; at < flat.length; at += 2 + flat[at + 1]) {
       if (flat[at] !== 0) answered(flat[at + 2]);
     }
-  }, true);
+  }, process.versions.uv);
   const handle = addon.open(redisOn(port, 1_000));
   let first = 0;
   return () => {

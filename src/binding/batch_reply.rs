@@ -1,5 +1,5 @@
 //! A batch on its way. A promise hangs on every operation, so each is answered once: what was never answered (a panic,
-//! a task that was dropped) fails when the flight ends.
+//! a task that was dropped) fails when the reply ends.
 
 use super::queue::{Chunk, Queue};
 use crate::engine::Outcome;
@@ -7,16 +7,16 @@ use crate::error::{Code, Error};
 use parking_lot::Mutex;
 use std::sync::Arc;
 
-pub struct Flight {
+pub struct BatchReply {
     queue: Arc<Queue>,
     /// Id of the first operation.
     first: u32,
     open: Mutex<Box<[bool]>>,
 }
 
-impl Flight {
+impl BatchReply {
     pub fn new(queue: Arc<Queue>, first: u32, operations: usize) -> Self {
-        Flight { queue, first, open: Mutex::new(vec![true; operations].into()) }
+        BatchReply { queue, first, open: Mutex::new(vec![true; operations].into()) }
     }
 
     /// `at`: index of the first operation. Answers to operations that are unknown or answered are dropped whole.
@@ -34,7 +34,7 @@ impl Flight {
     }
 }
 
-impl Drop for Flight {
+impl Drop for BatchReply {
     fn drop(&mut self) {
         for (at, open) in self.open.get_mut().iter().enumerate() {
             if *open {
@@ -60,11 +60,11 @@ mod tests {
     #[test]
     fn each_operation_is_answered_once() {
         let queue = Arc::new(Queue::new(Box::new(|| {})));
-        let flight = Flight::new(queue.clone(), 10, 4);
-        flight.deliver(1, vec![Outcome::Done, Outcome::Done]);
-        flight.deliver(2, vec![Outcome::Done]);
-        flight.deliver(3, vec![Outcome::Done, Outcome::Done]);
-        drop(flight);
+        let reply = BatchReply::new(queue.clone(), 10, 4);
+        reply.deliver(1, vec![Outcome::Done, Outcome::Done]);
+        reply.deliver(2, vec![Outcome::Done]);
+        reply.deliver(3, vec![Outcome::Done, Outcome::Done]);
+        drop(reply);
         let chunks = queue.take().chunks;
         let firsts: Vec<_> = chunks.iter().map(|chunk| (chunk.first, chunk.outcomes.len())).collect();
         assert_eq!(firsts, [(11, 2), (10, 1), (13, 1)]);
@@ -74,9 +74,9 @@ mod tests {
     #[test]
     fn a_panic_on_the_way_answers_too() {
         let queue = Arc::new(Queue::new(Box::new(|| {})));
-        let flight = Flight::new(queue.clone(), 1, 2);
+        let reply = BatchReply::new(queue.clone(), 1, 2);
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || {
-            flight.deliver(0, vec![Outcome::Done]);
+            reply.deliver(0, vec![Outcome::Done]);
             panic!("a defect");
         }));
         assert!(outcome.is_err());

@@ -1,6 +1,7 @@
 //! Carries the queue over to JavaScript: one weak threadsafe function for each environment, one call for many results.
 
 use super::batch_reply::unanswered;
+use super::direct::Polls;
 use super::environment::{Environment, Receiver};
 use super::queue::{Delivery, Queue};
 use super::values::{self, check};
@@ -31,8 +32,8 @@ impl Function {
     }
 }
 
-/// Registers `deliver`. `polls`: whether replies may be read here. The function holds the event loop open only while operations are in flight.
-pub fn listen(env: sys::napi_env, deliver: sys::napi_value, polls: bool) -> Result<()> {
+/// Registers `deliver`. `libuv`: the version of Node.js's own, where replies may be read here. The function holds the event loop open only while operations are in reply.
+pub fn listen(env: sys::napi_env, deliver: sys::napi_value, libuv: Option<&str>) -> Result<()> {
     let environment = Environment::of(env)?;
     let name = values::text(env, "cachalot")?;
     let (mut function, mut reference, mut context) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
@@ -57,6 +58,7 @@ pub fn listen(env: sys::napi_env, deliver: sys::napi_value, polls: bool) -> Resu
     }
     let wake = Function(function);
     let queue = Arc::new(Queue::new(Box::new(move || wake.call())));
+    let polls = libuv.and_then(|libuv| Polls::of(env, libuv, queue.clone(), carry_from_loop));
     environment.receive(env, Receiver { queue, function, deliver: reference, context, env }, polls)
 }
 
@@ -70,12 +72,12 @@ unsafe extern "C" fn woken(env: sys::napi_env, deliver: sys::napi_value, _: *mut
     let _ = catch_unwind(AssertUnwindSafe(|| carry(env, deliver)));
 }
 
-/// From a callback of the event loop, after `Queue::hush`.
-pub fn carry_from_loop(env: sys::napi_env) {
+/// From a callback of the event loop, after `Queue::suppress_wake`.
+fn carry_from_loop(env: sys::napi_env) {
     let Ok(receiver) = Environment::of(env).and_then(Environment::receiver) else { return };
     if scoped(env, receiver).is_err() {
         // What is left in the queue, if anything, goes the other way.
-        receiver.queue.rouse();
+        receiver.queue.force_wake();
     }
 }
 
@@ -111,7 +113,7 @@ fn carry(env: sys::napi_env, deliver: sys::napi_value) -> Result<()> {
     }
     let answered: usize = delivery.chunks.iter().map(|chunk| chunk.outcomes.len()).sum();
     let flat = flatten(env, delivery);
-    environment.landed(env, answered)?;
+    environment.sub_in_flight(env, answered)?;
     let flat = flat?;
     let mut this = ptr::null_mut();
     // SAFETY: values of this scope.

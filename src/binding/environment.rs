@@ -1,10 +1,10 @@
 //! What belongs to one JavaScript environment: its stores, its receiver, and how long it stays awake.
 
-use super::inline_task::TakenOn;
-use super::polls::Polls;
+use super::direct::Polls;
+use super::inline_task::Claimed;
 use super::queue::Queue;
 use super::runtime;
-use super::store::Store;
+use super::store_handle::StoreHandle;
 use super::values::check;
 use crate::error::{Code, Error, Result};
 use napi::sys;
@@ -21,7 +21,7 @@ static NEXT_HANDLE: AtomicU32 = AtomicU32::new(1);
 
 #[derive(Default)]
 pub struct Environment {
-    stores: RefCell<HashMap<u32, Arc<Store>>>,
+    stores: RefCell<HashMap<u32, Arc<StoreHandle>>>,
     receiver: OnceCell<Receiver>,
     /// Operations that JavaScript waits for: while there are any, the process stays alive.
     in_flight: Cell<usize>,
@@ -61,14 +61,16 @@ impl Environment {
     }
 
     /// Called once. From now on the environment's end is noticed.
-    pub fn receive(&self, env: sys::napi_env, receiver: Receiver, polls: bool) -> Result<()> {
+    pub fn receive(&self, env: sys::napi_env, receiver: Receiver, polls: Option<Polls>) -> Result<()> {
         if self.receiver.set(receiver).is_err() {
             return Err(Error::new(
                 Code::Internal,
                 "listen was called twice in one environment; call it once.",
             ));
         }
-        let _ = self.polls.set(Polls::of(env, polls));
+        if let Some(polls) = polls {
+            let _ = self.polls.set(polls);
+        }
         // Hooks run in reverse order: this one, added after the threadsafe function, runs before that one goes.
         // SAFETY: the hook's argument outlives it, see `finalize`.
         unsafe {
@@ -86,11 +88,11 @@ impl Environment {
         self.polls.get()
     }
 
-    /// Waits for the replies that this thread has taken on.
-    pub fn wait(&self, taken: TakenOn) {
+    /// Waits for the replies that this thread has claimed on.
+    pub fn wait(&self, claimed: Claimed) {
         match self.polls() {
-            Some(polls) => polls.wait(self, taken),
-            None => taken.iter().for_each(|reader| reader.release(false)),
+            Some(polls) => polls.wait(claimed),
+            None => claimed.iter().for_each(|reader| reader.release(false)),
         }
     }
 
@@ -98,20 +100,20 @@ impl Environment {
         NEXT_HANDLE.fetch_add(1, Relaxed)
     }
 
-    pub fn insert(&self, handle: u32, store: Arc<Store>) {
+    pub fn insert(&self, handle: u32, store: Arc<StoreHandle>) {
         self.stores.borrow_mut().insert(handle, store);
     }
 
-    pub fn store(&self, handle: u32) -> Result<Arc<Store>> {
+    pub fn store(&self, handle: u32) -> Result<Arc<StoreHandle>> {
         self.stores.borrow().get(&handle).cloned().ok_or_else(Error::closed)
     }
 
-    pub fn remove(&self, handle: u32) -> Result<Arc<Store>> {
+    pub fn remove(&self, handle: u32) -> Result<Arc<StoreHandle>> {
         self.stores.borrow_mut().remove(&handle).ok_or_else(Error::closed)
     }
 
     /// JavaScript waits for so many operations more.
-    pub fn took_off(&self, env: sys::napi_env, operations: usize) -> Result<()> {
+    pub fn add_in_flight(&self, env: sys::napi_env, operations: usize) -> Result<()> {
         let before = self.in_flight.replace(self.in_flight.get() + operations);
         if before == 0 && operations > 0 {
             // SAFETY: the function lives as long as the environment.
@@ -121,7 +123,7 @@ impl Environment {
     }
 
     /// So many were answered.
-    pub fn landed(&self, env: sys::napi_env, operations: usize) -> Result<()> {
+    pub fn sub_in_flight(&self, env: sys::napi_env, operations: usize) -> Result<()> {
         let left = self.in_flight.get().saturating_sub(operations);
         self.in_flight.set(left);
         if left == 0 && operations > 0 {

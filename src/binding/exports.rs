@@ -1,10 +1,10 @@
 //! The functions of index.d.ts: free functions and numeric handles, since a method of a class costs several times as
 //! much to call. No panic leaves them.
 
-use super::batch_reply::{Flight, unanswered};
+use super::batch_reply::{BatchReply, unanswered};
+use super::direct::Polls;
 use super::environment::Environment;
-use super::polls::Polls;
-use super::store::Store;
+use super::store_handle::StoreHandle;
 use super::values::Raw;
 use super::{batch, completions, runtime, values};
 use crate::config::Config;
@@ -35,7 +35,7 @@ fn guard<T>(body: impl FnOnce() -> error::Result<T>) -> Result<T> {
 
 /// An event and the store that it is about.
 #[derive(Serialize)]
-struct Told {
+struct StoreEvent {
     handle: u32,
     #[serde(flatten)]
     event: Event,
@@ -51,7 +51,7 @@ pub fn open(env: Env, config: String) -> Result<u32> {
         let handle = Environment::next_handle();
         let events: Events = Arc::new(move |event| {
             let message = matches!(event, Event::Message { .. });
-            let Ok(json) = serde_json::to_string(&Told { handle, event }) else { return };
+            let Ok(json) = serde_json::to_string(&StoreEvent { handle, event }) else { return };
             if !message {
                 queue.tell(json);
             } else if queue.message(json) {
@@ -60,11 +60,11 @@ pub fn open(env: Env, config: String) -> Result<u32> {
                     message: "Messages of other processes were lost: this process was too busy to take them."
                         .into(),
                 };
-                queue.tell(serde_json::to_string(&Told { handle, event }).unwrap_or_default());
+                queue.tell(serde_json::to_string(&StoreEvent { handle, event }).unwrap_or_default());
             }
         });
         let engine = AnyEngine::open(Config::parse(&config)?, events, &runtime::handle()?)?;
-        environment.insert(handle, Store::new(engine));
+        environment.insert(handle, StoreHandle::new(engine));
         Ok(handle)
     })
 }
@@ -77,11 +77,11 @@ pub fn open(env: Env, config: String) -> Result<u32> {
 /// `[next cursor or null, key…]`; object `{code, message, queued}` = error. `firstId` 0: each result is an event, the
 /// JSON of src/events.rs with the store's `handle`.
 ///
-/// `polls`: this is Node.js itself, whose event loop may be used to wait for replies (none by default: others offer
-/// its functions, and then abort).
-#[napi(ts_args_type = "deliver: (flat: unknown[]) => void, polls?: boolean")]
-pub fn listen(env: Env, deliver: Raw, polls: Option<bool>) -> Result<()> {
-    guard(|| completions::listen(env.raw(), deliver.0, polls.unwrap_or(false)))
+/// `libuv`: its version, where this is Node.js itself, whose event loop may be used to wait for replies (not by default: others
+/// offer its functions, and then abort).
+#[napi(ts_args_type = "deliver: (flat: unknown[]) => void, libuv?: string")]
+pub fn listen(env: Env, deliver: Raw, libuv: Option<String>) -> Result<()> {
+    guard(|| completions::listen(env.raw(), deliver.0, libuv.as_deref()))
 }
 
 /// One turn's operations. Stores in process memory answer at once, with the results in order; others return null and
@@ -141,11 +141,11 @@ pub fn submit(
             return completions::results(raw, &outcomes).map(|results| Some(Answer(results)));
         }
         let runtime = runtime::handle()?;
-        environment.took_off(raw, ops.len())?;
-        let flight = Flight::new(environment.receiver()?.queue.clone(), first_id, ops.len());
+        environment.add_in_flight(raw, ops.len())?;
+        let reply = BatchReply::new(environment.receiver()?.queue.clone(), first_id, ops.len());
         let reads = environment.polls().is_some_and(Polls::is_on);
-        let taken = store.start(ops, now, flight, &runtime, reads);
-        environment.wait(taken);
+        let claimed = store.start(ops, now, reply, &runtime, reads);
+        environment.wait(claimed);
         Ok(None)
     })
 }
@@ -210,11 +210,11 @@ pub fn close(env: Env, handle: u32, id: u32) -> Result<()> {
         let environment = Environment::of(env.raw())?;
         let runtime = runtime::handle()?;
         let store = environment.remove(handle)?;
-        environment.took_off(env.raw(), 1)?;
-        let flight = Flight::new(environment.receiver()?.queue.clone(), id, 1);
+        environment.add_in_flight(env.raw(), 1)?;
+        let reply = BatchReply::new(environment.receiver()?.queue.clone(), id, 1);
         runtime.spawn(async move {
             store.close().await;
-            flight.deliver(0, vec![Outcome::Done]);
+            reply.deliver(0, vec![Outcome::Done]);
         });
         Ok(())
     })

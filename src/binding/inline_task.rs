@@ -1,5 +1,5 @@
 //! Begins a batch on the JavaScript thread: what is sent for it is then on the wire before anything else happens. The
-//! reply is read by the runtime's thread, or by this one (`read_here`), which then goes on with the batch itself.
+//! reply is read by the runtime's thread, or by this one (`read_inline`), which then goes on with the batch itself.
 
 use crate::net::direct::reader::{DirectReader, ReadOutcome};
 use crate::net::poll_scope::{PollOutcome, poll_inline, take_claimed};
@@ -12,18 +12,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use tokio::runtime::Handle;
 
-/// Connections whose replies the thread has taken on: it must wait for them, or give them back.
-pub type TakenOn = Vec<Arc<dyn DirectReader>>;
+/// Connections whose replies the thread has claimed on: it must wait for them, or give them back.
+pub type Claimed = Vec<Arc<dyn DirectReader>>;
 
 /// A batch that waits for a reply outside the runtime.
-struct Parked {
+struct InlineTask {
     state: Mutex<State>,
     runtime: Handle,
 }
 
 enum State {
     /// Under a poll.
-    Beginning,
+    Polling,
     Waiting(BoxFuture<'static, ()>),
     /// With the runtime, or finished.
     Gone,
@@ -31,7 +31,7 @@ enum State {
 
 thread_local! {
     /// Batches woken by what this thread reads, while it does.
-    static WOKEN: RefCell<Option<Vec<Arc<Parked>>>> = const { RefCell::new(None) };
+    static LOCAL_RUN_QUEUE: RefCell<Option<Vec<Arc<InlineTask>>>> = const { RefCell::new(None) };
 }
 
 /// Whatever happens, what was woken goes on.
@@ -39,40 +39,40 @@ struct Reader;
 
 impl Reader {
     fn claim() -> Self {
-        WOKEN.set(Some(Vec::new()));
+        LOCAL_RUN_QUEUE.set(Some(Vec::new()));
         Reader
     }
 
-    fn woken(&self) -> Vec<Arc<Parked>> {
-        WOKEN.take().unwrap_or_default()
+    fn woken(&self) -> Vec<Arc<InlineTask>> {
+        LOCAL_RUN_QUEUE.take().unwrap_or_default()
     }
 }
 
 impl Drop for Reader {
     fn drop(&mut self) {
-        for parked in self.woken() {
-            parked.go();
+        for task in self.woken() {
+            task.spawn_on_runtime();
         }
     }
 }
 
-impl Wake for Parked {
+impl Wake for InlineTask {
     fn wake(self: Arc<Self>) {
-        let elsewhere = WOKEN.with_borrow_mut(|woken| match woken {
+        let elsewhere = LOCAL_RUN_QUEUE.with_borrow_mut(|woken| match woken {
             Some(woken) => {
                 woken.push(self);
                 None
             }
             None => Some(self),
         });
-        if let Some(parked) = elsewhere {
-            parked.go();
+        if let Some(task) = elsewhere {
+            task.spawn_on_runtime();
         }
     }
 }
 
-impl Parked {
-    fn go(&self) {
+impl InlineTask {
+    fn spawn_on_runtime(&self) {
         let before = std::mem::replace(&mut *self.state.lock(), State::Gone);
         if let State::Waiting(work) = before {
             self.runtime.spawn(work);
@@ -84,10 +84,10 @@ impl Parked {
         let mut state = self.state.lock();
         match std::mem::replace(&mut *state, State::Gone) {
             State::Waiting(work) => {
-                *state = State::Beginning;
+                *state = State::Polling;
                 Some(work)
             }
-            State::Beginning | State::Gone => None,
+            State::Polling | State::Gone => None,
         }
     }
 }
@@ -95,26 +95,26 @@ impl Parked {
 /// Polls the work once, here; what is left of it goes on when its reply comes if all it asked was sent, else in the
 /// runtime at once. A panic ends it, as it would end a task.
 ///
-/// `reads`: this thread can wait for replies. What it takes on is added to `taken`.
-pub fn begin_here(
+/// `reads`: this thread can wait for replies. What it takes on is added to `claimed`.
+pub fn run_inline(
     work: impl Future<Output = ()> + Send + 'static,
     runtime: &Handle,
     reads: bool,
-    taken: &mut TakenOn,
+    claimed: &mut Claimed,
 ) {
     let work = AssertUnwindSafe(work).catch_unwind().map(|_| ()).boxed();
-    let parked = Arc::new(Parked { state: Mutex::new(State::Beginning), runtime: runtime.clone() });
-    go_on(&parked, work, reads, taken);
+    let task = Arc::new(InlineTask { state: Mutex::new(State::Polling), runtime: runtime.clone() });
+    poll_task(&task, work, reads, claimed);
 }
 
 /// Reads what has come, and goes on with what was waiting for that, on the thread that took it on.
-pub fn read_here(connection: &dyn DirectReader, taken: &mut TakenOn) -> ReadOutcome {
+pub fn read_inline(connection: &dyn DirectReader, claimed: &mut Claimed) -> ReadOutcome {
     let reader = Reader::claim();
     let came = connection.read();
     let mut left = false;
-    for parked in reader.woken() {
-        if let Some(work) = parked.take() {
-            left |= go_on(&parked, work, true, taken) == PollOutcome::Left;
+    for task in reader.woken() {
+        if let Some(work) = task.take() {
+            left |= poll_task(&task, work, true, claimed) == PollOutcome::Left;
         }
     }
     if left {
@@ -125,34 +125,34 @@ pub fn read_here(connection: &dyn DirectReader, taken: &mut TakenOn) -> ReadOutc
     came
 }
 
-fn go_on(
-    parked: &Arc<Parked>,
+fn poll_task(
+    task: &Arc<InlineTask>,
     mut work: BoxFuture<'static, ()>,
     reads: bool,
-    taken: &mut TakenOn,
+    claimed: &mut Claimed,
 ) -> PollOutcome {
-    let waker = Waker::from(parked.clone());
+    let waker = Waker::from(task.clone());
     let (polled, began) = {
-        let _runtime = parked.runtime.enter();
+        let _runtime = task.runtime.enter();
         poll_inline(work.as_mut(), &mut Context::from_waker(&waker), reads)
     };
-    taken.append(&mut take_claimed());
+    claimed.append(&mut take_claimed());
     match polled {
-        Poll::Ready(()) => *parked.state.lock() = State::Gone,
-        Poll::Pending => park(parked, work, began),
+        Poll::Ready(()) => *task.state.lock() = State::Gone,
+        Poll::Pending => park(task, work, began),
     }
     began
 }
 
-fn park(parked: &Parked, work: BoxFuture<'static, ()>, began: PollOutcome) {
-    let mut state = parked.state.lock();
+fn park(task: &InlineTask, work: BoxFuture<'static, ()>, began: PollOutcome) {
+    let mut state = task.state.lock();
     let woken = matches!(*state, State::Gone);
     if began == PollOutcome::Sent && !woken {
         *state = State::Waiting(work);
     } else {
         *state = State::Gone;
         drop(state);
-        parked.runtime.spawn(work);
+        task.runtime.spawn(work);
     }
 }
 
@@ -168,14 +168,14 @@ mod tests {
     fn what_sends_nothing_goes_on_in_the_runtime_at_once() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (tell, told) = oneshot::channel();
-        begin_here(
+        run_inline(
             async move {
                 tokio::task::yield_now().await;
                 tell.send(tokio::runtime::Handle::try_current().is_ok()).unwrap();
             },
             runtime.handle(),
             false,
-            &mut TakenOn::new(),
+            &mut Claimed::new(),
         );
         assert!(runtime.block_on(told).unwrap());
     }
@@ -184,18 +184,18 @@ mod tests {
     fn what_is_parked_goes_on_in_the_runtime_when_it_is_woken_also_if_that_was_early() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         for early in [false, true] {
-            let parked =
-                Arc::new(Parked { state: Mutex::new(State::Beginning), runtime: runtime.handle().clone() });
+            let task =
+                Arc::new(InlineTask { state: Mutex::new(State::Polling), runtime: runtime.handle().clone() });
             let (tell, told) = oneshot::channel();
             let work = async move { tell.send(()).unwrap() }.boxed();
             if early {
-                parked.clone().wake();
-                assert!(matches!(*parked.state.lock(), State::Gone));
-                park(&parked, work, PollOutcome::Sent);
+                task.clone().wake();
+                assert!(matches!(*task.state.lock(), State::Gone));
+                park(&task, work, PollOutcome::Sent);
             } else {
-                park(&parked, work, PollOutcome::Sent);
-                assert!(matches!(*parked.state.lock(), State::Waiting(_)));
-                parked.wake();
+                park(&task, work, PollOutcome::Sent);
+                assert!(matches!(*task.state.lock(), State::Waiting(_)));
+                task.wake();
             }
             runtime.block_on(told).unwrap();
         }
@@ -242,20 +242,20 @@ mod tests {
                 tell.send(()).unwrap();
             }
             .boxed();
-            let parked =
-                Arc::new(Parked { state: Mutex::new(State::Beginning), runtime: runtime.handle().clone() });
-            let waker = Waker::from(parked.clone());
+            let task =
+                Arc::new(InlineTask { state: Mutex::new(State::Polling), runtime: runtime.handle().clone() });
+            let waker = Waker::from(task.clone());
             assert!(work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-            park(&parked, work, PollOutcome::Sent);
-            assert_eq!(read_here(&with_reply(reply), &mut TakenOn::new()), ReadOutcome::Replies);
-            assert!(matches!(*parked.state.lock(), State::Gone));
+            park(&task, work, PollOutcome::Sent);
+            assert_eq!(read_inline(&with_reply(reply), &mut Claimed::new()), ReadOutcome::Replies);
+            assert!(matches!(*task.state.lock(), State::Gone));
             assert_eq!(told.try_recv().is_ok(), is_last);
             if !is_last {
                 more.send(()).unwrap();
                 runtime.block_on(told).unwrap();
             }
         }
-        assert!(WOKEN.take().is_none());
+        assert!(LOCAL_RUN_QUEUE.take().is_none());
     }
 
     #[test]
@@ -269,13 +269,13 @@ mod tests {
             tell.send(std::thread::current().id()).unwrap();
         }
         .boxed();
-        let parked =
-            Arc::new(Parked { state: Mutex::new(State::Beginning), runtime: runtime.handle().clone() });
-        let waker = Waker::from(parked.clone());
+        let task =
+            Arc::new(InlineTask { state: Mutex::new(State::Polling), runtime: runtime.handle().clone() });
+        let waker = Waker::from(task.clone());
         assert!(work.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-        park(&parked, work, PollOutcome::Sent);
+        park(&task, work, PollOutcome::Sent);
         let connection = with_reply(reply);
-        assert_eq!(read_here(&connection, &mut TakenOn::new()), ReadOutcome::Task);
+        assert_eq!(read_inline(&connection, &mut Claimed::new()), ReadOutcome::Task);
         assert!(connection.1.load(SeqCst));
         let elsewhere = std::thread::spawn(move || runtime.block_on(told).unwrap());
         assert_ne!(elsewhere.join().unwrap(), std::thread::current().id());
@@ -292,14 +292,14 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let dropped = Arc::new(AtomicBool::new(false));
         let flag = Flag(dropped.clone());
-        begin_here(
+        run_inline(
             async move {
                 let _flag = flag;
                 panic!("a defect");
             },
             runtime.handle(),
             false,
-            &mut TakenOn::new(),
+            &mut Claimed::new(),
         );
         assert!(dropped.load(SeqCst));
     }

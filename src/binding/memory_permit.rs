@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::AcqRel};
 
-pub struct Weight {
+pub struct MemoryPermit {
     /// Of all batches. Not the store itself, whose line would keep it.
     total: Arc<AtomicUsize>,
     bytes: AtomicUsize,
@@ -11,10 +11,14 @@ pub struct Weight {
     open: AtomicUsize,
 }
 
-impl Weight {
+impl MemoryPermit {
     pub fn of(total: &Arc<AtomicUsize>, bytes: usize, operations: usize) -> Self {
         total.fetch_add(bytes, AcqRel);
-        Weight { total: total.clone(), bytes: AtomicUsize::new(bytes), open: AtomicUsize::new(operations) }
+        MemoryPermit {
+            total: total.clone(),
+            bytes: AtomicUsize::new(bytes),
+            open: AtomicUsize::new(operations),
+        }
     }
 
     /// To be called before the answers are given: whoever hears the last may ask for as much again.
@@ -29,7 +33,7 @@ impl Weight {
     }
 }
 
-impl Drop for Weight {
+impl Drop for MemoryPermit {
     fn drop(&mut self) {
         self.release();
     }
@@ -43,14 +47,14 @@ mod tests {
     #[test]
     fn bytes_are_given_back_once_and_before_the_last_answer_is_given() {
         let total = Arc::new(AtomicUsize::new(5));
-        let weight = Weight::of(&total, 100, 3);
+        let weight = MemoryPermit::of(&total, 100, 3);
         weight.answered(2);
         assert_eq!(total.load(Acquire), 105);
         weight.answered(1);
         assert_eq!(total.load(Acquire), 5, "not only when the batch has ended");
         drop(weight);
         assert_eq!(total.load(Acquire), 5);
-        drop(Weight::of(&total, 100, 3));
+        drop(MemoryPermit::of(&total, 100, 3));
         assert_eq!(total.load(Acquire), 5, "a batch that was never run");
     }
 }

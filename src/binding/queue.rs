@@ -39,7 +39,7 @@ struct State {
     events: VecDeque<String>,
     messages: VecDeque<String>,
     message_bytes: usize,
-    /// Some were lost and none were taken since.
+    /// Some were lost and none were claimed since.
     losing: bool,
     /// The environment is gone: nothing is kept.
     is_over: bool,
@@ -48,7 +48,7 @@ struct State {
 }
 
 impl State {
-    /// Whether a wake is due for what was added; it is taken for done.
+    /// Whether a wake is due for what was added; it is claimed for done.
     fn is_due(&mut self) -> bool {
         !self.is_over && !std::mem::replace(&mut self.woken, true)
     }
@@ -75,7 +75,7 @@ impl Queue {
         Queue { state: Mutex::new(state), wake: Mutex::new(Some(wake)) }
     }
 
-    /// Never more than the operations in flight, which the engine bounds.
+    /// Never more than the operations in reply, which the engine bounds.
     pub fn push(&self, chunk: Chunk) {
         let mut state = self.state.lock();
         if !state.is_over {
@@ -97,7 +97,7 @@ impl Queue {
     }
 
     /// An event that carries a message, as JSON: unlike a state it is not outdated by the next. True if, for the first
-    /// time since some were taken, older ones had to give way.
+    /// time since some were claimed, older ones had to give way.
     pub fn message(&self, message: String) -> bool {
         let mut state = self.state.lock();
         if state.is_over {
@@ -124,12 +124,12 @@ impl Queue {
     }
 
     /// For the JavaScript thread, which will `take` in any case: what is pushed until then needs no wake.
-    pub fn hush(&self) {
+    pub fn suppress_wake(&self) {
         self.state.lock().woken = true;
     }
 
     /// Wakes for what is left, whether or not a wake is due.
-    pub fn rouse(&self) {
+    pub fn force_wake(&self) {
         let state = self.state.lock();
         self.wake_if(!state.is_over, state);
     }
@@ -249,10 +249,10 @@ mod tests {
     #[test]
     fn a_thread_that_comes_anyway_is_not_woken_and_can_still_be() {
         let (queue, wakes) = counted();
-        queue.hush();
+        queue.suppress_wake();
         queue.push(chunk(1, 1));
         assert_eq!(wakes.load(SeqCst), 0);
-        queue.rouse();
+        queue.force_wake();
         assert_eq!(wakes.load(SeqCst), 1);
         assert_eq!(queue.take().chunks.len(), 1);
         queue.push(chunk(2, 1));

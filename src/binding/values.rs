@@ -81,7 +81,7 @@ pub fn string(env: sys::napi_env, value: sys::napi_value) -> Result<(Vec<u8>, us
     text
 }
 
-/// From so many units on a value is taken as UTF-16, which V8 copies out at the speed of memory: its way to UTF-8 takes
+/// From so many units on a value is claimed as UTF-16, which V8 copies out at the speed of memory: its way to UTF-8 takes
 /// ten times as long as soon as one character is not ASCII, on the main thread. Shorter ones are not worth the second
 /// look that the core then takes.
 const WIDE_UNITS: usize = 256;
@@ -182,6 +182,7 @@ pub fn inputs(env: sys::napi_env, array: sys::napi_value) -> Result<Vec<Input>> 
     let mut inputs = Vec::new();
     for index in 0..length {
         let (mut value, mut kind) = (ptr::null_mut(), 0);
+        // SAFETY: as above.
         unsafe {
             check(sys::napi_get_element(env, array, index, &mut value))?;
             check(sys::napi_typeof(env, value, &mut kind))?;
@@ -198,10 +199,12 @@ pub fn inputs(env: sys::napi_env, array: sys::napi_value) -> Result<Vec<Input>> 
 
 /// A new string; V8 copies it.
 pub fn text(env: sys::napi_env, text: &str) -> Result<sys::napi_value> {
+    // SAFETY: pointer and length are those of one live text; V8 copies.
     create(|out| unsafe { sys::napi_create_string_utf8(env, text.as_ptr().cast(), text.len() as isize, out) })
 }
 
 pub fn array(env: sys::napi_env, length: usize) -> Result<sys::napi_value> {
+    // SAFETY: `out` is a local of `create`, in whose scope the value is made.
     create(|out| unsafe { sys::napi_create_array_with_length(env, length, out) })
 }
 
@@ -211,10 +214,17 @@ pub fn set(env: sys::napi_env, array: sys::napi_value, index: usize, value: sys:
 }
 
 pub fn number(env: sys::napi_env, value: u32) -> Result<sys::napi_value> {
+    // SAFETY: `out` is a local of `create`, in whose scope the value is made.
     create(|out| unsafe { sys::napi_create_uint32(env, value, out) })
 }
 
+fn null(env: sys::napi_env) -> Result<sys::napi_value> {
+    // SAFETY: `out` is a local of `create`, in whose scope the value is made.
+    create(|out| unsafe { sys::napi_get_null(env, out) })
+}
+
 fn boolean(env: sys::napi_env, value: bool) -> Result<sys::napi_value> {
+    // SAFETY: `out` is a local of `create`, in whose scope the value is made.
     create(|out| unsafe { sys::napi_get_boolean(env, value, out) })
 }
 
@@ -222,12 +232,13 @@ fn boolean(env: sys::napi_env, value: bool) -> Result<sys::napi_value> {
 /// operation's error, not the batch's.
 pub fn outcome(env: sys::napi_env, outcome: &Outcome) -> Result<sys::napi_value> {
     match outcome {
-        Outcome::Miss => create(|out| unsafe { sys::napi_get_null(env, out) }),
+        Outcome::Miss => null(env),
+        // SAFETY: `out` is a local of `create`, in whose scope the value is made.
         Outcome::Done => create(|out| unsafe { sys::napi_get_undefined(env, out) }),
         Outcome::Is(yes) => boolean(env, *yes),
         Outcome::Hit(hit) => value(env, hit).or_else(|error| failure(env, &error)),
         Outcome::Stamped(hit, stamp) => stamped(env, hit, stamp).or_else(|error| failure(env, &error)),
-        Outcome::Read(found) => reading(env, found).or_else(|error| failure(env, &error)),
+        Outcome::Read(found) => ticketed(env, found).or_else(|error| failure(env, &error)),
         Outcome::Keys(page) => keys(env, page).or_else(|error| failure(env, &error)),
         Outcome::Many(outcomes) => many(env, outcomes).or_else(|error| failure(env, &error)),
         Outcome::List(values) => list(env, values).or_else(|error| failure(env, &error)),
@@ -264,10 +275,10 @@ fn stamped(env: sys::napi_env, hit: &Value, stamp: &[u16]) -> Result<sys::napi_v
 }
 
 /// The counters of L1, as a buffer that JavaScript reads and the core writes.
-pub fn counters(env: sys::napi_env, slots: &Arc<VersionTable>) -> Result<sys::napi_value> {
-    let words = slots.words();
+pub fn counters(env: sys::napi_env, versions: &Arc<VersionTable>) -> Result<sys::napi_value> {
+    let words = versions.words();
     let (data, bytes) = (words.as_ptr().cast_mut().cast::<c_void>(), size_of_val(words));
-    let kept = Arc::into_raw(slots.clone()).cast_mut().cast::<c_void>();
+    let kept = Arc::into_raw(versions.clone()).cast_mut().cast::<c_void>();
     // SAFETY: the buffer keeps the counters alive by a count of its own, given back in `release`. They are atomics, which
     // may be written while they are read; JavaScript reads whole words.
     let made = create(|out| unsafe {
@@ -289,7 +300,7 @@ fn keys(env: sys::napi_env, page: &Page) -> Result<sys::napi_value> {
     let list = array(env, page.keys.len() + 1)?;
     let next = match page.next {
         Some(cursor) => large(env, cursor)?,
-        None => create(|out| unsafe { sys::napi_get_null(env, out) })?,
+        None => null(env)?,
     };
     set(env, list, 0, next)?;
     for (at, key) in page.keys.iter().enumerate() {
@@ -299,19 +310,18 @@ fn keys(env: sys::napi_env, page: &Page) -> Result<sys::napi_value> {
 }
 
 /// `[value or null, ticket, stale]`, and `created, freshUntil, cost` where there are times.
-fn reading(env: sys::napi_env, reading: &TicketedRead) -> Result<sys::napi_value> {
-    let null = || create(|out| unsafe { sys::napi_get_null(env, out) });
+fn ticketed(env: sys::napi_env, read: &TicketedRead) -> Result<sys::napi_value> {
     let list = array(env, 3)?;
-    let found = reading.value.as_ref().map_or_else(null, |found| value(env, found))?;
-    let ticket: &Ticket = &reading.ticket;
+    let found = read.value.as_ref().map_or_else(|| null(env), |found| value(env, found))?;
+    let ticket: &Ticket = &read.ticket;
     // SAFETY: pointer and length are those of one live array; V8 copies.
     let ticket = create(|out| unsafe {
         sys::napi_create_string_latin1(env, ticket.as_ptr().cast(), ticket.len() as isize, out)
     })?;
-    for (at, item) in [found, ticket, boolean(env, reading.stale)?].into_iter().enumerate() {
+    for (at, item) in [found, ticket, boolean(env, read.stale)?].into_iter().enumerate() {
         set(env, list, at, item)?;
     }
-    if let Some(times) = &reading.times {
+    if let Some(times) = &read.times {
         set(env, list, 3, large(env, times.created)?)?;
         set(env, list, 4, large(env, times.fresh_until)?)?;
         set(env, list, 5, number(env, times.cost)?)?;
@@ -322,6 +332,7 @@ fn reading(env: sys::napi_env, reading: &TicketedRead) -> Result<sys::napi_value
 /// A number beyond 32 bits; the greatest (never, for a moment) = Infinity.
 fn large(env: sys::napi_env, ms: u64) -> Result<sys::napi_value> {
     let ms = if ms == NEVER { f64::INFINITY } else { ms as f64 };
+    // SAFETY: `out` is a local of `create`, in whose scope the value is made.
     create(|out| unsafe { sys::napi_create_double(env, ms, out) })
 }
 
@@ -345,6 +356,7 @@ fn value(env: sys::napi_env, value: &Value) -> Result<sys::napi_value> {
 
 /// `{ code, message, queued }`
 pub fn failure(env: sys::napi_env, error: &Error) -> Result<sys::napi_value> {
+    // SAFETY: `out` is a local of `create`, in whose scope the value is made.
     let object = create(|out| unsafe { sys::napi_create_object(env, out) })?;
     let queued = boolean(env, error.queued)?;
     let fields = [

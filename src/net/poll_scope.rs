@@ -36,7 +36,8 @@ pub enum PollOutcome {
 }
 
 /// Polls once, on the thread of a caller. Bounds set no timers meanwhile: to set one would wake the runtime, which is
-/// what is saved. `reads`: the thread can read replies; it must ask then what it has `take_claimed`.
+/// what is saved. `reads`: the thread can read replies; it must then ask for what it has claimed (`take_claimed`). Without the feature
+/// `direct-reads` nothing is claimed.
 pub fn poll_inline<F: Future + ?Sized>(
     work: Pin<&mut F>,
     context: &mut Context<'_>,
@@ -48,7 +49,9 @@ pub fn poll_inline<F: Future + ?Sized>(
             SCOPE.set(self.0);
         }
     }
-    let _restore = Restore(SCOPE.replace(Some(Scope { reads, ..Scope::default() })));
+    let _restore = Restore(
+        SCOPE.replace(Some(Scope { reads: reads && cfg!(feature = "direct-reads"), ..Scope::default() })),
+    );
     let polled = work.poll(context);
     let began = match SCOPE.get().unwrap_or_default() {
         Scope { left: true, .. } => PollOutcome::Left,

@@ -1,8 +1,8 @@
 //! An open store and the batches under way on it.
 
-use super::batch_reply::Flight;
-use super::inline_task::{TakenOn, begin_here};
-use super::memory_permit::Weight;
+use super::batch_reply::BatchReply;
+use super::inline_task::{Claimed, run_inline};
+use super::memory_permit::MemoryPermit;
 use super::packing::Packing;
 use crate::engine::{AnyEngine, OVERHEAD, Op, Outcome};
 use crate::store::fifo_gate::{Line, begun};
@@ -17,18 +17,18 @@ use tokio::sync::Notify;
 
 /// Bytes of operations under way on one store. Four seconds' worth of a gigabit network wait at most; far more than a
 /// server that answers ever leaves waiting.
-const MAX_WEIGHT: usize = 64 * 1024 * 1024;
+const MAX_BYTES_IN_FLIGHT: usize = 64 * 1024 * 1024;
 
 /// Operations that are sent by the thread that brings them, if nothing else is under way, and their bytes at most: enough
 /// for what one request of a web server asks, too little to be felt on the JavaScript thread.
-const FEW: usize = 4;
-const LIGHT: usize = 2048;
+const INLINE_OPERATIONS: usize = 4;
+const INLINE_BYTES: usize = 2048;
 
-pub struct Store {
+pub struct StoreHandle {
     pub engine: AnyEngine,
     running: AtomicUsize,
     /// Bytes of the operations under way.
-    weight: Arc<AtomicUsize>,
+    bytes_in_flight: Arc<AtomicUsize>,
     idle: Notify,
     /// Batches whose task has not run yet, in the order in which they were submitted.
     line: Mutex<VecDeque<Batch>>,
@@ -41,23 +41,23 @@ pub struct Store {
 struct Batch {
     ops: Vec<Op>,
     now: u64,
-    flight: Flight,
+    reply: BatchReply,
     /// Where in the batch each operation that is done stands; `None` = all are, in their places.
     places: Option<Vec<usize>>,
-    weight: Weight,
+    permit: MemoryPermit,
     packing: Packing,
 }
 
 impl Batch {
     async fn run(self, engine: &AnyEngine) {
-        let Batch { ops, now, flight, places, weight, .. } = self;
+        let Batch { ops, now, reply, places, permit, .. } = self;
         let deliver = |at: usize, outcomes: Vec<Outcome>| {
-            weight.answered(outcomes.len());
+            permit.answered(outcomes.len());
             match &places {
-                None => flight.deliver(at, outcomes),
+                None => reply.deliver(at, outcomes),
                 Some(places) => {
                     for (place, outcome) in places.iter().skip(at).zip(outcomes) {
-                        flight.deliver(*place, vec![outcome]);
+                        reply.deliver(*place, vec![outcome]);
                     }
                 }
             }
@@ -66,7 +66,7 @@ impl Batch {
     }
 
     /// In its place among the others, once its values are packed.
-    async fn run_in_turn(mut self, engine: &AnyEngine, gate: &Line) {
+    async fn run_in_order(mut self, engine: &AnyEngine, gate: &Line) {
         let turn = if self.packing.is_empty() {
             gate.behind().await
         } else {
@@ -78,12 +78,12 @@ impl Batch {
     }
 }
 
-impl Store {
+impl StoreHandle {
     pub fn new(engine: AnyEngine) -> Arc<Self> {
-        Arc::new(Store {
+        Arc::new(StoreHandle {
             engine,
             running: AtomicUsize::new(0),
-            weight: Arc::default(),
+            bytes_in_flight: Arc::default(),
             idle: Notify::new(),
             line: Mutex::default(),
             unsent: AtomicUsize::new(0),
@@ -99,30 +99,30 @@ impl Store {
         self: Arc<Self>,
         ops: Vec<Op>,
         now: u64,
-        flight: Flight,
+        reply: BatchReply,
         runtime: &Handle,
         reads: bool,
-    ) -> TakenOn {
-        let mut taken = TakenOn::new();
+    ) -> Claimed {
+        let mut claimed = Claimed::new();
         let asked: usize = ops.iter().map(Op::weight).sum();
-        let waiting = self.weight.load(Acquire);
-        let crowded = waiting > 0 && waiting + asked > MAX_WEIGHT;
-        let (mut ops, places) = if crowded { self.turn_away(ops, &flight) } else { (ops, None) };
+        let waiting = self.bytes_in_flight.load(Acquire);
+        let crowded = waiting > 0 && waiting + asked > MAX_BYTES_IN_FLIGHT;
+        let (mut ops, places) = if crowded { self.shed(ops, &reply) } else { (ops, None) };
         let weight = if crowded { ops.iter().map(Op::weight).sum() } else { asked };
         self.running.fetch_add(1, AcqRel);
-        let is_small = ops.len() <= FEW && own_bytes(weight, ops.len()) <= LIGHT;
-        let weight = Weight::of(&self.weight, weight, ops.len());
+        let is_small = ops.len() <= INLINE_OPERATIONS && own_bytes(weight, ops.len()) <= INLINE_BYTES;
+        let permit = MemoryPermit::of(&self.bytes_in_flight, weight, ops.len());
         let is_first = self.unsent.load(Acquire) == 0 && self.gate.is_empty();
         // The worker packs one at a time; while it does, others may.
         let packing =
             if is_first { Packing::default() } else { Packing::begin(&mut ops, &self.engine, runtime) };
-        let batch = Batch { ops, now, flight, places, weight, packing };
+        let batch = Batch { ops, now, reply, places, permit, packing };
         let running = Running { store: self.clone() };
         if is_small && is_first && self.engine.is_idle() {
             // What L1 holds is judged by changes that are told meanwhile: no busy thread may be in their way.
             let reads = reads && self.engine.versions().is_none();
-            begin_here(async move { batch.run(&running.store.engine).await }, runtime, reads, &mut taken);
-            return taken;
+            run_inline(async move { batch.run(&running.store.engine).await }, runtime, reads, &mut claimed);
+            return claimed;
         }
         self.unsent.fetch_add(1, AcqRel);
         self.line.lock().push_back(batch);
@@ -131,7 +131,7 @@ impl Store {
             let next = store.line.lock().pop_front();
             let mut unsent = Unsent(Some(&store.unsent));
             if let Some(batch) = next {
-                let mut work = pin!(batch.run_in_turn(&store.engine, &store.gate));
+                let mut work = pin!(batch.run_in_order(&store.engine, &store.gate));
                 poll_fn(|context| {
                     let polled = work.as_mut().poll(context);
                     unsent.end();
@@ -140,15 +140,15 @@ impl Store {
                 .await;
             }
         });
-        taken
+        claimed
     }
 
     /// What must be done for want of room all the same, and where it stands in the batch.
-    fn turn_away(&self, ops: Vec<Op>, flight: &Flight) -> (Vec<Op>, Option<Vec<usize>>) {
+    fn shed(&self, ops: Vec<Op>, reply: &BatchReply) -> (Vec<Op>, Option<Vec<usize>>) {
         let (mut kept, mut places) = (Vec::new(), Vec::new());
         for (at, op) in ops.into_iter().enumerate() {
             if op.may_be_refused() {
-                flight.deliver(at, vec![self.engine.shed(&op)]);
+                reply.deliver(at, vec![self.engine.shed(&op)]);
             } else {
                 places.push(at);
                 kept.push(op);
@@ -195,7 +195,7 @@ impl Drop for Unsent<'_> {
 
 /// A batch under way, until it is dropped.
 struct Running {
-    store: Arc<Store>,
+    store: Arc<StoreHandle>,
 }
 
 impl Drop for Running {

@@ -1,15 +1,16 @@
 //! The event loop of an environment, of which Node-API gives nothing but the pointer: a wait for a socket to become
 //! readable, on the thread of that loop. What is unsafe about it stays in this file.
 //!
-//! libuv's functions are those of the process, found by name. Where one is missing there are no polls.
+//! libuv's functions are those of the process, found by name. Where one is missing, or they are of another libuv than Node.js's own,
+//! there are no polls.
 
-use super::values::check;
+use super::super::values::check;
 use crate::error::Result;
 use napi::sys;
 use socket2::Socket;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::cell::Cell;
-use std::ffi::{CStr, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_void};
 use std::mem::transmute_copy;
 use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,6 +30,7 @@ type OnReadable = unsafe extern "C" fn(Handle, c_int, c_int);
 type OnClosed = unsafe extern "C" fn(Handle);
 
 struct Uv {
+    version_string: unsafe extern "C" fn() -> *const c_char,
     handle_size: unsafe extern "C" fn(c_int) -> usize,
     set_data: unsafe extern "C" fn(Handle, *mut c_void),
     get_data: unsafe extern "C" fn(Handle) -> *mut c_void,
@@ -45,6 +47,7 @@ impl Uv {
         // SAFETY: each is the function of that name in libuv's header, with that signature since 1.19.
         UV.get_or_init(|| unsafe {
             Some(Uv {
+                version_string: find(c"uv_version_string")?,
                 handle_size: find(c"uv_handle_size")?,
                 set_data: find(c"uv_handle_set_data")?,
                 get_data: find(c"uv_handle_get_data")?,
@@ -77,6 +80,9 @@ pub struct Loop {
     end: Rc<End>,
 }
 
+/// Ends the polls of an environment.
+pub type Ending = dyn Fn() -> Option<Loop>;
+
 /// Node.js ends an environment when this is gone, which every handle shares: none outlives its loop.
 #[derive(Default)]
 struct End(Cell<Option<sys::napi_async_cleanup_hook_handle>>);
@@ -91,27 +97,33 @@ impl Drop for End {
 }
 
 impl Loop {
-    /// `None`: this process has no libuv of its own.
-    ///
-    /// `ending(hook, argument)` is called before the environment ends; it must drop all polls, and call `ended`.
-    pub fn of(
-        env: sys::napi_env,
-        ending: unsafe extern "C" fn(sys::napi_async_cleanup_hook_handle, *mut c_void),
-        argument: *mut c_void,
-    ) -> Result<Option<Loop>> {
-        let Some(uv) = Uv::of_process() else { return Ok(None) };
-        let mut at = ptr::null_mut();
-        // SAFETY: `env` is that of the call under way. The hook is removed by itself alone.
-        unsafe {
-            check(sys::napi_get_uv_event_loop(env, &mut at))?;
-            check(sys::napi_add_async_cleanup_hook(env, Some(ending), argument, ptr::null_mut()))?;
-        }
-        Ok(Some(Loop { uv, at: at.cast(), end: Rc::default() }))
+    /// Whether the process's libuv is of this version.
+    pub fn is_of(version: &str) -> bool {
+        Uv::of_process().is_some_and(|uv| {
+            // SAFETY: answers a string that lives as long as the process.
+            let own = unsafe { CStr::from_ptr((uv.version_string)()) };
+            own.to_bytes() == version.as_bytes()
+        })
     }
 
-    /// The hook's turn has come: it is over once the last handle is closed.
-    pub fn ended(self, hook: sys::napi_async_cleanup_hook_handle) {
-        self.end.0.set(Some(hook));
+    /// `None`: this process has no libuv of its own.
+    ///
+    /// `ending` is called once, before the environment ends: it must drop all polls, and hand out their loop.
+    pub fn of(env: sys::napi_env, ending: Box<Ending>) -> Result<Option<Loop>> {
+        let Some(uv) = Uv::of_process() else { return Ok(None) };
+        let mut at = ptr::null_mut();
+        // SAFETY: `env` is that of the call under way. The hook is removed by itself alone. `ended` frees its argument; where no
+        // hook was added it is freed here.
+        unsafe {
+            check(sys::napi_get_uv_event_loop(env, &mut at))?;
+            let argument = Box::into_raw(Box::new(ending));
+            let added = sys::napi_add_async_cleanup_hook(env, Some(ended), argument.cast(), ptr::null_mut());
+            if let Err(error) = check(added) {
+                drop(Box::from_raw(argument));
+                return Err(error);
+            }
+        }
+        Ok(Some(Loop { uv, at: at.cast(), end: Rc::default() }))
     }
 
     /// `ready(is_broken)` is called by the loop while the socket is readable and the poll is started; it does not keep the
@@ -175,6 +187,17 @@ impl Drop for Poll {
         // SAFETY: open until now, and closed once. `readable` is not called any more.
         unsafe { (self.uv.close)(self.handle, closed) };
     }
+}
+
+unsafe extern "C" fn ended(hook: sys::napi_async_cleanup_hook_handle, ending: *mut c_void) {
+    // SAFETY: made in `Loop::of`, and called once.
+    let ending = unsafe { Box::from_raw(ending.cast::<Box<Ending>>()) };
+    let end = Rc::<End>::default();
+    // Nobody is left here who could be told of a panic.
+    let event_loop = catch_unwind(AssertUnwindSafe(ending)).ok().flatten();
+    let end = event_loop.map_or(end, |event_loop| event_loop.end);
+    // The environment ends once the last handle is closed, which shares it.
+    end.0.set(Some(hook));
 }
 
 unsafe extern "C" fn readable(handle: Handle, status: c_int, _events: c_int) {
