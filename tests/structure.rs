@@ -172,7 +172,7 @@ fn reachable(graph: &Graph, from: &Module) -> BTreeSet<Module> {
 
 /// Circles of before this test, by folder, that are still to be cut: modules here may use others of the same folder in a
 /// circle. It may only get shorter.
-const STILL_CIRCULAR: [&str; 2] = ["store::memcached", "store::redis"];
+const STILL_CIRCULAR: [&str; 1] = ["store::memcached"];
 
 #[test]
 fn modules_form_no_circle() {

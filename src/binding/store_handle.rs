@@ -5,7 +5,7 @@ use super::inline_task::{Claimed, run_inline};
 use super::memory_permit::MemoryPermit;
 use super::packing::Packing;
 use crate::engine::{AnyEngine, OVERHEAD, Op, Outcome};
-use crate::store::fifo_gate::{Line, begun};
+use crate::store::fifo_gate::{FifoGate, run_with};
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -35,7 +35,7 @@ pub struct StoreHandle {
     /// Batches that have not sent their first commands yet: what comes must not overtake them.
     unsent: AtomicUsize,
     /// Of batches whose values are being packed elsewhere, and of those that came after them.
-    gate: Line,
+    gate: FifoGate,
 }
 
 struct Batch {
@@ -66,7 +66,7 @@ impl Batch {
     }
 
     /// In its place among the others, once its values are packed.
-    async fn run_in_order(mut self, engine: &AnyEngine, gate: &Line) {
+    async fn run_in_order(mut self, engine: &AnyEngine, gate: &FifoGate) {
         let turn = if self.packing.is_empty() {
             gate.behind().await
         } else {
@@ -74,7 +74,7 @@ impl Batch {
             self.packing.finish(&mut self.ops).await;
             Some(turn)
         };
-        begun(turn, self.run(engine)).await;
+        run_with(turn, self.run(engine)).await;
     }
 }
 
@@ -87,7 +87,7 @@ impl StoreHandle {
             idle: Notify::new(),
             line: Mutex::default(),
             unsent: AtomicUsize::new(0),
-            gate: Line::default(),
+            gate: FifoGate::default(),
         })
     }
 

@@ -19,9 +19,9 @@ const AGAIN: Duration = Duration::from_millis(50);
 
 /// How and when the last replay failed, and over which connection (0 = none).
 #[derive(Debug, Default)]
-pub struct Failed(Option<(Instant, u64, Error)>);
+pub struct FailedReplay(Option<(Instant, u64, Error)>);
 
-impl Failed {
+impl FailedReplay {
     pub fn note(&mut self, connection_id: u64, error: &Error) {
         self.0 = Some((Instant::now(), connection_id, error.clone()));
     }
@@ -35,7 +35,7 @@ impl Failed {
 }
 
 #[derive(Default)]
-pub struct PendingClears {
+pub struct DeferredClears {
     names: Names,
     /// The server, and where it is told that its clears became one of everything; `None`: nobody listens.
     tell: Option<(String, Events)>,
@@ -64,9 +64,9 @@ impl Names {
     }
 }
 
-impl PendingClears {
+impl DeferredClears {
     pub fn new(server: String, events: Events) -> Self {
-        PendingClears { tell: Some((server, events)), ..Default::default() }
+        DeferredClears { tell: Some((server, events)), ..Default::default() }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -133,7 +133,7 @@ mod tests {
 
     #[test]
     fn clears_merge_and_keep_what_they_raise() {
-        let mut pending = PendingClears::default();
+        let mut pending = DeferredClears::default();
         pending.add(tags(Invalidation::Hard, &["a", "b"]));
         pending.add(tags(Invalidation::Hard, &["a"]));
         pending.add(tags(Invalidation::Soft, &["a"]));
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn a_replay_is_tried_again_over_another_connection_or_where_another_end_is_likely() {
         let (busy, other) = (Error::new(Code::Busy, ""), Error::timeout(""));
-        let mut failed = Failed::default();
+        let mut failed = FailedReplay::default();
         assert!(failed.again(0).is_none() && failed.again(1).is_none());
         for (connection_id, error, next, waits) in [
             (0, &other, 0, true),
@@ -175,7 +175,7 @@ mod tests {
         let told = Arc::new(Mutex::new(Vec::new()));
         let heard = told.clone();
         let mut pending =
-            PendingClears::new("cache:1".into(), Arc::new(move |event| heard.lock().push(event)));
+            DeferredClears::new("cache:1".into(), Arc::new(move |event| heard.lock().push(event)));
         pending.add(wide(MAX_TAGS));
         assert!(told.lock().is_empty());
         for outage in 1..=2 {

@@ -8,7 +8,7 @@ use tokio::sync::{Mutex, MutexGuard};
 use tokio::task::unconstrained;
 
 #[derive(Default)]
-pub struct Line {
+pub struct FifoGate {
     /// Who waits, and who is at the head.
     length: AtomicUsize,
     /// Fair: it goes from one to the next in the order in which they came.
@@ -16,7 +16,7 @@ pub struct Line {
 }
 
 /// The head of the line. Given to the next in line when it is dropped, which must be after the first command was sent.
-pub struct Turn<'a> {
+pub struct Permit<'a> {
     _head: MutexGuard<'a, ()>,
     // Dropped after the head: until the next one has it, the line is not empty.
     _place: Place<'a>,
@@ -30,28 +30,28 @@ impl Drop for Place<'_> {
     }
 }
 
-impl Line {
-    /// Nobody is in it: what is begun now overtakes nobody.
+impl FifoGate {
+    /// Nobody is in it: what is run_with now overtakes nobody.
     pub fn is_empty(&self) -> bool {
         self.length.load(Acquire) == 0
     }
 
     /// Joins at its first poll. Whoever gives up waiting, or is dropped, leaves the line.
-    pub async fn turn(&self) -> Turn<'_> {
+    pub async fn turn(&self) -> Permit<'_> {
         self.length.fetch_add(1, AcqRel);
         let place = Place(&self.length);
         // Without the runtime's budget for a turn: where it is used up, it would not join yet.
-        Turn { _head: unconstrained(self.head.lock()).await, _place: place }
+        Permit { _head: unconstrained(self.head.lock()).await, _place: place }
     }
 
     /// A turn behind those who wait, if any do.
-    pub async fn behind(&self) -> Option<Turn<'_>> {
+    pub async fn behind(&self) -> Option<Permit<'_>> {
         if self.is_empty() { None } else { Some(self.turn().await) }
     }
 }
 
 /// Runs what sends its first command at its first poll; then the next in line may begin.
-pub async fn begun<T>(turn: Option<Turn<'_>>, work: impl Future<Output = T>) -> T {
+pub async fn run_with<T>(turn: Option<Permit<'_>>, work: impl Future<Output = T>) -> T {
     let mut turn = turn;
     let mut work = pin!(work);
     poll_fn(|context| {
@@ -78,7 +78,7 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn who_waits_begins_in_order_and_nobody_overtakes() {
-        let line = Arc::new(Line::default());
+        let line = Arc::new(FifoGate::default());
         let order = Arc::new(parking_lot::Mutex::new(Vec::new()));
         for _ in 0..50 {
             let first = line.turn().await;
@@ -89,7 +89,7 @@ mod tests {
                 let mut work = async move {
                     let turn = line.behind().await;
                     assert!(turn.is_some());
-                    begun(turn, async { order.lock().push(at) }).await;
+                    run_with(turn, async { order.lock().push(at) }).await;
                 }
                 .boxed();
                 // In line since this poll.
@@ -110,7 +110,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_gives_up_or_is_dropped_does_not_hold_the_others_up() {
-        let line = Line::default();
+        let line = FifoGate::default();
         let first = line.turn().await;
         assert!(timeout(Duration::from_millis(5), line.turn()).await.is_err());
         let mut second = Box::pin(line.turn());
@@ -132,8 +132,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_next_begins_once_the_one_before_has_been_polled_not_when_it_ends() {
-        let line = Line::default();
-        let mut endless = Box::pin(begun(Some(line.turn().await), pending::<()>()));
+        let line = FifoGate::default();
+        let mut endless = Box::pin(run_with(Some(line.turn().await), pending::<()>()));
         assert!(!line.is_empty());
         assert!(is_pending(&mut endless));
         assert!(line.is_empty());

@@ -3,6 +3,7 @@
 use crate::server::{Server, ask};
 use crate::store::{Store, by_tags, config, minutes, space, tagged};
 use cachalot::config::{Endpoint, RedisConfig};
+use cachalot::events::Event;
 use cachalot::model::tag::{Epoch, Invalidation, Tag};
 use cachalot::model::ttl::Ttl;
 use cachalot::store::request::{Clear, WriteOutcome};
@@ -187,22 +188,39 @@ async fn prefixes_and_databases_are_worlds_of_their_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn scripts_that_the_server_forgot_are_given_again() {
+async fn a_set_that_meets_a_lost_script_is_refused_and_the_next_is_stored() {
     let server = Server::start();
     let mut raw = server.raw();
     let store = Store::open(&server);
-    store.put("k", "v", &["t"]).await;
+    store.put("k0", "before", &["t"]).await;
+    let writes = || (0..3).map(|i| tagged(&["t"]).write(&format!("k{i}"), "v")).collect();
+    ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
+    for outcome in store.backend.write(writes(), 0).await {
+        assert_eq!(outcome.unwrap(), WriteOutcome::Stale);
+    }
+    assert_eq!((store.get("k0").await.as_deref(), store.get("k1").await), (Some("before"), None));
+    for outcome in store.backend.write(writes(), 0).await {
+        assert_eq!(outcome.unwrap(), WriteOutcome::Stored(None));
+    }
+    assert_eq!(store.get("k2").await.as_deref(), Some("v"));
+    // One that loses them again and again is sent the text each time.
+    ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
+    assert_eq!(store.set("k2", "w", tagged(&["t"])).await.unwrap(), WriteOutcome::Stale);
     for _ in 0..3 {
         ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
-        let writes = (0..3).map(|i| tagged(&["t"]).write(&format!("k{i}"), "v")).collect();
-        for outcome in store.backend.write(writes, 0).await {
-            assert_eq!(outcome.unwrap(), WriteOutcome::Stored(None));
-        }
-        assert_eq!(store.get("k2").await.as_deref(), Some("v"));
+        store.put("k2", "w", &["t"]).await;
         ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
         store.clear_tags(&["t"]).await;
         assert_eq!(store.get("k2").await, None);
     }
+    let warnings = store
+        .events
+        .lock()
+        .unwrap()
+        .iter()
+        .filter(|event| matches!(event, Event::Warning { message, .. } if message.contains("SCRIPT FLUSH")))
+        .count();
+    assert_eq!(warnings, 1, "one a minute");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -344,34 +344,23 @@ async fn what_waits_for_a_clear_that_is_owed_is_not_overtaken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_set_that_is_sent_again_gives_way_to_what_was_asked_after_it() {
+async fn a_set_that_meets_a_lost_script_never_comes_after_what_was_asked_after_it() {
     let server = Server::start();
     let mut raw = server.raw();
     let store = Store::open(&server);
-    store.put("other", "v", &["t"]).await;
-    store.put("k", "before", &[]).await;
     let set = |value: &'static str| store.set("k", value, tagged(&["t"]));
     let key = Clear { keys: vec!["k".into()], tags: vec![], invalidation: Invalidation::Hard };
     for clear in [key, by_tags(&["t"], Invalidation::Hard), by_tags(&["*"], Invalidation::Hard)] {
+        store.put("k", "before", &["t"]).await;
         ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
         let (set, clear) = (begun(set("1")), begun(store.clear(clear)));
         // Both are answered; the later one is first to read that, and goes on.
         tokio::time::sleep(Duration::from_millis(20)).await;
         let (cleared, set) = tokio::join!(biased; clear, set);
-        assert_eq!((set.unwrap(), cleared.unwrap()), (WriteOutcome::Stored(None), ()));
+        assert!(matches!(set, Ok(WriteOutcome::Stale | WriteOutcome::Stored(_))), "{set:?}");
+        cleared.unwrap();
         assert_eq!(store.get("k").await, None);
-        store.put("k", "before", &[]).await;
+        // The first tells the server the script again, if it must.
+        let _ = store.set("other", "v", tagged(&[])).await;
     }
-    ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
-    let (first, second) = (begun(set("1")), begun(set("2")));
-    tokio::time::sleep(Duration::from_millis(20)).await;
-    let (second, first) = tokio::join!(biased; second, first);
-    assert_eq!((first.unwrap(), second.unwrap()), (WriteOutcome::Stored(None), WriteOutcome::Stored(None)));
-    assert_eq!(store.get("k").await.as_deref(), Some("2"));
-    // What was asked for of others is not in its way.
-    ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
-    let (first, second) = (begun(set("3")), begun(store.set("other", "w", tagged(&["t"]))));
-    let (first, second) = tokio::join!(first, second);
-    assert_eq!((first.unwrap(), second.unwrap()), (WriteOutcome::Stored(None), WriteOutcome::Stored(None)));
-    assert_eq!(store.get("k").await.as_deref(), Some("3"));
 }

@@ -9,7 +9,7 @@ use crate::model::tag::Epoch;
 use crate::model::time::UnixMs;
 use crate::model::ttl::Ttl;
 use crate::store::asked::UnderWay;
-use crate::store::fifo_gate::begun;
+use crate::store::fifo_gate::run_with;
 use crate::store::form::Wire;
 use crate::store::request::{Write, WriteOutcome};
 
@@ -25,7 +25,7 @@ impl Store {
             let life = writes.iter().map(|write| write.ttl).reduce(Ttl::max);
             self.learn(life.unwrap_or(Ttl::Forever)).await?;
         }
-        Ok(begun(Some(turn), self.write_all(writes, under_way, now)).await)
+        Ok(run_with(Some(turn), self.write_all(writes, under_way, now)).await)
     }
 
     /// One round trip, unless the prefix is new to the server. `life`: the longest of the entries.

@@ -16,7 +16,7 @@ use super::store::{Counter, Place, Store};
 use crate::error::{Code, Error, Result};
 use crate::events::Events;
 use crate::model::tag::{Epoch, Invalidation, Record, Tag};
-use crate::store::deferred_clears::{Failed, PendingClears};
+use crate::store::deferred_clears::{DeferredClears, FailedReplay};
 use crate::store::request::Clear;
 use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
@@ -28,18 +28,18 @@ const RAISED_AT_ONCE: usize = 8_192;
 
 /// Clears that wait for one server.
 pub struct Waiting {
-    clears: Mutex<PendingClears>,
+    clears: Mutex<DeferredClears>,
     /// True from the moment a clear waits until it was replayed, also while it is being replayed.
     any: AtomicBool,
     /// One replay at a time; the others wait for its end.
-    turn: tokio::sync::Mutex<Failed>,
+    turn: tokio::sync::Mutex<FailedReplay>,
 }
 
 impl Waiting {
     /// `server` as the events name it.
     pub fn new(server: String, events: Events) -> Self {
         Waiting {
-            clears: Mutex::new(PendingClears::new(server, events)),
+            clears: Mutex::new(DeferredClears::new(server, events)),
             any: AtomicBool::new(false),
             turn: tokio::sync::Mutex::default(),
         }

@@ -16,7 +16,7 @@ use crate::model::version_table::VersionTable;
 use crate::net::client::Client;
 use crate::net::timeout::timeout_at;
 use crate::store::asked::Asked;
-use crate::store::fifo_gate::{Line, begun};
+use crate::store::fifo_gate::{FifoGate, run_with};
 use futures_util::FutureExt;
 use futures_util::future::Either;
 use parking_lot::Mutex;
@@ -53,7 +53,7 @@ pub struct Store {
     /// The epoch last read: what an unguarded set is stamped with at first.
     seen: Mutex<Epoch>,
     /// Of those who wait until the epoch is known.
-    pub line: Line,
+    pub line: FifoGate,
     pub asked: Asked,
     pub notes: Mutex<Notes>,
     /// The callers' clock as of the last set (milliseconds): what background work judges expiry by.
@@ -124,7 +124,7 @@ impl Store {
                 epoch,
                 star,
                 seen: Mutex::new(Epoch::NONE),
-                line: Line::default(),
+                line: FifoGate::default(),
                 asked: Asked::default(),
                 notes: Mutex::default(),
                 caller_clock: AtomicU64::new(0),
@@ -175,7 +175,7 @@ impl Store {
     ) -> impl Future<Output = Result<T>> + Send + 'a {
         self.within(match self.line.is_empty() {
             true => Either::Left(what),
-            false => Either::Right(async { begun(self.line.behind().await, what).await }.boxed()),
+            false => Either::Right(async { run_with(self.line.behind().await, what).await }.boxed()),
         })
     }
 

@@ -3,124 +3,20 @@
 //! A subscription lives on the store's own connection, which RESP3 allows. The server confirms it by a push, and refuses
 //! it by an error: whichever comes is the command's one reply (`Resp`), so that replies keep matching requests by order.
 
-use super::Core;
 use super::command::Pipeline;
+use super::core::Core;
 use super::protocol::Reply;
 use super::reply;
-use crate::error::{Code, Error, Result};
-use crate::events::{Event, Events};
-use parking_lot::Mutex;
+use super::subscriptions::unable;
+use crate::error::Result;
 use redis::Value;
-use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-
-/// Each is a command more in every handshake, which as a whole has `connectTimeout`; a bus needs one.
-const MAX_CHANNELS: usize = 256;
-
-pub(super) struct Channels {
-    /// What every channel's name starts with on the server.
-    prefix: String,
-    /// Without the prefix.
-    wanted: Mutex<BTreeSet<String>>,
-    /// Whether the present connection can have subscriptions beside its other work.
-    able: AtomicBool,
-    told: AtomicBool,
-    events: Events,
-}
-
-impl Channels {
-    pub fn new(prefix: String, events: Events) -> Self {
-        Channels {
-            prefix,
-            wanted: Mutex::default(),
-            able: AtomicBool::new(false),
-            told: AtomicBool::new(false),
-            events,
-        }
-    }
-
-    fn want(&self, channel: &str) -> Result<()> {
-        let mut wanted = self.wanted.lock();
-        if wanted.len() >= MAX_CHANNELS && !wanted.contains(channel) {
-            return Err(Error::config(format!(
-                "channel: expected at most {MAX_CHANNELS} subscriptions of one store; send what they carry over fewer."
-            )));
-        }
-        wanted.insert(channel.to_owned());
-        Ok(())
-    }
-
-    fn command(&self, name: &[u8], channel: &str) -> Pipeline {
-        Pipeline::one(&[name, format!("{}{channel}", self.prefix).as_bytes()])
-    }
-
-    /// What a new connection has to say, if anything. `able`: whether it speaks RESP3.
-    pub fn renewal(&self, able: bool) -> Option<Pipeline> {
-        self.able.store(able, Relaxed);
-        let wanted = self.wanted.lock();
-        if wanted.is_empty() {
-            return None;
-        }
-        if !able {
-            self.tell(&unable());
-            return None;
-        }
-        let mut pipeline = Pipeline::default();
-        for channel in wanted.iter() {
-            pipeline.push(&[b"SUBSCRIBE", format!("{}{channel}", self.prefix).as_bytes()]);
-        }
-        Some(pipeline)
-    }
-
-    /// A connection without its subscriptions is still a cache's: what the server refused is told, once.
-    pub fn renewed(&self, replies: &[Value]) {
-        for reply in replies {
-            if let Value::ServerError(error) = reply {
-                self.tell(&reply::failure(error));
-                return;
-            }
-        }
-        self.told.store(false, Relaxed);
-    }
-
-    fn tell(&self, error: &Error) {
-        if !self.told.swap(true, Relaxed) {
-            let message = format!("Messages of other processes do not arrive: {}", error.message);
-            (self.events)(Event::Warning { code: error.code.as_str(), message });
-        }
-    }
-
-    /// `[channel, payload]` of a push. What is not text, or of another channel than ours, is nobody's here.
-    pub fn heard(&self, data: Vec<Value>) {
-        let mut parts = data.into_iter();
-        let (Some(Value::BulkString(channel)), Some(Value::BulkString(payload))) =
-            (parts.next(), parts.next())
-        else {
-            return;
-        };
-        let (Ok(channel), Ok(payload)) = (String::from_utf8(channel), String::from_utf8(payload)) else {
-            return;
-        };
-        let Some(channel) = channel.strip_prefix(&self.prefix) else { return };
-        if self.wanted.lock().contains(channel) {
-            (self.events)(Event::Message { channel: channel.to_owned(), payload });
-        }
-    }
-}
-
-fn unable() -> Error {
-    Error::new(
-        Code::Unsupported,
-        "A subscription needs RESP3, which this connection does not speak. Set `tracking: true` (the default), and leave out \
-         proxies that know only RESP2.",
-    )
-}
+use std::sync::atomic::Ordering::Relaxed;
 
 impl Core {
     pub async fn publish(&self, channel: &str, payload: &str) -> Result<()> {
         let deadline = self.deadline();
         // After the clears that an outage kept back: what is told of has happened.
-        let turn = self.settled(deadline).await?;
+        let turn = self.wait_for_deferred(deadline).await?;
         let name = format!("{}{channel}", self.server.state.channels.prefix);
         let pipeline = Pipeline::one(&[b"PUBLISH", name.as_bytes(), payload.as_bytes()]);
         let reply = self.send(pipeline);
@@ -146,13 +42,13 @@ impl Core {
         let deadline = self.deadline();
         // A RESP2 connection would become one for messages alone: first one must be there and known.
         deadline.bound(self.send(Pipeline::one(&[b"PING"]))).await?;
-        let over = self.link.connection_id();
+        let over = self.client.connection_id();
         let channels = &self.server.state.channels;
         if !channels.able.load(Relaxed) {
             return Err(unable());
         }
         let pipeline = channels.command(b"SUBSCRIBE", channel);
-        let sent = self.link.send_on(over, pipeline.bytes, pipeline.replies);
+        let sent = self.client.send_on(over, pipeline.bytes, pipeline.replies);
         acknowledged(deadline.bound(sent).await?)
     }
 
@@ -162,9 +58,9 @@ impl Core {
         if !channels.wanted.lock().remove(channel) || !channels.able.load(Relaxed) {
             return Ok(());
         }
-        let over = self.link.connection_id();
+        let over = self.client.connection_id();
         let pipeline = channels.command(b"UNSUBSCRIBE", channel);
-        let sent = self.link.send_on(over, pipeline.bytes, pipeline.replies);
+        let sent = self.client.send_on(over, pipeline.bytes, pipeline.replies);
         acknowledged(self.deadline().bound(sent).await?)
     }
 }
@@ -173,65 +69,5 @@ fn acknowledged(mut replies: Vec<Reply>) -> Result<()> {
     match replies.pop() {
         Some(Reply::Other(Value::ServerError(error))) => Err(reply::failure(&error)),
         _ => Ok(()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::sync::Arc;
-
-    fn channels() -> (Channels, Arc<Mutex<Vec<Event>>>) {
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let events = told.clone();
-        (Channels::new("p!c:".into(), Arc::new(move |event| events.lock().push(event))), told)
-    }
-
-    fn bulk(text: &[u8]) -> Value {
-        Value::BulkString(text.to_vec())
-    }
-
-    #[test]
-    fn only_text_on_a_wanted_channel_is_heard() {
-        let (channels, told) = channels();
-        channels.want("a").unwrap();
-        channels.heard(vec![bulk(b"p!c:a"), bulk("é\r\n".as_bytes())]);
-        for data in [
-            vec![bulk(b"p!c:b"), bulk(b"1")],
-            vec![bulk(b"a"), bulk(b"1")],
-            vec![bulk(b"q!c:a"), bulk(b"1")],
-            vec![bulk(b"p!c:a"), bulk(b"\xFF")],
-            vec![bulk(b"p!c:a")],
-            vec![Value::Nil, Value::Int(1)],
-            vec![],
-        ] {
-            channels.heard(data);
-        }
-        assert_eq!(*told.lock(), [Event::Message { channel: "a".into(), payload: "é\r\n".into() }]);
-    }
-
-    #[test]
-    fn a_connection_takes_up_what_is_wanted_or_says_once_why_not() {
-        let (channels, told) = channels();
-        assert!(channels.renewal(true).is_none());
-        channels.want("b").unwrap();
-        channels.want("a").unwrap();
-        let pipeline = channels.renewal(true).unwrap();
-        assert_eq!(pipeline.replies, 2);
-        let text = String::from_utf8(pipeline.bytes).unwrap();
-        assert!(text.find("p!c:a").unwrap() < text.find("p!c:b").unwrap());
-        assert!(channels.renewal(false).is_none());
-        assert!(channels.renewal(false).is_none());
-        assert_eq!(told.lock().len(), 1);
-    }
-
-    #[test]
-    fn subscriptions_are_bounded() {
-        let (channels, _) = channels();
-        for n in 0..MAX_CHANNELS {
-            channels.want(&n.to_string()).unwrap();
-        }
-        assert!(channels.want("0").is_ok());
-        assert_eq!(channels.want("more").unwrap_err().code, Code::Config);
     }
 }

@@ -1,22 +1,19 @@
 //! Clearing, and the clears that an outage kept back.
 
-use super::Core;
 use super::clear_table::{Advance, Member};
 use super::command::{Call, Pipeline};
+use super::core::Core;
 use super::deadline::Deadline;
 use super::reply;
 use super::state::members_of;
 use crate::error::{Code, Error, Result};
-use crate::events::Events;
 use crate::model::tag::{Invalidation, Tag};
-use crate::store::deferred_clears::{Failed, PendingClears};
-use crate::store::fifo_gate::Turn;
+use crate::store::fifo_gate::Permit;
 use crate::store::request::Clear;
 use futures_util::future::join_all;
-use parking_lot::Mutex;
 use redis::Value;
 use std::future::Future;
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};
 
 /// Keys, and tags, in one call of the script: half a millisecond to a millisecond of the server's time each.
@@ -27,52 +24,6 @@ const AT_ONCE: usize = 4_000;
 const PARTS_A_ROUND: usize = 2;
 /// Longer than this a round takes only where the way to the server does, or where it is busy with others.
 const FAR: Duration = Duration::from_millis(8);
-
-/// What is still to be cleared.
-#[derive(Default)]
-pub(super) struct Owed {
-    clears: Mutex<PendingClears>,
-    /// Set before the clear that is owed rejects, unset after the server has acknowledged all.
-    any: AtomicBool,
-    /// Held by the one who replays; the others wait for it.
-    replay: tokio::sync::Mutex<Failed>,
-}
-
-impl Owed {
-    /// `server` is what a warning calls it.
-    pub fn new(server: String, events: Events) -> Self {
-        Owed { clears: Mutex::new(PendingClears::new(server, events)), ..Owed::default() }
-    }
-
-    pub fn any(&self) -> bool {
-        self.any.load(SeqCst)
-    }
-
-    pub fn add(&self, clear: Clear) {
-        let mut clears = self.clears.lock();
-        clears.add(clear);
-        self.any.store(true, SeqCst);
-    }
-}
-
-/// Clears taken for replay: what was not acknowledged goes back, also when the replay is given up half-way.
-struct Taken<'a> {
-    owed: &'a Owed,
-    clears: Vec<Clear>,
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        let mut clears = self.owed.clears.lock();
-        for clear in self.clears.drain(..) {
-            clears.add(clear);
-        }
-        if clears.is_empty() {
-            clears.settled();
-        }
-        self.owed.any.store(!clears.is_empty(), SeqCst);
-    }
-}
 
 /// A call of the script: some of the keys, some of the tags.
 struct Part<'a> {
@@ -85,32 +36,31 @@ struct Part<'a> {
 impl Core {
     /// Whatever is owed is cleared; at once if nothing is, and nobody waits for that. The turn is to be kept until the
     /// first command is sent.
-    pub async fn settled(&self, deadline: Deadline) -> Result<Option<Turn<'_>>> {
-        self.watch.used();
-        if !self.owed.any() && self.line.is_empty() {
+    pub async fn wait_for_deferred(&self, deadline: Deadline) -> Result<Option<Permit<'_>>> {
+        self.activity.used();
+        if !self.deferred.any() && self.gate.is_empty() {
             return Ok(None);
         }
-        let settling = async {
-            let turn = self.line.turn().await;
+        let waiting = async {
+            let turn = self.gate.turn().await;
             self.replay().await?;
             Ok(Some(turn))
         };
-        deadline.bound(settling).await
+        deadline.bound(waiting).await
     }
 
     async fn replay(&self) -> Result<()> {
-        let mut failed = self.owed.replay.lock().await;
-        if !self.owed.any() {
+        let mut failed = self.deferred.replay.lock().await;
+        if !self.deferred.any() {
             return Ok(());
         }
-        if let Some(error) = failed.again(self.link.connection_id()) {
+        if let Some(error) = failed.again(self.client.connection_id()) {
             return Err(error);
         }
-        let clears = self.owed.clears.lock().take();
-        let mut taken = Taken { owed: &self.owed, clears };
+        let mut taken = self.deferred.take();
         while let Some(clear) = taken.clears.last() {
             if let Err(error) = self.clear_now(clear, None).await {
-                failed.note(self.link.connection_id(), &error);
+                failed.note(self.client.connection_id(), &error);
                 return Err(error);
             }
             taken.clears.pop();
@@ -119,12 +69,10 @@ impl Core {
     }
 
     pub async fn clear(&self, clear: Clear) -> Result<()> {
-        let (keys, tags) = (&clear.keys, &clear.tags);
-        self.asked.clears(keys.iter().map(String::as_str), tags.iter().copied());
         let work = async {
             let turn = match names(&clear) > AT_ONCE {
-                true => Some(self.line.turn().await),
-                false => self.line.behind().await,
+                true => Some(self.gate.turn().await),
+                false => self.gate.behind().await,
             };
             self.clear_now(&clear, turn).await
         };
@@ -134,18 +82,18 @@ impl Core {
         if !error.code.is_outage() && !matches!(error.code, Code::Config | Code::Unsupported) {
             return Err(error);
         }
-        self.owe(clear);
+        self.defer_clear(clear);
         Err(error.queued())
     }
 
-    pub fn owe(&self, clear: Clear) {
-        self.owed.add(clear);
+    pub fn defer_clear(&self, clear: Clear) {
+        self.deferred.add(clear);
         self.wake.notify_one();
     }
 
     /// A part that fails leaves the whole to be made again; to clear twice does no harm. `turn`: to be given on when the last
     /// part is sent.
-    async fn clear_now(&self, clear: &Clear, mut turn: Option<Turn<'_>>) -> Result<()> {
+    async fn clear_now(&self, clear: &Clear, mut turn: Option<Permit<'_>>) -> Result<()> {
         let mut left = parts(clear);
         let mut how = Call::Sha;
         let mut round = if names(clear) > AT_ONCE { PARTS_A_ROUND } else { left.len().max(1) };
@@ -295,19 +243,5 @@ mod tests {
         assert_eq!(shape(&clear(0, &["*"])), [(0, 0, true)]);
         assert_eq!(shape(&clear(1001, &["a"])), [(500, 1, false), (500, 0, false), (1, 0, false)]);
         assert_eq!(shape(&clear(0, &[])), []);
-    }
-
-    #[test]
-    fn what_a_replay_did_not_finish_is_owed_again() {
-        let owed = Owed::default();
-        owed.add(clear(1, &["a"]));
-        let clears = owed.clears.lock().take();
-        drop(Taken { owed: &owed, clears });
-        assert!(owed.any() && !owed.clears.lock().is_empty());
-        let clears = owed.clears.lock().take();
-        let mut taken = Taken { owed: &owed, clears };
-        taken.clears.clear();
-        drop(taken);
-        assert!(!owed.any());
     }
 }

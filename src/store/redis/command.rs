@@ -95,6 +95,12 @@ pub(super) enum Call {
     Text,
 }
 
+/// 16 hex digits, as the server keeps it.
+pub fn generation_text(generation: u64) -> [u8; 16] {
+    let digits = b"0123456789abcdef";
+    std::array::from_fn(|at| digits[(generation >> (60 - 4 * at)) as usize & 15])
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,5 +126,12 @@ mod tests {
         pipeline.push(&[b"PING"]);
         assert_eq!(pipeline.bytes, "*2\r\n$3\r\nGET\r\n$4\r\né\r\n\r\n*1\r\n$4\r\nPING\r\n".as_bytes());
         assert_eq!(pipeline.replies, 2);
+    }
+
+    #[test]
+    fn a_generation_is_written_as_the_scripts_read_it() {
+        for generation in [1, 0xfedc_ba98_7654_3210, u64::MAX] {
+            assert_eq!(generation_text(generation), format!("{generation:016x}").as_bytes());
+        }
     }
 }

@@ -1,15 +1,15 @@
 //! What changes exactly one thing: a version of an entry, or a lock.
 
-use super::Core;
 use super::clear_table::{Advance, Member};
+use super::command::generation_text;
 use super::command::{Call, Pipeline};
+use super::core::Core;
 use super::reply;
-use super::writes::generation_text;
 use crate::codec::envelope::{FIXED, retime};
 use crate::error::Result;
 use crate::model::key::bucket;
 use crate::model::tag::{Epoch, Invalidation, Tag};
-use crate::store::fifo_gate::begun;
+use crate::store::fifo_gate::run_with;
 use crate::store::form::Wire;
 use crate::store::request::{SeenVersion, Swap};
 use redis::Value;
@@ -54,7 +54,6 @@ fn swap_advance(reply: &Value) -> Option<Advance> {
 impl Core {
     /// All in one pipeline.
     pub async fn swap_all(&self, swaps: &[Swap<Wire>]) -> Vec<Result<bool>> {
-        self.asked.clears(swaps.iter().map(|swap| swap.key.as_str()), std::iter::empty());
         let mut calls = Vec::with_capacity(swaps.len());
         let mut out = Vec::with_capacity(swaps.len());
         for (at, swap) in swaps.iter().enumerate() {
@@ -113,7 +112,7 @@ impl Core {
         }
         pipeline.arg_of(&[names.entry.as_bytes(), call.key.as_bytes()]);
         pipeline.arg(&generation_text(Epoch::draw_generation()));
-        pipeline.number(self.server.state.newest().n);
+        pipeline.number(self.server.state.max_epoch_seen().n);
         pipeline.arg(&bucket(call.key));
         pipeline.arg(call.head);
         pipeline.arg(&call.entry);
@@ -131,10 +130,10 @@ impl Core {
     pub async fn lock(&self, key: &str, owner: &str, ms: Option<u64>) -> Result<bool> {
         let deadline = self.deadline();
         // Like the read and the set beside it, so that they keep their order.
-        let turn = self.settled(deadline).await?;
+        let turn = self.wait_for_deferred(deadline).await?;
         let name = self.space.lock(key);
         let asked = self.lock_of(&name, owner, ms, None);
-        deadline.bound(begun(turn, asked)).await
+        deadline.bound(run_with(turn, asked)).await
     }
 
     /// The same of a lock by its own name. `note`: a key, and what is written there if the lock is theirs.

@@ -1,15 +1,16 @@
 //! How a fresh stream becomes a usable connection: protocol version, credentials, database, name, scripts, the epoch and the
 //! clear log.
 
-use super::Names;
 use super::clear_log;
+use super::command::generation_text;
 use super::command::{Call, Pipeline};
 use super::history::{Identity, UNDER_WAY};
+use super::names::Names;
 use super::protocol::{Reply, Resp};
 use super::reply;
 use super::scripts::Scripts;
+use super::set_script::SetScript;
 use super::state::State;
-use super::writes::generation_text;
 use crate::config::RedisConfig;
 use crate::error::{Code, Error, Result};
 use crate::events::{Event, Events};
@@ -27,6 +28,7 @@ const OLDEST_MAJOR: u32 = 6;
 pub struct RedisServer {
     pub(super) state: Arc<State>,
     pub(super) scripts: Scripts,
+    pub(super) set_script: SetScript,
     pub(super) told_overflow: AtomicBool,
     names: Names,
     config: RedisConfig,
@@ -55,6 +57,7 @@ impl RedisServer {
         RedisServer {
             state: Arc::new(State::new(&space, events.clone(), l1)),
             scripts: Scripts::new(),
+            set_script: SetScript::default(),
             names: Names::of(&space),
             config,
             events,
@@ -74,6 +77,19 @@ impl RedisServer {
 
     pub(super) fn warn(&self, code: Code, message: String) {
         (self.events)(Event::Warning { code: code.as_str(), message });
+    }
+
+    /// The server did not know the script of so many sets, which were not stored.
+    pub(super) fn forgot_set_script(&self, sets: usize, connection_id: u64) {
+        if self.set_script.lost(connection_id) {
+            self.warn(
+                Code::Server,
+                format!(
+                    "The server had lost a script (SCRIPT FLUSH, or another server behind a proxy): {sets} sets were not stored. \
+                     It is given the script again; the next sets are stored."
+                ),
+            );
+        }
     }
 
     /// What begins a generation where there is none, and answers the epoch.
@@ -110,7 +126,7 @@ impl RedisServer {
             pipeline.arg_of(&[names.entry.as_bytes(), key.as_bytes()]);
         }
         pipeline.arg(&generation_text(Epoch::draw_generation()));
-        pipeline.number(self.state.newest().n);
+        pipeline.number(self.state.max_epoch_seen().n);
         pipeline.arg(if kind == Invalidation::Hard { b"h" } else { b"s" });
         pipeline.arg(if root { b"1" } else { b"" });
         pipeline.number(u64::from(self.config.clear_log_max));
@@ -245,7 +261,7 @@ impl RedisServer {
 
     /// Everything that needs no answer before the next.
     async fn prepare(&self, handshake: &mut Handshake<Resp>, hello: &Hello) -> Result<()> {
-        let wants_told = hello.resp3 && self.config.tracking && self.state.slots().is_some();
+        let wants_tracking = hello.resp3 && self.config.tracking && self.state.versions().is_some();
         let mut pipeline = Pipeline::default();
         if self.config.db != 0 {
             pipeline.push(&[b"SELECT", self.config.db.to_string().as_bytes()]);
@@ -255,7 +271,7 @@ impl RedisServer {
         }
         // A replica of Valkey's then names the primary in place of an answer. Older servers do not know it.
         pipeline.push(&[b"CLIENT", b"CAPA", b"redirect"]);
-        if wants_told {
+        if wants_tracking {
             // Of entries, and of the epoch, which moves with every clear.
             let (entries, epoch) = (self.names.entry.as_bytes(), self.names.epoch.as_bytes());
             let on: [&[u8]; 8] =
@@ -288,7 +304,7 @@ impl RedisServer {
             next();
         }
         next();
-        let is_told = wants_told && matches!(next(), Value::Okay);
+        let is_tracked = wants_tracking && matches!(next(), Value::Okay);
         for _ in self.scripts.all() {
             // Where loading is refused, calls by name are, too, and are made by text.
             if let Value::ServerError(error) = next()
@@ -308,10 +324,10 @@ impl RedisServer {
         let log = clear_log::delta(next()).ok().filter(|_| epoch.is_some());
         let (epoch, log) = self.make_up(handshake, identity, epoch.unwrap_or(Epoch::NONE), log).await?;
         self.state.begin(identity, epoch, log.as_ref());
-        if is_told {
-            self.state.set_told();
+        if is_tracked {
+            self.state.set_tracked();
         } else if self.config.tracking
-            && self.state.slots().is_some()
+            && self.state.versions().is_some()
             && !self.told_untracked.swap(true, Relaxed)
         {
             self.warn(

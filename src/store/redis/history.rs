@@ -112,7 +112,7 @@ impl History {
     }
 
     /// The newest epoch of this history, also while there is no connection.
-    pub fn newest(&self) -> Epoch {
+    pub fn max_epoch_seen(&self) -> Epoch {
         self.newest
     }
 

@@ -1,8 +1,8 @@
 //! The index of entries that carry tags of a caller or never end, scored by their end: for reading by tags and for removing what
 //! is dead, never for validity. An entry is one member of it, whatever its tags.
 
-use super::Core;
 use super::command::{Call, Pipeline};
+use super::core::Core;
 use super::deadline::Deadline;
 use super::reply;
 use crate::codec::envelope::FIXED;
@@ -86,7 +86,7 @@ impl Core {
 
     /// What a scan lists, and where it goes on; `None` where a foreign type is in the index's place.
     async fn scanned(&self, scan: Pipeline, deadline: Deadline) -> Result<Option<(Vec<Value>, Option<u64>)>> {
-        let turn = self.settled(deadline).await?;
+        let turn = self.wait_for_deferred(deadline).await?;
         let reply = self.send(scan);
         drop(turn);
         let reply = reply::only(deadline.bound(reply).await?);

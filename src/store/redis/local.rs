@@ -10,12 +10,12 @@ use std::sync::atomic::AtomicBool;
 /// The counters, and how far they have come. The server pushes which entries changed, and that the epoch moved;
 /// which tags that was for is learnt with the next reply, and until then nothing is served.
 pub(super) struct Local {
-    pub slots: Arc<VersionTable>,
+    pub versions: Arc<VersionTable>,
     /// What the server's names of entries begin with, and its name of the epoch.
     pub entries: Vec<u8>,
     pub epoch: Vec<u8>,
     /// The server tells of every change over the present connection.
-    pub is_told: AtomicBool,
+    pub is_tracked: AtomicBool,
     pub heard: Mutex<Heard>,
 }
 
@@ -32,7 +32,7 @@ impl Local {
     pub fn caught_up(&self, epoch: Epoch) {
         let mut heard = self.heard.lock();
         if heard.epoch.is_some_and(|heard| heard != epoch) {
-            self.slots.all_changed();
+            self.versions.all_changed();
         }
         *heard = Heard { epoch: Some(epoch), is_behind: false };
     }
@@ -45,11 +45,11 @@ impl Local {
         match since {
             Some(since) if is_whole && delta.floor.is_none_or(|floor| floor <= since.n) => {
                 for (Member { tag, .. }, _) in delta.members.iter().filter(|(_, n)| *n > since.n) {
-                    self.slots.tag_changed(VersionTable::of_tag(*tag));
+                    self.versions.tag_changed(VersionTable::of_tag(*tag));
                 }
             }
             Some(since) if since.n >= known_to.n => {}
-            _ => self.slots.all_changed(),
+            _ => self.versions.all_changed(),
         }
         *heard = Heard { epoch: Some(known_to), is_behind: false };
     }
@@ -61,25 +61,25 @@ impl Local {
         match heard.epoch {
             Some(known) if known.generation == epoch.generation && *before != 0 => {
                 for Member { tag, .. } in members {
-                    self.slots.tag_changed(VersionTable::of_tag(*tag));
+                    self.versions.tag_changed(VersionTable::of_tag(*tag));
                 }
-                keys.for_each(|slot| self.slots.key_changed(slot));
+                keys.for_each(|slot| self.versions.key_changed(slot));
                 if *before == known.n {
                     heard.epoch = Some(*epoch);
                 } else if known.n < epoch.n {
                     heard.is_behind = true;
-                    self.slots.unheard();
+                    self.versions.unheard();
                 }
             }
             _ => {
                 heard.epoch = None;
-                self.slots.all_changed();
+                self.versions.all_changed();
             }
         }
     }
 
     pub fn lost_track(&self) {
         self.heard.lock().epoch = None;
-        self.slots.all_changed();
+        self.versions.all_changed();
     }
 }

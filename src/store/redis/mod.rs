@@ -1,15 +1,18 @@
 //! Redis and Valkey. One pipelined connection; the steps that must be atomic are scripts (scripts/*.lua). What was cleared stands
 //! in a log on the server, and is compared with entries here (docs/internals/tags.md).
 //!
-//! - `command`, `reply`, `protocol`, `strings`, `scripts`, `clear_log`: the server's language, without I/O.
-//! - `clear_table`: what a connection knows of the log, pure. `history`: what a process remembers to clear again, pure. `state`:
-//!   both, and what is told of changes, in the order of replies. `local`: of those, what concerns values kept in JavaScript.
-//! - `handshake`: what is said first on a new connection. `replay`: what a failover may have lost, made again there. `channels`:
-//!   messages between processes.
-//! - `reads`, `writes`, `clears`, `compare_and_swap`, `index`: what a batch becomes. `sweep`, `upkeep`, `watch`: what runs behind; `progress`:
-//!   how far sweeps came, pure.
+//! - `command`, `reply`, `strings`, `scripts`, `clear_log`, `names`: the server's language, without I/O.
+//! - `clear_table`: what a connection knows of the log, pure. `history`: what a process remembers to clear again, pure. `local`: what
+//!   tells values kept in JavaScript from outdated ones. `subscriptions`: the channels of messages. `state`: all of these, in the order
+//!   of replies. `reading`: a read's replies, judged; `protocol`: replies and pushes out of bytes, taken in.
+//! - `handshake`: what is said first on a new connection; `replay`: what a failover may have lost, made again there.
+//! - `core`: the connection and what operations share, with `deferred` (clears that an outage kept back), `longest_life`, `sweeper` and
+//!   `activity`.
+//! - `reads`, `writes`, `clears`, `compare_and_swap`, `index`, `channels`: what a batch becomes.
+//! - `sweep` (with `progress`), `heartbeat`, `role_check`: background tasks.
 
 // Also in tests: a change that no longer fits it is seen at once.
+mod activity;
 #[cfg(any(feature = "bench", test))]
 #[doc(hidden)]
 pub mod bench;
@@ -19,26 +22,34 @@ pub mod clear_table;
 mod clears;
 mod command;
 mod compare_and_swap;
+mod core;
 mod deadline;
+mod deferred;
 mod handshake;
+mod heartbeat;
 mod history;
 mod index;
 mod local;
+mod longest_life;
+mod names;
 mod progress;
 mod protocol;
+mod reading;
 mod reads;
 mod replay;
 mod reply;
+mod role_check;
 mod scripts;
+mod set_script;
 mod state;
 mod strings;
+mod subscriptions;
 mod sweep;
-mod upkeep;
-mod watch;
+mod sweeper;
 mod writes;
 
-use super::asked::Asked;
-use super::fifo_gate::Line;
+use self::core::Core;
+use super::fifo_gate::FifoGate;
 use super::form::Wire;
 use super::request::{Clear, KeyRead, Page, SeenVersion, Swap, Write, WriteOutcome};
 use super::traits::{ClearStore, EntryStore, IndexStore, LockStore, PubSub, Store};
@@ -52,65 +63,21 @@ use crate::model::ttl::Times;
 use crate::model::version_table::VersionTable;
 use crate::net::client::Client;
 use crate::stats::Stats;
-use command::Pipeline;
-use deadline::Deadline;
-use futures_util::FutureExt;
-use futures_util::future::Either;
+use activity::Activity;
+use deferred::Deferred;
 use handshake::RedisServer;
-use protocol::Reply;
-use redis::Value;
-use std::future::Future;
+use longest_life::LongestLife;
+use names::Names;
 use std::sync::Arc;
 use std::time::Duration;
+use sweeper::Sweeper;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 /// A store on one Redis or Valkey server.
 pub struct RedisStore {
     core: Arc<Core>,
-    behind: [JoinHandle<()>; 3],
-}
-
-struct Core {
-    link: Client<RedisServer>,
-    server: Arc<RedisServer>,
-    space: Keyspace,
-    names: Names,
-    owed: clears::Owed,
-    /// Of those who wait for what is owed.
-    line: Line,
-    asked: Asked,
-    lives: writes::Lives,
-    sweeper: sweep::Sweeper,
-    watch: watch::Watch,
-    stats: Arc<Stats>,
-    /// Tells upkeep that a connection is there, or that clears are owed.
-    wake: Arc<Notify>,
-    command_ms: u64,
-}
-
-/// What the server's names are, or begin with.
-#[derive(Clone)]
-struct Names {
-    epoch: String,
-    log: String,
-    fences: String,
-    index: String,
-    longest: String,
-    entry: String,
-}
-
-impl Names {
-    fn of(space: &Keyspace) -> Self {
-        Names {
-            epoch: space.epoch(),
-            log: space.clear_log(),
-            fences: space.fences(),
-            index: space.whole_index(),
-            longest: space.longest_life(),
-            entry: space.entry_prefix(),
-        }
-    }
+    background: [JoinHandle<()>; 3],
 }
 
 impl RedisStore {
@@ -144,7 +111,7 @@ impl RedisStore {
         };
         let told = events.clone();
         let server = Arc::new(RedisServer::new(space.clone(), config.clone(), events, l1));
-        let link = Client::open(
+        let client = Client::open(
             server.clone(),
             config.endpoint.clone(),
             config.timeouts,
@@ -152,71 +119,29 @@ impl RedisStore {
             runtime,
         );
         let core = Arc::new(Core {
-            link,
+            client,
             server,
             names: Names::of(&space),
             space,
-            owed: clears::Owed::new(config.endpoint.to_string(), told),
-            line: Line::default(),
-            asked: Asked::default(),
-            lives: writes::Lives::default(),
-            sweeper: sweep::Sweeper::default(),
-            watch: watch::Watch::default(),
+            deferred: Deferred::new(config.endpoint.to_string(), told),
+            gate: FifoGate::default(),
+            longest_life: LongestLife::default(),
+            sweeper: Sweeper::default(),
+            activity: Activity::default(),
             stats,
             wake: wake.clone(),
             command_ms: config.timeouts.command_ms,
         });
-        let upkeep = runtime.spawn(upkeep::run(Arc::downgrade(&core), wake));
-        let sweep = runtime.spawn(upkeep::sweep(Arc::downgrade(&core)));
-        let watch = runtime.spawn(watch::run(Arc::downgrade(&core)));
-        Ok(RedisStore { core, behind: [upkeep, sweep, watch] })
+        let heartbeat = runtime.spawn(heartbeat::run(Arc::downgrade(&core), wake));
+        let sweep = runtime.spawn(sweep::run(Arc::downgrade(&core)));
+        let role_check = runtime.spawn(role_check::run(Arc::downgrade(&core)));
+        Ok(RedisStore { core, background: [heartbeat, sweep, role_check] })
     }
 }
 
 impl Drop for RedisStore {
     fn drop(&mut self) {
-        self.behind.iter().for_each(JoinHandle::abort);
-    }
-}
-
-impl Core {
-    fn deadline(&self) -> Deadline {
-        Deadline::after(self.command_ms)
-    }
-
-    /// Enqueued when called, not when polled.
-    fn send(&self, pipeline: Pipeline) -> impl Future<Output = Result<Vec<Value>>> + Send + 'static {
-        self.send_on(None, pipeline)
-    }
-
-    /// As `send`, but over the connection of that number or none.
-    fn send_on(
-        &self,
-        over: Option<u64>,
-        pipeline: Pipeline,
-    ) -> impl Future<Output = Result<Vec<Value>>> + Send + 'static {
-        let Pipeline { bytes, replies } = pipeline;
-        let replies = match over {
-            Some(connection_id) => Either::Left(self.link.send_on(connection_id, bytes, replies)),
-            None => Either::Right(self.link.send(bytes, replies)),
-        };
-        replies.map(|replies| Ok(replies?.into_iter().map(Reply::into_value).collect()))
-    }
-
-    /// As `send`; `observe` sees the replies in the order of the connection.
-    fn send_observed<F: FnOnce(&[Value]) + Send + 'static>(
-        &self,
-        pipeline: Pipeline,
-        observe: F,
-    ) -> impl Future<Output = Result<Vec<Value>>> + Send + 'static + use<F> {
-        let observe = Box::new(move |_, replies: &mut Vec<Reply>| {
-            let values: Vec<Value> = std::mem::take(replies).into_iter().map(Reply::into_value).collect();
-            observe(&values);
-            replies.extend(values.into_iter().map(Reply::Other));
-            Ok(())
-        });
-        let replies = self.link.send_observed(None, pipeline.bytes, pipeline.replies, observe);
-        replies.map(|replies| Ok(replies?.into_iter().map(Reply::into_value).collect()))
+        self.background.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -226,15 +151,15 @@ impl EntryStore for RedisStore {
     const COARSE_EXPIRY: bool = false;
 
     fn observes_all_changes(&self) -> bool {
-        self.core.server.state.is_told()
+        self.core.server.state.is_tracked()
     }
 
     fn last_epoch(&self, _key: &str) -> Epoch {
-        self.core.server.state.newest()
+        self.core.server.state.max_epoch_seen()
     }
 
     fn is_idle(&self) -> bool {
-        self.core.link.is_idle()
+        self.core.client.is_idle()
     }
 
     async fn read(
@@ -272,7 +197,7 @@ impl ClearStore for RedisStore {
     }
 
     fn defer_clear(&self, clear: Clear) {
-        self.core.owe(clear);
+        self.core.defer_clear(clear);
     }
 }
 
@@ -325,9 +250,9 @@ impl PubSub for RedisStore {
 impl Store for RedisStore {
     async fn close(&self) {
         // A last chance for clears that an outage kept back; without a connection it fails at once.
-        let _ = self.core.settled(self.core.deadline()).await;
-        self.behind.iter().for_each(JoinHandle::abort);
+        let _ = self.core.wait_for_deferred(self.core.deadline()).await;
+        self.background.iter().for_each(JoinHandle::abort);
         self.core.sweep_at_close().await;
-        self.core.link.close().await;
+        self.core.client.close().await;
     }
 }

@@ -2,7 +2,7 @@
 //! the order of the stream. The exception is a push that confirms a subscription or its end, each made for one channel: it is
 //! the command's reply.
 
-use super::reads::Reading;
+use super::reading::Reading;
 use super::reply;
 use super::state::State;
 use super::strings::{self, Found};
@@ -78,7 +78,7 @@ impl Protocol for Resp {
                         // No names: the server's databases were flushed.
                         _ => self.state.invalidated(None),
                     },
-                    PushKind::Message => self.state.channels.heard(data),
+                    PushKind::Message => self.state.channels.deliver(data),
                     PushKind::Subscribe | PushKind::Unsubscribe => {
                         return Ok(Some(Reply::Other(Value::Okay)));
                     }
@@ -92,7 +92,7 @@ impl Protocol for Resp {
     }
 
     fn serves(&mut self, connection_id: u64) {
-        self.state.greets(connection_id);
+        self.state.begins_handshake(connection_id);
     }
 }
 
@@ -112,13 +112,13 @@ mod tests {
     use proptest::prelude::*;
 
     fn state() -> (Arc<VersionTable>, Arc<State>) {
-        let slots = VersionTable::new(true);
+        let versions = VersionTable::new(true);
         let space = Keyspace::new("p").unwrap();
-        (slots.clone(), Arc::new(State::new(&space, crate::events::silent(), Some(slots))))
+        (versions.clone(), Arc::new(State::new(&space, crate::events::silent(), Some(versions))))
     }
 
-    fn sum(slots: &Arc<VersionTable>, key: &str) -> Vec<u16> {
-        slots.stamp(key).units(0, false)[..2].to_vec()
+    fn sum(versions: &Arc<VersionTable>, key: &str) -> Vec<u16> {
+        versions.stamp(key).units(0, false)[..2].to_vec()
     }
 
     const STREAM: &[u8] =
@@ -127,9 +127,9 @@ mod tests {
     proptest! {
         #[test]
         fn any_chunking_gives_the_same_replies(cuts in proptest::collection::vec(0..STREAM.len(), 0..6)) {
-            let (slots, state) = state();
+            let (versions, state) = state();
             let mut resp = Resp::new(state);
-            let (before, other) = (sum(&slots, "a"), sum(&slots, "b"));
+            let (before, other) = (sum(&versions, "a"), sum(&versions, "b"));
             let mut cuts = cuts;
             cuts.extend([0, STREAM.len()]);
             cuts.sort_unstable();
@@ -138,7 +138,7 @@ mod tests {
                 buffer.extend_from_slice(&STREAM[pair[0]..pair[1]]);
                 while let Some(reply) = resp.next(&mut buffer).unwrap() {
                     // A push is handled by the time the reply after it is out.
-                    prop_assert_eq!(sum(&slots, "a") == before, got.is_empty());
+                    prop_assert_eq!(sum(&versions, "a") == before, got.is_empty());
                     got.push(reply.into_value());
                 }
             }
@@ -147,7 +147,7 @@ mod tests {
             prop_assert_eq!(&got[1], &Value::Array(vec![Value::BulkString(b"x".to_vec()), Value::Nil]));
             prop_assert_eq!(&got[2], &Value::Int(7));
             prop_assert!(matches!(got[3], Value::ServerError(_)));
-            prop_assert_eq!(sum(&slots, "b"), other);
+            prop_assert_eq!(sum(&versions, "b"), other);
         }
 
         #[test]
@@ -174,12 +174,12 @@ mod tests {
 
     #[test]
     fn a_flush_outdates_everything() {
-        let (slots, state) = state();
+        let (versions, state) = state();
         let mut resp = Resp::new(state);
-        let before = [sum(&slots, "a"), sum(&slots, "b")];
+        let before = [sum(&versions, "a"), sum(&versions, "b")];
         let reply = resp.next(&mut BytesMut::from(&b">2\r\n$10\r\ninvalidate\r\n_\r\n+OK\r\n"[..])).unwrap();
         assert_eq!(reply.map(Reply::into_value), Some(Value::Okay));
-        assert!(before[0] != sum(&slots, "a") && before[1] != sum(&slots, "b"));
+        assert!(before[0] != sum(&versions, "a") && before[1] != sum(&versions, "b"));
     }
 
     #[test]

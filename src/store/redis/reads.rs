@@ -1,20 +1,19 @@
 //! Reading: entries and epoch in one round trip, judged by the table of clears in the order of the connection. Only where clears
 //! came since the last reply are they asked for, and only what is older than the table is looked up.
 
-use super::Core;
 use super::clear_log;
-use super::clear_table::{Delta, Member, Observed, Verdict};
+use super::clear_table::{Delta, Member};
 use super::command::Pipeline;
+use super::core::Core;
 use super::deadline::Deadline;
 use super::protocol::Reply;
+use super::reading::{Next, Reading};
 use super::reply;
 use super::state::State;
-use crate::codec::envelope;
 use crate::error::{Error, Result};
-use crate::model::tag::{Clearance, Epoch};
-use crate::store::fifo_gate::Turn;
+use crate::model::tag::Epoch;
+use crate::store::fifo_gate::Permit;
 use crate::store::form::{Wire, WireEntry};
-use crate::store::guard::Lease;
 use crate::store::request::{KeyRead, ReadEntry};
 use bytes::Bytes;
 use redis::Value;
@@ -23,84 +22,11 @@ use std::sync::Arc;
 /// Members of one look-up: some 200 µs of the server's time.
 const LOOKED_UP: usize = 500;
 
-/// What the replies of a read were made into. It goes from the reader to the caller and back, until nothing is open.
-#[derive(Debug)]
-pub struct Reading {
-    pub epoch: Epoch,
-    pub entries: Vec<Option<Bytes>>,
-    /// Of each entry.
-    pub clearances: Vec<Clearance>,
-    /// False: of some it could not be found out whether they were cleared, and they count as if they were.
-    pub is_judged: bool,
-    next: Next,
-    /// The connection that brought the entries.
-    connection_id: u64,
-    /// Of its history.
-    lease: Option<Lease>,
-}
-
-#[derive(Debug, Default)]
-enum Next {
-    #[default]
-    Nothing,
-    Delta {
-        after: u64,
-    },
-    LookUp(Vec<Member>),
-    /// There is no epoch: one must begin.
-    Begin,
-}
-
-impl Reading {
-    /// `strings`: the epoch's text, then the entries.
-    fn of(state: &State, connection_id: u64, strings: Vec<Option<Bytes>>) -> Result<Self> {
-        let mut strings = strings.into_iter();
-        let epoch = strings.next().flatten().map_or(Epoch::NONE, |text| reply::epoch_text(&text));
-        let entries: Vec<_> = strings.collect();
-        let clearances = vec![Clearance::Hard; entries.len()];
-        let observed = state.observe_epoch(epoch);
-        let lease = state.history.lock().lease();
-        let next = Next::Nothing;
-        let mut reading =
-            Reading { epoch, entries, clearances, is_judged: false, next, connection_id, lease };
-        match observed {
-            Observed::Complete => reading.judge(state, true),
-            Observed::Behind { after } => reading.next = Next::Delta { after },
-            Observed::Unusable if epoch == Epoch::NONE => reading.next = Next::Begin,
-            Observed::Unusable => {
-                return Err(Error::connection(
-                    "The server's state is older than it was on this connection; is another server behind it now?",
-                ));
-            }
-        }
-        Ok(reading)
-    }
-
-    /// `may_look_up`: what is not known is asked for; else it is a miss.
-    fn judge(&mut self, state: &State, may_look_up: bool) {
-        let table = state.clears.lock();
-        let mut unknown = Vec::new();
-        self.is_judged = true;
-        for (entry, clearance) in self.entries.iter().zip(&mut self.clearances) {
-            // What is no entry is found out when it is decoded.
-            let Some(stub) = entry.as_deref().and_then(envelope::peek) else { continue };
-            match table.judge(stub.epoch, stub.auto, stub.tags()) {
-                Verdict::Known(known) => *clearance = known,
-                Verdict::Unknown(_) if !may_look_up => self.is_judged = false,
-                Verdict::Unknown(members) => unknown.extend(members),
-            }
-        }
-        unknown.sort_unstable();
-        unknown.dedup();
-        self.next = if unknown.is_empty() { Next::Nothing } else { Next::LookUp(unknown) };
-    }
-}
-
 impl Core {
     pub async fn read(&self, keys: &[String]) -> Result<Vec<KeyRead<Wire>>> {
         let deadline = self.deadline();
-        let turn = self.settled(deadline).await?;
-        let asked = self.hearing();
+        let turn = self.wait_for_deferred(deadline).await?;
+        let asked = self.heartbeat();
         let mut pipeline = Pipeline::default();
         pipeline.begin(2 + keys.len());
         pipeline.arg(b"MGET");
@@ -123,11 +49,11 @@ impl Core {
         &self,
         pipeline: Pipeline,
         entries: usize,
-        turn: Option<Turn<'_>>,
+        turn: Option<Permit<'_>>,
         deadline: Deadline,
     ) -> Result<Reading> {
         let state = self.server.state.clone();
-        let replies = self.link.send_observed(
+        let replies = self.client.send_observed(
             None,
             pipeline.bytes,
             pipeline.replies,
@@ -210,7 +136,7 @@ impl Core {
     ) -> Result<Reading> {
         let state: Arc<State> = self.server.state.clone();
         let (connection_id, entries) = (reading.connection_id, reading.entries.len());
-        let replies = self.link.send_observed(
+        let replies = self.client.send_observed(
             Some(connection_id),
             pipeline.bytes,
             pipeline.replies,

@@ -1,10 +1,10 @@
 //! What is known of the server over the present connection, taken in with its replies and pushes in their order: the clears
 //! (`clear_table`), the newest epoch, and, where values are kept in JavaScript, which of those are outdated.
 
-use super::channels::Channels;
 use super::clear_table::{Advance, ClearTable, Delta, LookUp, Member, Observed};
 use super::history::{History, Identity};
 use super::local::{Heard, Local};
+use super::subscriptions::Subscriptions;
 use crate::events::Events;
 use crate::model::key::Keyspace;
 use crate::model::tag::{Epoch, Invalidation, Tag};
@@ -20,9 +20,9 @@ pub struct State {
     pub(super) clears: Mutex<ClearTable>,
     /// Locked after `clears`, where both are.
     pub(super) history: Mutex<History>,
-    /// The connection that is being greeted.
-    greeted: AtomicU64,
-    pub(super) channels: Channels,
+    /// The connection that is being handshaking.
+    handshaking: AtomicU64,
+    pub(super) channels: Subscriptions,
     local: Option<Local>,
 }
 
@@ -31,42 +31,42 @@ impl State {
         State {
             clears: Mutex::default(),
             history: Mutex::default(),
-            greeted: AtomicU64::new(0),
-            channels: Channels::new(space.channel_prefix(), events),
-            local: l1.map(|slots| Local {
-                slots,
+            handshaking: AtomicU64::new(0),
+            channels: Subscriptions::new(space.channel_prefix(), events),
+            local: l1.map(|versions| Local {
+                versions,
                 entries: space.entry_prefix().into_bytes(),
                 epoch: space.epoch().into_bytes(),
-                is_told: AtomicBool::new(false),
+                is_tracked: AtomicBool::new(false),
                 heard: Mutex::default(),
             }),
         }
     }
 
-    pub fn slots(&self) -> Option<&Arc<VersionTable>> {
-        self.local.as_ref().map(|local| &local.slots)
+    pub fn versions(&self) -> Option<&Arc<VersionTable>> {
+        self.local.as_ref().map(|local| &local.versions)
     }
 
     /// Whether the server tells of every change by anyone at present.
-    pub fn is_told(&self) -> bool {
-        self.local.as_ref().is_some_and(|local| local.is_told.load(SeqCst))
+    pub fn is_tracked(&self) -> bool {
+        self.local.as_ref().is_some_and(|local| local.is_tracked.load(SeqCst))
     }
 
     /// It does so from now on.
-    pub fn set_told(&self) {
+    pub fn set_tracked(&self) {
         if let Some(local) = &self.local {
-            local.is_told.store(true, SeqCst);
+            local.is_tracked.store(true, SeqCst);
         }
     }
 
     /// The newest epoch of the server's history, also while there is no connection.
-    pub fn newest(&self) -> Epoch {
-        self.history.lock().newest()
+    pub fn max_epoch_seen(&self) -> Epoch {
+        self.history.lock().max_epoch_seen()
     }
 
-    /// A connection of that number is about to be greeted.
-    pub fn greets(&self, connection_id: u64) {
-        self.greeted.store(connection_id, SeqCst);
+    /// A connection of that number is about to be handshaking.
+    pub fn begins_handshake(&self, connection_id: u64) {
+        self.handshaking.store(connection_id, SeqCst);
     }
 
     /// The connection is gone: nothing that was true while it lived is true any more.
@@ -79,9 +79,9 @@ impl State {
         };
         self.history.lock().lost(known_to);
         if let Some(local) = &self.local {
-            local.is_told.store(false, SeqCst);
+            local.is_tracked.store(false, SeqCst);
             *local.heard.lock() = Heard::default();
-            local.slots.all_changed();
+            local.versions.all_changed();
         }
     }
 
@@ -89,7 +89,7 @@ impl State {
     pub fn begin(&self, identity: Option<Identity>, epoch: Epoch, log: Option<&Delta>) {
         {
             let mut history = self.history.lock();
-            history.serve(identity, self.greeted.load(SeqCst), epoch, Instant::now());
+            history.serve(identity, self.handshaking.load(SeqCst), epoch, Instant::now());
             if let Some(log) = log.filter(|log| log.is_of(epoch.generation)) {
                 history.note(log.members.iter().copied());
                 history.note_first_floor(log.floor);
@@ -177,9 +177,9 @@ impl State {
             let Value::BulkString(key) = key else { continue };
             if key == local.epoch {
                 local.heard.lock().is_behind = true;
-                local.slots.unheard();
+                local.versions.unheard();
             } else if let Some(key) = key.strip_prefix(&local.entries[..]) {
-                local.slots.key_changed(VersionTable::of_key(key));
+                local.versions.key_changed(VersionTable::of_key(key));
             }
         }
     }
@@ -189,7 +189,7 @@ impl State {
         if let Some(local) = &self.local {
             let heard = local.heard.lock();
             if !heard.is_behind {
-                local.slots.heard(sent_at);
+                local.versions.heard(sent_at);
             }
         }
     }
@@ -211,11 +211,11 @@ mod tests {
     }
 
     fn state() -> (Arc<VersionTable>, State) {
-        let slots = VersionTable::new(true);
+        let versions = VersionTable::new(true);
         let space = Keyspace::new("p").unwrap();
-        let state = State::new(&space, crate::events::silent(), Some(slots.clone()));
+        let state = State::new(&space, crate::events::silent(), Some(versions.clone()));
         assert_eq!(state.observe_epoch(epoch(5)), Observed::Complete);
-        (slots, state)
+        (versions, state)
     }
 
     fn soft(tag: &str) -> Member {
@@ -232,10 +232,10 @@ mod tests {
     }
 
     /// Of an entry tagged `t`, one tagged `u` and an untagged one: whether values kept of them are outdated by that.
-    fn outdated(slots: &Arc<VersionTable>, what: impl FnOnce()) -> [bool; 3] {
+    fn outdated(versions: &Arc<VersionTable>, what: impl FnOnce()) -> [bool; 3] {
         let of = |key: &str, tag: Option<&str>| {
-            let mut stamp = slots.stamp(key);
-            stamp.tags(slots, tag.map(Tag::of).into_iter());
+            let mut stamp = versions.stamp(key);
+            stamp.tags(versions, tag.map(Tag::of).into_iter());
             stamp.units(0, false)[..2].to_vec()
         };
         let all = || [of("a", Some("t")), of("b", Some("u")), of("c", None)];
@@ -245,10 +245,10 @@ mod tests {
         [0, 1, 2].map(|at| before[at] != after[at])
     }
 
-    fn serves(state: &State, slots: &Arc<VersionTable>) -> bool {
+    fn serves(state: &State, versions: &Arc<VersionTable>) -> bool {
         let now = crate::model::time::now();
         state.answered(now);
-        slots.is_heard(now)
+        versions.is_heard(now)
     }
 
     fn pushed(state: &State, key: &str) {
@@ -257,19 +257,19 @@ mod tests {
 
     #[test]
     fn a_clear_by_another_silences_all_until_its_tags_are_known_and_then_outdates_those() {
-        let (slots, state) = state();
-        assert!(serves(&state, &slots));
+        let (versions, state) = state();
+        assert!(serves(&state, &versions));
         pushed(&state, "p!e");
-        assert!(!slots.is_heard(crate::model::time::now()) && !serves(&state, &slots));
+        assert!(!versions.is_heard(crate::model::time::now()) && !serves(&state, &versions));
         assert_eq!(state.observe_epoch(epoch(6)), Observed::Behind { after: 5 });
-        assert!(!serves(&state, &slots));
+        assert!(!serves(&state, &versions));
         let learn = || assert!(state.observe_delta(epoch(6), 5, &delta("t", 6)));
-        assert_eq!(outdated(&slots, learn), [true, false, false]);
-        assert!(serves(&state, &slots));
+        assert_eq!(outdated(&versions, learn), [true, false, false]);
+        assert!(serves(&state, &versions));
         // What is known is not told again.
         pushed(&state, "p!e");
-        assert_eq!(outdated(&slots, || _ = state.observe_epoch(epoch(6))), [false; 3]);
-        assert!(serves(&state, &slots));
+        assert_eq!(outdated(&versions, || _ = state.observe_epoch(epoch(6))), [false; 3]);
+        assert!(serves(&state, &versions));
     }
 
     #[test]
@@ -282,46 +282,46 @@ mod tests {
             State::lost,
         ];
         for what in everything {
-            let (slots, state) = state();
+            let (versions, state) = state();
             _ = state.observe_epoch(epoch(6));
-            assert_eq!(outdated(&slots, || what(&state)), [true; 3]);
+            assert_eq!(outdated(&versions, || what(&state)), [true; 3]);
         }
         let others = [Epoch { generation: 1, n: 10 }, Epoch::NONE, epoch(4)];
         for other in others {
-            let (slots, state) = state();
-            assert_eq!(outdated(&slots, || _ = state.observe_epoch(other)), [true; 3], "{other:?}");
+            let (versions, state) = state();
+            assert_eq!(outdated(&versions, || _ = state.observe_epoch(other)), [true; 3], "{other:?}");
         }
-        let (slots, state) = state();
-        assert_eq!(outdated(&slots, || state.invalidated(None)), [true; 3]);
+        let (versions, state) = state();
+        assert_eq!(outdated(&versions, || state.invalidated(None)), [true; 3]);
     }
 
     #[test]
     fn ones_own_clear_outdates_what_it_names_and_waits_for_those_of_others_before_it() {
-        let (slots, state) = state();
+        let (versions, state) = state();
         let advance = |before, n| Advance {
             epoch: epoch(n),
             before,
             members: members_of(&[Tag::of("t")], Invalidation::Hard),
         };
         let reply = |before, n| state.observe_advance(&advance(before, n), vec!["c".to_owned()]);
-        assert_eq!(outdated(&slots, || reply(5, 6)), [true, false, true]);
-        assert!(serves(&state, &slots));
-        assert_eq!(outdated(&slots, || reply(8, 9)), [true, false, true]);
-        assert!(!serves(&state, &slots));
+        assert_eq!(outdated(&versions, || reply(5, 6)), [true, false, true]);
+        assert!(serves(&state, &versions));
+        assert_eq!(outdated(&versions, || reply(8, 9)), [true, false, true]);
+        assert!(!serves(&state, &versions));
         assert_eq!(state.observe_epoch(epoch(9)), Observed::Behind { after: 6 });
         let delta = Delta { members: vec![(soft("u"), 8), (soft("t"), 9)], ..delta("t", 9) };
-        assert_eq!(outdated(&slots, || _ = state.observe_delta(epoch(9), 6, &delta)), [true, true, false]);
-        assert!(serves(&state, &slots));
+        assert_eq!(outdated(&versions, || _ = state.observe_delta(epoch(9), 6, &delta)), [true, true, false]);
+        assert!(serves(&state, &versions));
     }
 
     #[test]
     fn tracking_outdates_the_keys_it_names() {
-        let (slots, state) = state();
+        let (versions, state) = state();
         for (key, expected) in
             [("p::a", [true, false, false]), ("p:2::a", [false; 3]), ("p!e2", [false; 3]), ("", [false; 3])]
         {
-            assert_eq!(outdated(&slots, || pushed(&state, key)), expected, "{key}");
+            assert_eq!(outdated(&versions, || pushed(&state, key)), expected, "{key}");
         }
-        assert!(serves(&state, &slots));
+        assert!(serves(&state, &versions));
     }
 }

@@ -4,24 +4,21 @@
 //! How far the prefix was swept stands on the server (`progress`), and a lock there keeps it to one process at a time. So a
 //! process that ends leaves its work to the others, or to whoever comes next.
 
-use super::Core;
 use super::clear_log;
 use super::command::{Call, Pipeline};
+use super::core::Core;
 use super::progress::{Log, Progress};
 use super::reply;
+use super::sweeper::REST;
 use crate::codec::envelope::{self, FIXED};
 use crate::error::Result;
 use crate::model::tag::{Clearance, Epoch};
 use redis::Value;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::Weak;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
-/// From a clear, or the start, to its sweep. Most of what is still read is replaced within this time, which leaves less to remove.
-const REST: Duration = Duration::from_secs(1);
-/// So often a process in use that had nothing to clear looks whether another left something.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// The pause after a step is so many times as long as the step, so that sweeping takes a small part of the server's time.
 const PAUSES: u32 = 4;
 const SHORTEST_PAUSE: Duration = Duration::from_millis(2);
@@ -39,98 +36,48 @@ const STEP: usize = 250;
 const STUBS: usize = 64 * 1024;
 
 /// A key of the index, and the first bytes of what was judged there; none = nothing was there.
-type StaleMember<'k> = (&'k String, Vec<u8>);
-
-/// What there is to do behind.
-pub(super) struct Sweeper {
-    wake: Notify,
-    is_cleared: AtomicBool,
-    has_expired: AtomicBool,
-    /// The store was used since the last look.
-    is_used: AtomicBool,
-    /// What this process cleared is not swept yet.
-    owes: AtomicBool,
-    /// Whose the lock is.
-    owner: String,
-    has_lock: AtomicBool,
-}
+type Candidate<'k> = (&'k String, Vec<u8>);
 
 /// What was found at the last look.
-pub(super) struct Looked {
+struct LastSweep {
     /// Nothing that was cleared up to it is left.
     swept: Epoch,
     again_at: Option<Instant>,
 }
 
-impl Default for Looked {
+impl Default for LastSweep {
     fn default() -> Self {
-        Looked { swept: Epoch::NONE, again_at: None }
+        LastSweep { swept: Epoch::NONE, again_at: None }
     }
 }
 
-impl Default for Sweeper {
-    fn default() -> Self {
-        Sweeper {
-            wake: Notify::new(),
-            is_cleared: AtomicBool::new(true),
-            has_expired: AtomicBool::default(),
-            is_used: AtomicBool::default(),
-            owes: AtomicBool::default(),
-            owner: format!("{:016x}", rand::random::<u64>()),
-            has_lock: AtomicBool::default(),
-        }
-    }
-}
-
-impl Sweeper {
-    /// Something was cleared.
-    pub fn sweep(&self) {
-        self.owes.store(true, Relaxed);
-        self.is_cleared.store(true, Relaxed);
-        self.wake.notify_one();
-    }
-
-    pub fn used(&self) {
-        self.is_used.store(true, Relaxed);
-    }
-
-    /// More than a few members of the index have expired.
-    pub fn shed(&self) {
-        self.has_expired.store(true, Relaxed);
-        self.wake.notify_one();
-    }
-
-    /// Returns when there is something to do. `next`: the earliest time of a sweep.
-    pub async fn work(&self, next: Instant) {
-        let mut look_at = next.max(Instant::now() + LOOK_EVERY);
-        while !self.has_expired.load(Relaxed) {
-            if self.is_cleared.load(Relaxed) {
-                look_at = look_at.min(next.max(Instant::now() + REST));
-            }
-            if timeout_at(look_at, self.wake.notified()).await.is_err() {
-                return;
-            }
-        }
+/// Until the store is dropped.
+pub async fn run(core: Weak<Core>) {
+    let (mut next, mut last) = (Instant::now(), LastSweep::default());
+    loop {
+        let Some(core) = core.upgrade() else { return };
+        core.sweeper.work(next).await;
+        next = core.sweep(next, &mut last).await;
     }
 }
 
 impl Core {
     /// Does what there is to do, and answers when the next sweep may be. An outage ends it: what is left is left on the server.
-    pub async fn sweep(&self, next: Instant, looked: &mut Looked) -> Instant {
+    async fn sweep(&self, next: Instant, last: &mut LastSweep) -> Instant {
         self.shed_if_due().await;
         let began = Instant::now();
-        if began < next || self.link.connection_id() == 0 {
+        if began < next || self.client.connection_id() == 0 {
             return next;
         }
         self.sweeper.is_cleared.store(false, Relaxed);
         let is_used = self.sweeper.is_used.swap(false, Relaxed);
-        let again = looked.again_at.is_some_and(|at| at <= began);
+        let again = last.again_at.is_some_and(|at| at <= began);
         // Else nothing was cleared since, as far as is known here, and nobody asks.
-        if is_used || again || looked.swept != self.server.state.newest() {
-            // What has merely expired need not be looked at.
+        if is_used || again || last.swept != self.server.state.max_epoch_seen() {
+            // What has merely expired need not be last at.
             let _ = self.shed().await;
             if let Ok(Some(found)) = self.sweep_if_due().await {
-                *looked = found;
+                *last = found;
             }
         }
         Instant::now() + (began.elapsed() * RESTS).max(REST)
@@ -199,7 +146,7 @@ impl Core {
     }
 
     /// `None`: another process is at it, or not everything could be judged.
-    async fn sweep_if_due(&self) -> Result<Option<Looked>> {
+    async fn sweep_if_due(&self) -> Result<Option<LastSweep>> {
         let Some((progress, log)) = self.progress().await? else { return Ok(None) };
         let Some(progress) = progress.due(&log) else { return Ok(Some(self.swept(&progress, &log))) };
         if !self.sweep_lock(Some(LOCK_MS), None).await? {
@@ -223,10 +170,10 @@ impl Core {
         Ok(None)
     }
 
-    fn swept(&self, progress: &Progress, log: &Log) -> Looked {
+    fn swept(&self, progress: &Progress, log: &Log) -> LastSweep {
         self.sweeper.owes.store(self.sweeper.is_cleared.load(Relaxed), Relaxed);
         let again_at = progress.again(log).map(|micros| Instant::now() + Duration::from_micros(micros));
-        Looked { swept: log.epoch, again_at }
+        LastSweep { swept: log.epoch, again_at }
     }
 
     /// Takes the lock for so long, or gives it back; writes down how far the sweep is, if it has it.
@@ -324,13 +271,13 @@ impl Core {
         Ok(true)
     }
 
-    /// What is not there, and what must be looked at more closely, with the length of its first bytes: those of most say that no
+    /// What is not there, and what must be last at more closely, with the length of its first bytes: those of most say that no
     /// clear can concern them.
     fn first_look<'k>(
         &self,
         keys: &'k [String],
         heads: Vec<Value>,
-    ) -> (Vec<StaleMember<'k>>, Vec<(&'k String, usize)>) {
+    ) -> (Vec<Candidate<'k>>, Vec<(&'k String, usize)>) {
         let clears = self.server.state.clears.lock();
         let (mut dead, mut doubtful) = (Vec::new(), Vec::new());
         for (key, head) in keys.iter().zip(heads) {
@@ -355,12 +302,12 @@ impl Core {
     }
 
     /// Those that still are what was judged.
-    async fn remove_dead(&self, dead: &[StaleMember<'_>]) -> Result<()> {
+    async fn remove_dead(&self, dead: &[Candidate<'_>]) -> Result<()> {
         if dead.is_empty() {
             return Ok(());
         }
         let mut pipeline = Pipeline::default();
-        pipeline.call(&self.server.scripts.bury, Call::Text, 1 + dead.len(), 1 + dead.len());
+        pipeline.call(&self.server.scripts.prune_index, Call::Text, 1 + dead.len(), 1 + dead.len());
         pipeline.arg(self.names.index.as_bytes());
         for (key, _) in dead {
             pipeline.arg_of(&[self.names.entry.as_bytes(), key.as_bytes()]);

@@ -1,24 +1,21 @@
 //! Storing entries: a call of the script for each group of them, all calls in one request. Nothing is done for tags: they stand
 //! in the entry, and what is cleared of them stands in the log.
 
-use super::Core;
-use super::command::{Call, Pipeline, decimal};
+use super::command::{Call, Pipeline, decimal, generation_text};
+use super::core::Core;
 use super::deadline::Deadline;
+use super::longest_life::Announcement;
 use super::reply;
 use crate::codec::envelope::EntryVersion;
 use crate::error::{Code, Error, Result};
 use crate::model::key::bucket;
 use crate::model::tag::{Clearance, Epoch};
 use crate::model::ttl::Ttl;
-use crate::store::asked::{Overtaken, UnderWay};
-use crate::store::fifo_gate::Turn;
+use crate::store::fifo_gate::Permit;
 use crate::store::form::Wire;
 use crate::store::request::{Write, WriteOutcome};
-use futures_util::FutureExt;
-use parking_lot::Mutex;
 use redis::Value;
-use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Flags of an entry in the script's arguments.
 const GUARDED: u64 = 1;
@@ -35,11 +32,6 @@ const OVERHEAD: usize = 128;
 /// enough. (A clear of everything, or of a namespace, leaves it until then.)
 const SOON: u64 = 24 * 3_600_000;
 
-/// A life in use is announced again after this time: what the server evicted or lost is there again then.
-const TELL_EVERY: Duration = Duration::from_secs(60);
-
-/// Calls after which the expired members of the index are counted.
-const COUNT_EVERY: u32 = 8;
 /// As many are left to the next count; more are removed behind.
 const FEW_EXPIRED: i64 = 64;
 
@@ -56,54 +48,10 @@ enum Answer {
     Forgotten,
 }
 
-/// What this process has told the server of how long entries live, which says how long the log must keep a clear.
-#[derive(Default)]
-pub(super) struct Lives {
-    told: Mutex<Option<Told>>,
-    calls: AtomicU32,
-}
-
-#[derive(Clone, Copy)]
-struct Told {
-    /// In milliseconds.
-    life: u64,
-    at: Instant,
-    /// The connection over which it was told: another one may lead to another server, or an empty one.
-    connection_id: u64,
-}
-
-impl Lives {
-    /// Whether a life must be announced: it is longer than what was told, or that is some time ago (the server may have lost it).
-    fn announces(&self, life: u64, connection_id: u64) -> bool {
-        let told = self.told.lock();
-        !told.is_some_and(|told| {
-            told.connection_id == connection_id && told.life >= life && told.at.elapsed() < TELL_EVERY
-        })
-    }
-
-    /// The server has acknowledged it.
-    fn told(&self, told: Told) {
-        let mut known = self.told.lock();
-        let is_shorter = known.is_some_and(|known| {
-            known.connection_id == told.connection_id
-                && known.at.elapsed() < TELL_EVERY
-                && known.life > told.life
-        });
-        if !is_shorter {
-            *known = Some(told);
-        }
-    }
-
-    fn counts(&self) -> bool {
-        self.calls.fetch_add(1, Relaxed).is_multiple_of(COUNT_EVERY)
-    }
-}
-
 impl Core {
     pub async fn write(&self, writes: Vec<Write<Wire>>) -> Vec<Result<WriteOutcome>> {
         let deadline = self.deadline();
-        let under_way = self.asked.sets(writes.iter().map(|write| write.key.as_str()));
-        let turn = match self.settled(deadline).await {
+        let turn = match self.wait_for_deferred(deadline).await {
             Ok(turn) => turn,
             Err(error) => return writes.iter().map(|_| Err(error.clone())).collect(),
         };
@@ -134,60 +82,59 @@ impl Core {
         // Another connection may lead to a history in which what was read before the set is outdated.
         let is_guarded = |slot: &Slot| slot.outcome.is_none() && slot.write.guard.is_some();
         let over = slots.iter().any(is_guarded).then_some(connection_id);
-        self.send_sets(&mut slots, Call::Sha, &[], over, turn, deadline).await;
-        if slots.iter().any(|slot| slot.outcome.is_none()) {
-            let cleared = give_way(&mut slots, &under_way);
-            self.send_sets(&mut slots, Call::Text, &cleared, over, None, deadline).boxed().await;
-        }
-        let forgotten = || Err(Error::new(Code::Server, "Redis forgot a script it was given."));
-        slots.into_iter().map(|slot| slot.outcome.unwrap_or_else(forgotten)).collect()
+        self.send_sets(&mut slots, over, turn, deadline).await;
+        let lost = || {
+            Err(Error::new(
+                Code::Server,
+                "Redis answered fewer sets than it was sent; is a proxy in between?",
+            ))
+        };
+        slots.into_iter().map(|slot| slot.outcome.unwrap_or_else(lost)).collect()
     }
 
-    /// Those that have no outcome yet; of the ones that are `cleared` nothing is left.
+    /// Sends those that have no outcome yet.
     async fn send_sets(
         &self,
         slots: &mut [Slot],
-        how: Call,
-        cleared: &[usize],
         over: Option<u64>,
-        turn: Option<Turn<'_>>,
+        turn: Option<Permit<'_>>,
         deadline: Deadline,
     ) {
         let mut groups = groups(slots);
-        if groups.is_empty() && cleared.is_empty() {
+        if groups.is_empty() {
             return;
         }
         let mut pipeline = Pipeline::default();
         pipeline.bytes.reserve(groups.iter().map(|group| group.bytes).sum());
-        let connection_id = self.link.connection_id();
+        let connection_id = self.client.connection_id();
+        // What the first call tells the server by its text, it knows for the others.
+        let mut how = self.server.set_script.call(connection_id);
         for group in &mut groups {
             group.announces = self.put_group(&mut pipeline, slots, group, how, connection_id);
-        }
-        for at in cleared {
-            pipeline.push(&[b"UNLINK", self.space.entry(&slots[*at].write.key).as_bytes()]);
+            how = Call::Sha;
         }
         let replies = self.send_on(over, pipeline);
         drop(turn);
         let answers = match deadline.bound(replies).await {
-            Ok(mut replies) => {
-                let removed = replies.split_off(groups.len().min(replies.len()));
-                let removed = removed.iter().map(|reply| reply::integer(reply).map(|_| Answer::Stored));
-                let mut answers = self.answers(&groups, replies);
-                answers.extend(cleared.iter().copied().zip(removed));
-                answers
-            }
+            Ok(replies) => self.answers(&groups, replies),
             Err(error) => {
                 let sent = groups.iter().flat_map(|group| &group.entries).copied();
-                sent.chain(cleared.iter().copied()).map(|at| (at, Err(error.clone()))).collect()
+                sent.map(|at| (at, Err(error.clone()))).collect()
             }
         };
+        let mut forgotten = 0;
         for (at, answer) in answers {
-            slots[at].outcome = match answer {
-                Ok(Answer::Stored) => Some(Ok(WriteOutcome::Stored(None))),
-                Ok(Answer::Stale) => Some(Ok(WriteOutcome::Stale)),
-                Ok(Answer::Forgotten) => None,
-                Err(error) => Some(Err(error)),
-            };
+            slots[at].outcome = Some(answer.map(|answer| match answer {
+                Answer::Stored => WriteOutcome::Stored(None),
+                Answer::Stale => WriteOutcome::Stale,
+                Answer::Forgotten => {
+                    forgotten += 1;
+                    WriteOutcome::Stale
+                }
+            }));
+        }
+        if forgotten > 0 {
+            self.server.forgot_set_script(forgotten, connection_id);
         }
     }
 
@@ -199,7 +146,7 @@ impl Core {
         group: &Group,
         how: Call,
         connection_id: u64,
-    ) -> Option<Told> {
+    ) -> Option<Announcement> {
         let names = &self.names;
         let entries = || group.entries.iter().map(|at| &slots[*at]);
         // Entries that never end are members of the index, which says so.
@@ -215,12 +162,12 @@ impl Core {
         pipeline.arg(&generation_text(Epoch::draw_generation()));
         pipeline.number(group.entries.len() as u64);
         pipeline.number(names.entry.len() as u64 + 1);
-        let announced = Some(longest).filter(|life| self.lives.announces(*life, connection_id));
+        let announced = Some(longest).filter(|life| self.longest_life.announces(*life, connection_id));
         match announced {
             Some(ms) => pipeline.number(ms),
             None => pipeline.arg(b""),
         }
-        pipeline.arg(if is_indexed && self.lives.counts() { b"1" } else { b"0" });
+        pipeline.arg(if is_indexed && self.longest_life.counts() { b"1" } else { b"0" });
         for slot in entries() {
             let generation = generation_text(slot.epoch.generation);
             decimal(slot.epoch.n, |n| pipeline.arg_of(&[&generation, b" ", n]));
@@ -236,7 +183,7 @@ impl Core {
             }
             pipeline.arg(&slot.write.body);
         }
-        announced.map(|life| Told { life, at: Instant::now(), connection_id })
+        announced.map(|life| Announcement { life, at: Instant::now(), connection_id })
     }
 
     fn answers(&self, groups: &[Group], replies: Vec<Value>) -> Vec<(usize, Result<Answer>)> {
@@ -265,7 +212,7 @@ impl Core {
             ));
         };
         if let Some(told) = group.announces {
-            self.lives.told(told);
+            self.longest_life.acknowledged(told);
         }
         if reply::integer(expired)? > FEW_EXPIRED {
             self.sweeper.shed();
@@ -284,7 +231,7 @@ impl Core {
 struct Group {
     entries: Vec<usize>,
     bytes: usize,
-    announces: Option<Told>,
+    announces: Option<Announcement>,
 }
 
 /// Those that have no outcome yet, in their order, in as few calls as their bounds allow.
@@ -303,12 +250,6 @@ fn groups(slots: &[Slot]) -> Vec<Group> {
     groups
 }
 
-/// 16 hex digits, as the server keeps it.
-pub(super) fn generation_text(generation: u64) -> [u8; 16] {
-    let digits = b"0123456789abcdef";
-    std::array::from_fn(|at| digits[(generation >> (60 - 4 * at)) as usize & 15])
-}
-
 impl Slot {
     /// Gives an entry that no miss guards the epoch that is known; should it be too old, the script gives it another.
     fn prepare(&mut self) {
@@ -321,34 +262,6 @@ impl Slot {
         let Write { tags, ttl, .. } = &self.write;
         tags.iter().any(|tag| !tag.is_namespace()) || !matches!(ttl, Ttl::Ms(ms) if *ms <= SOON)
     }
-}
-
-/// What is sent again must not end on top of what was asked for after it. Answers those that a clear has overtaken.
-fn give_way(slots: &mut [Slot], under_way: &UnderWay<'_>) -> Vec<usize> {
-    let mut cleared = Vec::new();
-    for at in 0..slots.len() {
-        let (before, after) = slots.split_at_mut(at + 1);
-        let Slot { write, outcome, .. } = &mut before[at];
-        if outcome.is_some() {
-            continue;
-        }
-        let stored = |other: &Slot| matches!(other.outcome, Some(Ok(WriteOutcome::Stored(_))));
-        if after.iter().any(|other| other.write.key == write.key && stored(other)) {
-            *outcome = Some(Ok(WriteOutcome::Stored(None)));
-            continue;
-        }
-        *outcome = match under_way.overtaken(&write.key, &write.tags) {
-            Overtaken::No => None,
-            Overtaken::Replaced => Some(Ok(WriteOutcome::Stored(None))),
-            // Unless its removal fails.
-            Overtaken::Cleared => {
-                cleared.push(at);
-                Some(Ok(WriteOutcome::Stored(None)))
-            }
-            Overtaken::Perhaps => Some(Ok(WriteOutcome::Stale)),
-        };
-    }
-    cleared
 }
 
 #[cfg(test)]
@@ -391,28 +304,5 @@ mod tests {
         let mut huge = [slot("a", 1), slot("b", 2 * BYTES), slot("c", 1), slot("d", 1)];
         huge[2].outcome = Some(Ok(WriteOutcome::Stale));
         assert_eq!(shape(&huge), [1, 1, 1]);
-    }
-
-    #[test]
-    fn a_life_is_announced_until_it_was_told_over_the_present_connection() {
-        let lives = Lives::default();
-        let told = |life| lives.told(Told { life, at: Instant::now(), connection_id: 1 });
-        assert!(lives.announces(50, 1) && lives.announces(50, 1));
-        told(50);
-        assert!(!lives.announces(50, 1) && !lives.announces(1, 1));
-        assert!(lives.announces(60, 1) && lives.announces(1, 2));
-        told(60);
-        told(50);
-        assert!(!lives.announces(60, 1), "answers may come in any order");
-        *lives.told.lock() =
-            Some(Told { life: 60, at: Instant::now().checked_sub(TELL_EVERY).unwrap(), connection_id: 1 });
-        assert!(lives.announces(1, 1));
-    }
-
-    #[test]
-    fn a_generation_is_written_as_the_scripts_read_it() {
-        for generation in [1, 0xfedc_ba98_7654_3210, u64::MAX] {
-            assert_eq!(generation_text(generation), format!("{generation:016x}").as_bytes());
-        }
     }
 }

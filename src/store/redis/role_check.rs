@@ -1,44 +1,26 @@
-//! Asks a server in use whether it still is the primary that was greeted: one that was demoted goes on answering reads.
+//! Asks a server in use whether it still is the primary that was handshaking: one that was demoted goes on answering reads.
 
-use super::Core;
 use super::command::Pipeline;
+use super::core::Core;
 use super::history::Identity;
 use super::protocol::Reply;
 use super::reply;
 use crate::error::{Error, Result};
 use redis::Value;
 use std::sync::Weak;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
-use tokio::sync::Notify;
 use tokio::time::sleep;
 
 /// Between two questions. A reader may be served by a demoted primary for so long.
 const EVERY: Duration = Duration::from_secs(1);
 
-/// Whether the store is used: a server that nobody asks anything is asked nothing.
-#[derive(Default)]
-pub(super) struct Watch {
-    is_used: AtomicBool,
-    wake: Notify,
-    /// The connection over which the question was refused.
-    refused_over: AtomicU64,
-}
-
-impl Watch {
-    pub fn used(&self) {
-        if !self.is_used.load(SeqCst) && !self.is_used.swap(true, SeqCst) {
-            self.wake.notify_one();
-        }
-    }
-}
-
 /// Until the store is dropped.
 pub(super) async fn run(core: Weak<Core>) {
     loop {
         let Some(core) = core.upgrade() else { return };
-        core.watch.wake.notified().await;
-        core.watch.is_used.store(false, SeqCst);
+        core.activity.wake.notified().await;
+        core.activity.is_used.store(false, SeqCst);
         core.sweeper.used();
         core.ask_role().await;
         sleep(EVERY).await;
@@ -52,7 +34,7 @@ impl Core {
             let history = self.server.state.history.lock();
             (history.connection_id(), history.identity())
         };
-        if connection_id == 0 || self.watch.refused_over.load(SeqCst) == connection_id {
+        if connection_id == 0 || self.activity.refused_over.load(SeqCst) == connection_id {
             return;
         }
         let question = match identity {
@@ -69,11 +51,11 @@ impl Core {
             replies.extend(values.into_iter().map(Reply::Other));
             Ok(())
         });
-        let asked = self.link.send_observed(Some(connection_id), question.bytes, question.replies, check);
+        let asked = self.client.send_observed(Some(connection_id), question.bytes, question.replies, check);
         if let Ok(replies) = self.deadline().bound(asked).await
             && replies.iter().any(|reply| matches!(reply, Reply::Other(Value::ServerError(_))))
         {
-            self.watch.refused_over.store(connection_id, SeqCst);
+            self.activity.refused_over.store(connection_id, SeqCst);
         }
     }
 }
