@@ -170,10 +170,6 @@ fn reachable(graph: &Graph, from: &Module) -> BTreeSet<Module> {
     seen
 }
 
-/// Circles of before this test, by folder, that are still to be cut: modules here may use others of the same folder in a
-/// circle. It may only get shorter.
-const STILL_CIRCULAR: [&str; 1] = ["store::memcached"];
-
 #[test]
 fn modules_form_no_circle() {
     let graph = graph();
@@ -185,20 +181,7 @@ fn modules_form_no_circle() {
         .filter(|(module, other)| reach[*other].contains(*module))
         .map(|(module, other)| (module.join("::"), other.join("::")))
         .collect();
-    let is_in = |module: &str, folder: &str| {
-        module.strip_prefix(folder).is_some_and(|rest| rest.is_empty() || rest.starts_with("::"))
-    };
-    let within =
-        |(module, other): &(String, String), folder: &str| is_in(module, folder) && is_in(other, folder);
-    let new: Vec<_> =
-        steps.iter().filter(|step| !STILL_CIRCULAR.iter().any(|folder| within(step, folder))).collect();
-    assert!(new.is_empty(), "each names the other, directly or through more: {new:#?}");
-    for folder in STILL_CIRCULAR {
-        assert!(
-            steps.iter().any(|step| within(step, folder)),
-            "{folder} has no circle any more: take it off the list"
-        );
-    }
+    assert!(steps.is_empty(), "each names the other, directly or through more: {steps:#?}");
 }
 
 /// The layers of lib.rs, from the bottom; what stands together may use each other.

@@ -4,10 +4,12 @@
 //! Inside a client: `request` is what is asked and counts it, `supervisor` is the task that connects and keeps the circuit,
 //! `handshake` a connection before requests, `connection` one while it serves them, `write_buffer` its unwritten bytes,
 //! `direct` what a caller's thread does in place of the task. `poll_scope`: bounds for work that a caller's thread may begin;
-//! `time_budget`: the bound of an attempt to connect.
+//! `time_budget`: the bound of an attempt
+//! to connect. `cluster`: several clients used as one store.
 
 pub mod backoff;
 pub mod client;
+pub mod cluster;
 mod connection;
 pub mod dialer;
 pub mod direct;

@@ -6,7 +6,6 @@
 //! - `fifo_gate`: keeps the order of requests that must wait; `deferred_clears`: clears that an outage kept back.
 //! - `memory`, `redis`, `memcached`: the stores.
 
-pub mod asked;
 pub mod deferred_clears;
 pub mod fifo_gate;
 pub mod form;

@@ -9,108 +9,30 @@
 //! or written to it. What was acknowledged of a large clear stays done, so that replays of it come to an end however
 //! short their time is.
 
-use super::batch::{Put, Version, Want, seconds};
+use super::commands::{MetaGetFlags, MetaSetFlags, Version, seconds};
+use super::core::{Core, Counter};
+use super::deferred::Left;
 use super::protocol::{Outcome, Reply};
-use super::records::remaining;
-use super::store::{Counter, Place, Store};
+
 use crate::error::{Code, Error, Result};
-use crate::events::Events;
 use crate::model::tag::{Epoch, Invalidation, Record, Tag};
-use crate::store::deferred_clears::{DeferredClears, FailedReplay};
+use crate::net::cluster::router::Location;
 use crate::store::request::Clear;
-use parking_lot::Mutex;
 use std::collections::{BTreeSet, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Tags whose records are raised at a time, in two round trips: it bounds what a large clear takes of memory, and what of it
 /// is done again when its time is over.
 const RAISED_AT_ONCE: usize = 8_192;
 
-/// Clears that wait for one server.
-pub struct Waiting {
-    clears: Mutex<DeferredClears>,
-    /// True from the moment a clear waits until it was replayed, also while it is being replayed.
-    any: AtomicBool,
-    /// One replay at a time; the others wait for its end.
-    turn: tokio::sync::Mutex<FailedReplay>,
-}
-
-impl Waiting {
-    /// `server` as the events name it.
-    pub fn new(server: String, events: Events) -> Self {
-        Waiting {
-            clears: Mutex::new(DeferredClears::new(server, events)),
-            any: AtomicBool::new(false),
-            turn: tokio::sync::Mutex::default(),
-        }
-    }
-
-    pub fn any(&self) -> bool {
-        self.any.load(Ordering::Acquire)
-    }
-
-    fn add(&self, clear: Clear) {
-        let mut clears = self.clears.lock();
-        clears.add(clear);
-        self.any.store(!clears.is_empty(), Ordering::Release);
-    }
-
-    /// What waits; what is left of it is given back when it is dropped, so that a cancelled replay loses nothing.
-    fn take(&self) -> Option<Taken<'_>> {
-        let mut clears = self.clears.lock();
-        if clears.is_empty() {
-            clears.settled();
-            self.any.store(false, Ordering::Release);
-            return None;
-        }
-        Some(Taken { from: self, left: clears.take().into_iter().map(Left::of).collect() })
-    }
-}
-
-struct Taken<'a> {
-    from: &'a Waiting,
-    left: Vec<Left>,
-}
-
-impl Drop for Taken<'_> {
-    fn drop(&mut self) {
-        for Left { keys, tags, invalidation } in self.left.drain(..).filter(|left| !left.is_empty()) {
-            let (keys, tags) = (keys.into_iter().collect(), tags.into_iter().collect());
-            self.from.add(Clear { keys, tags, invalidation });
-        }
-    }
-}
-
-/// What of a clear is not yet acknowledged.
-struct Left {
-    keys: BTreeSet<String>,
-    tags: BTreeSet<Tag>,
-    invalidation: Invalidation,
-}
-
-impl Left {
-    fn of(clear: Clear) -> Self {
-        Left {
-            keys: clear.keys.into_iter().collect(),
-            tags: clear.tags.into_iter().collect(),
-            invalidation: clear.invalidation,
-        }
-    }
-
-    fn is_empty(&self) -> bool {
-        self.keys.is_empty() && self.tags.is_empty()
-    }
-}
-
 /// A tag whose record is still to be raised.
 struct Raising {
     tag: Tag,
-    place: Place,
+    place: Location,
     /// The server could not store the raised record: delete it, which is as safe.
     delete: bool,
 }
 
-impl Store {
+impl Core {
     pub async fn clear(&self, clear: Clear) -> Result<()> {
         self.clear_or_keep(clear).await.map_err(|(error, _)| error)
     }
@@ -125,7 +47,7 @@ impl Store {
     /// Fails with the keys that were not cleared, which are kept unless it is closed.
     async fn clear_or_keep(&self, clear: Clear) -> Result<(), (Error, BTreeSet<String>)> {
         let (keys, tags) = (&clear.keys, &clear.tags);
-        self.asked.clears(keys.iter().map(String::as_str), tags.iter().copied());
+        self.writes.note_clears(keys.iter().map(String::as_str), tags.iter().copied());
         let mut left = Left::of(clear);
         let done = self.in_order(self.attempt(&mut left)).await.and_then(|result| result);
         let Err(error) = done else { return Ok(()) };
@@ -137,23 +59,23 @@ impl Store {
         Err((error.queued(), keys))
     }
 
-    pub fn owe(&self, clear: Clear) {
+    pub fn defer_clear(&self, clear: Clear) {
         self.keep(Left::of(clear));
     }
 
     async fn attempt(&self, left: &mut Left) -> Result<()> {
         let mut blocked: HashMap<usize, Error> = HashMap::new();
-        if !self.nodes().iter().any(|node| node.waiting.any()) {
+        if !self.nodes().iter().any(|node| node.deferred.any()) {
             return self.run(left, &blocked).await;
         }
         let concerned: BTreeSet<usize> = left
             .keys
             .iter()
-            .map(|key| self.entry(key).server)
-            .chain(left.tags.iter().map(|tag| self.record(*tag).server))
+            .map(|key| self.entry(key).node)
+            .chain(left.tags.iter().map(|tag| self.record(*tag).node))
             .collect();
         for at in concerned {
-            if self.nodes()[at].waiting.any()
+            if self.nodes()[at].deferred.any()
                 && let Err(error) = self.replay(at).await
             {
                 blocked.insert(at, error);
@@ -167,56 +89,37 @@ impl Store {
         let mut parts: HashMap<usize, Clear> = HashMap::new();
         let empty = || Clear { keys: Vec::new(), tags: Vec::new(), invalidation: left.invalidation };
         for key in left.keys {
-            parts.entry(self.entry(&key).server).or_insert_with(empty).keys.push(key);
+            parts.entry(self.entry(&key).node).or_insert_with(empty).keys.push(key);
         }
         for tag in left.tags {
-            parts.entry(self.record(tag).server).or_insert_with(empty).tags.push(tag);
+            parts.entry(self.record(tag).node).or_insert_with(empty).tags.push(tag);
         }
         for (at, clear) in parts {
-            self.nodes()[at].waiting.add(clear);
+            self.nodes()[at].deferred.add(clear);
         }
-    }
-
-    /// Replays what waits for this server.
-    pub async fn replay(&self, at: usize) -> Result<()> {
-        let waiting = &self.nodes()[at].waiting;
-        let mut failed = waiting.turn.lock().await;
-        let link = &self.nodes()[at].link;
-        if let Some(error) = failed.again(link.connection_id()).filter(|_| waiting.any()) {
-            return Err(error);
-        }
-        while let Some(mut taken) = waiting.take() {
-            for left in &mut taken.left {
-                if let Err(error) = self.run(left, &HashMap::new()).await {
-                    failed.note(link.connection_id(), &error);
-                    return Err(error);
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Takes out of `left` what was acknowledged. The first failure is told once the others had their chance.
-    async fn run(&self, left: &mut Left, blocked: &HashMap<usize, Error>) -> Result<()> {
+    pub async fn run(&self, left: &mut Left, blocked: &HashMap<usize, Error>) -> Result<()> {
         let mut failure = None;
         let mut batch = self.batch();
         let mut deletes = Vec::new();
         for key in &left.keys {
             let place = self.entry(key);
-            match blocked.get(&place.server) {
+            match blocked.get(&place.node) {
                 Some(error) => failure = Some(error.clone()),
                 None => deletes.push((key.clone(), batch.delete(&place))),
             }
         }
         let counter = (!left.tags.is_empty())
-            .then(|| (batch.increment(&self.epoch), batch.get(&self.epoch, Want::VALUE)));
-        let mut replies = batch.send_now().await;
+            .then(|| (batch.increment(&self.epoch), batch.get(&self.epoch, MetaGetFlags::VALUE)));
+        let mut replies = self.send_now(batch).await;
         for (key, slot) in deletes {
             match replies.take(slot) {
                 Ok(Reply { outcome: Outcome::Done | Outcome::NotFound, .. }) => {
                     left.keys.remove(&key);
                 }
-                Ok(reply) => failure = Some(refused(&reply)),
+                Ok(reply) => failure = Some(reply.unexpected()),
                 Err(error) => failure = Some(error),
             }
         }
@@ -253,8 +156,8 @@ impl Store {
         for _ in 0..3 {
             let mut batch = self.batch();
             self.create_counter(&mut batch, &was);
-            let slot = batch.get(&self.epoch, Want::VALUE);
-            let reply = batch.send_now().await.take(slot)?;
+            let slot = batch.get(&self.epoch, MetaGetFlags::VALUE);
+            let reply = self.send_now(batch).await.take(slot)?;
             match self.counter(&reply) {
                 Counter::At(epoch) => return Ok(epoch),
                 other => was = other,
@@ -262,7 +165,7 @@ impl Store {
         }
         Err(Error::new(
             Code::Server,
-            format!("memcached {}: the epoch cannot be advanced.", self.nodes()[self.epoch.server].name),
+            format!("memcached {}: the epoch cannot be advanced.", self.nodes()[self.epoch.node].name),
         ))
     }
 
@@ -273,7 +176,7 @@ impl Store {
             let mut raising: Vec<Raising> = Vec::with_capacity(some.len());
             for tag in some {
                 let place = self.record(*tag);
-                match blocked.get(&place.server) {
+                match blocked.get(&place.node) {
                     Some(error) => failure = Some(error.clone()),
                     None => raising.push(Raising { tag: *tag, place, delete: false }),
                 }
@@ -289,8 +192,9 @@ impl Store {
         // Bounded by the operation's deadline: each turn that fails, another clear or a set has succeeded.
         while !raising.is_empty() {
             let mut batch = self.batch();
-            let reads: Vec<_> = raising.iter().map(|r| batch.get(&r.place, Want::VALUE_TTL)).collect();
-            let mut replies = batch.send_now().await;
+            let reads: Vec<_> =
+                raising.iter().map(|r| batch.get(&r.place, MetaGetFlags::VALUE_TTL)).collect();
+            let mut replies = self.send_now(batch).await;
             let mut batch = self.batch();
             let mut steps = Vec::new();
             for (raising, slot) in raising.into_iter().zip(reads) {
@@ -306,7 +210,7 @@ impl Store {
                     if reply.outcome == Outcome::Miss {
                         left.tags.remove(&raising.tag);
                     } else {
-                        failure = Some(refused(&reply));
+                        failure = Some(reply.unexpected());
                     }
                     continue;
                 };
@@ -315,14 +219,14 @@ impl Store {
                     match record.filter(|record| record.generation == epoch.generation && !raising.delete) {
                         Some(record) => {
                             let raised = record.raised(left.invalidation, epoch.n).to_string();
-                            let put = Put { flags: 0, life: seconds(remaining(&reply)) };
+                            let put = MetaSetFlags { flags: 0, life: seconds(reply.remaining()) };
                             batch.replace(&raising.place, version, raised.as_bytes(), put)
                         }
                         None => batch.delete_version(&raising.place, version),
                     };
                 steps.push((raising, slot));
             }
-            let mut replies = batch.send_now().await;
+            let mut replies = self.send_now(batch).await;
             raising = Vec::new();
             for (mut step, slot) in steps {
                 match replies.take(slot) {
@@ -335,7 +239,7 @@ impl Store {
                             raising.push(step);
                         }
                         Outcome::Exists => raising.push(step),
-                        _ => failure = Some(refused(&reply)),
+                        _ => failure = Some(reply.unexpected()),
                     },
                     Err(error) => failure = Some(error),
                 }
@@ -343,12 +247,4 @@ impl Store {
         }
         failure.map_or(Ok(()), Err)
     }
-}
-
-/// An answer that no step of ours expects.
-pub fn refused(reply: &Reply) -> Error {
-    Error::new(
-        Code::Server,
-        format!("memcached: expected success or a version's answer, got {:?}.", reply.outcome),
-    )
 }

@@ -1,13 +1,14 @@
 //! What changes exactly one thing: a version of an entry, or a lock.
 
-use super::batch::{Batch, Put, Slot, Version, Want, seconds};
-use super::clear::refused;
+use super::commands::{Batch, MetaGetFlags, MetaSetFlags, Version, seconds};
+use super::core::Core;
 use super::protocol::Outcome;
-use super::store::{Place, Store};
 use crate::codec::envelope::retime;
 use crate::error::Result;
 use crate::model::time::UnixMs;
 use crate::model::ttl::Ttl;
+use crate::net::cluster::router::Location;
+use crate::net::cluster::scatter::Slot;
 use crate::store::form::Wire;
 use crate::store::request::{SeenVersion, Swap};
 use bytes::Bytes;
@@ -22,12 +23,12 @@ enum Step {
     Asked(Slot),
 }
 
-impl Store {
+impl Core {
     /// All in one batch.
     pub async fn swap_all(&self, swaps: &[Swap<Wire>], now: UnixMs) -> Vec<Result<bool>> {
         let mut batch = self.batch();
         let steps: Vec<_> = swaps.iter().map(|swap| self.put_swap(&mut batch, swap, now)).collect();
-        let mut replies = batch.send().await;
+        let mut replies = self.send(batch).await;
         let swapped = steps.into_iter().map(|step| {
             let reply = match step? {
                 Step::Known(done) => return Ok(done),
@@ -36,13 +37,13 @@ impl Store {
             match reply.outcome {
                 Outcome::Done => Ok(true),
                 Outcome::Exists | Outcome::NotFound => Ok(false),
-                _ => Err(refused(&reply)),
+                _ => Err(reply.unexpected()),
             }
         });
         swapped.collect()
     }
 
-    fn put_swap(&self, batch: &mut Batch<'_>, swap: &Swap<Wire>, now: UnixMs) -> Result<Step> {
+    fn put_swap(&self, batch: &mut Batch, swap: &Swap<Wire>, now: UnixMs) -> Result<Step> {
         let nothing = Bytes::new();
         let (bytes, lease) = match (&swap.seen, swap.times) {
             (SeenVersion::Present(seen), _) => (&seen.bytes, seen.lease),
@@ -65,27 +66,27 @@ impl Store {
         };
         // Should one be refused, the entry is a miss.
         parts.append(self, batch);
-        Ok(Step::Asked(batch.replace(&place, version, &entry, Put { flags, life: seconds(life) })))
+        Ok(Step::Asked(batch.replace(&place, version, &entry, MetaSetFlags { flags, life: seconds(life) })))
     }
 
     /// On the server of the key itself, whose connection keeps the order of what a batch asks of both.
-    fn lock_of(&self, key: &str) -> Place {
-        Place { key: self.space.memcached(&self.space.lock(key)).0, server: self.entry(key).server }
+    fn lock_of(&self, key: &str) -> Location {
+        Location { key: self.space.memcached(&self.space.lock(key)).0, node: self.entry(key).node }
     }
 
     pub async fn lock(&self, key: &str, owner: &str, ms: u64) -> Result<bool> {
         let place = self.lock_of(key);
-        let put = Put { flags: 0, life: seconds(Ttl::Ms(ms)) };
+        let put = MetaSetFlags { flags: 0, life: seconds(Ttl::Ms(ms)) };
         for _ in 0..MAX_TURNS {
             let mut batch = self.batch();
             let add = batch.add(&place, owner.as_bytes(), put);
-            let look = batch.get(&place, Want::VALUE);
-            let mut replies = batch.send().await;
+            let look = batch.get(&place, MetaGetFlags::VALUE);
+            let mut replies = self.send(batch).await;
             let added = replies.take(add)?;
             match added.outcome {
                 Outcome::Done => return Ok(true),
                 Outcome::NotStored => {}
-                _ => return Err(refused(&added)),
+                _ => return Err(added.unexpected()),
             }
             let held = replies.take(look)?;
             // It expired in between.
@@ -95,11 +96,11 @@ impl Store {
             }
             let mut batch = self.batch();
             let slot = batch.replace(&place, version, owner.as_bytes(), put);
-            let extended = batch.send().await.take(slot)?;
+            let extended = self.send(batch).await.take(slot)?;
             match extended.outcome {
                 Outcome::Done => return Ok(true),
                 Outcome::Exists | Outcome::NotFound => {}
-                _ => return Err(refused(&extended)),
+                _ => return Err(extended.unexpected()),
             }
         }
         Ok(false)
@@ -108,14 +109,14 @@ impl Store {
     pub async fn unlock(&self, key: &str, owner: &str) -> Result<()> {
         let place = self.lock_of(key);
         let mut batch = self.batch();
-        let look = batch.get(&place, Want::VALUE);
-        let held = batch.send().await.take(look)?;
+        let look = batch.get(&place, MetaGetFlags::VALUE);
+        let held = self.send(batch).await.take(look)?;
         let Some(version) = Version::of(&held) else { return Ok(()) };
         if held.value.as_deref() == Some(owner.as_bytes()) {
             let mut batch = self.batch();
             let slot = batch.delete_version(&place, version);
             // Extended, expired or another's since: left alone.
-            batch.send().await.take(slot)?;
+            self.send(batch).await.take(slot)?;
         }
         Ok(())
     }

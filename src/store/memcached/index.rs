@@ -9,23 +9,22 @@
 //! bytes). Appending needs no read, so a set costs no round trip for it; what is superfluous is dropped by compaction,
 //! a read and a compare-and-swap.
 
-use super::batch::{Batch, Put, Replies, Slot, Version, Want, seconds};
-use super::notes::Growth;
+use super::commands::{Batch, MetaGetFlags, MetaSetFlags, Replies, Version, seconds};
+use super::core::Core;
+use super::index_stats::Growth;
 use super::protocol::{Outcome, Reply};
-use super::records::{outliving, remaining, too_short};
-use super::shard::{Member, RECORD, encode, members, newest, put_record};
-use super::store::{Place, Store};
+use super::records::{outliving, too_short};
+use super::shard::{Member, RECORD, SHARDS, encode, members, newest, put_record};
 use crate::error::Result;
 use crate::model::tag::Tag;
 use crate::model::time::UnixMs;
 use crate::model::ttl::Ttl;
+use crate::net::cluster::router::Location;
+use crate::net::cluster::scatter::Slot;
 use crate::store::request::{Presence, StaleMember};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::Ordering::Relaxed;
 use xxhash_rust::xxh3::xxh3_64;
-
-/// Shards of an index: they bound what an append makes the server copy, and what one page costs.
-pub const SHARDS: u32 = 16;
 
 /// Tags of a caller past which an entry is a member of the index that all share.
 const WIDE_FROM: usize = 16;
@@ -79,7 +78,7 @@ struct Run {
 struct Sent {
     index: Tag,
     shard: u32,
-    place: Place,
+    place: Location,
     run: Run,
     append: Slot,
     look: Slot,
@@ -94,7 +93,7 @@ pub struct Grown {
     /// Shards that were not there, or took no more.
     refused: Vec<Sent>,
     /// Shards that would go before their new entries do.
-    short: Vec<(Place, Ttl)>,
+    short: Vec<(Location, Ttl)>,
     looks: Vec<(Tag, u32, Growth)>,
 }
 
@@ -114,11 +113,11 @@ impl Joining {
         }
     }
 
-    pub fn append(self, store: &Store, batch: &mut Batch<'_>) -> Joined {
+    pub fn append(self, core: &Core, batch: &mut Batch) -> Joined {
         let sent = self.shards.into_iter().map(|((index, shard), run)| {
-            let place = store.shard(index, shard);
+            let place = core.shard(index, shard);
             let append = batch.append(&place, &run.records);
-            let look = batch.get(&place, Want::SIZE_TTL);
+            let look = batch.get(&place, MetaGetFlags::SIZE_TTL);
             Sent { index, shard, place, run, append, look }
         });
         Joined { sent: sent.collect() }
@@ -140,7 +139,7 @@ impl Joined {
                 }
                 _ => continue,
             }
-            if look.cas.is_some() && too_short(remaining(&look), sent.run.ttl) {
+            if look.cas.is_some() && too_short(look.remaining(), sent.run.ttl) {
                 out.short.push((sent.place, sent.run.ttl));
             }
             let growth = Growth {
@@ -156,43 +155,46 @@ impl Joined {
 
 /// One of the few compactions under way at once.
 struct Compacting<'a> {
-    store: &'a Store,
+    core: &'a Core,
     index: Tag,
     shard: u32,
 }
 
 impl Drop for Compacting<'_> {
     fn drop(&mut self) {
-        self.store.notes.lock().compacted(self.index, self.shard);
+        self.core.index_stats.lock().compacted(self.index, self.shard);
     }
 }
 
-impl Store {
-    fn shard(&self, index: Tag, shard: u32) -> Place {
+impl Core {
+    fn shard(&self, index: Tag, shard: u32) -> Location {
         self.place(&self.space.index_shard(index, shard))
     }
 
     /// Creates shards that an append did not find, and keeps the others long and small enough.
     pub async fn grow(&self, grown: Grown) {
         for (index, shard, growth) in grown.looks {
-            if self.notes.lock().grew(index, shard, &growth, limit(self.max_item)) {
-                self.behind(move |store| async move {
+            if self.index_stats.lock().grew(index, shard, &growth, limit(self.max_item)) {
+                self.in_background(move |core| async move {
                     // Given back however this ends, also by the deadline.
-                    let slot = Compacting { store: &store, index, shard };
-                    let _ = store.compact(index, shard).await;
+                    let slot = Compacting { core: &core, index, shard };
+                    let _ = core.compact(index, shard).await;
                     drop(slot);
                 });
             }
         }
         let mut batch = self.batch();
         for (place, ttl) in grown.short {
-            batch.get(&place, Want { touch: Some(seconds(outliving(ttl))), ..Want::default() });
+            batch.get(
+                &place,
+                MetaGetFlags { touch: Some(seconds(outliving(ttl))), ..MetaGetFlags::default() },
+            );
         }
         let adds: Vec<_> = grown
             .refused
             .into_iter()
             .map(|sent| {
-                let put = Put { flags: 0, life: seconds(outliving(sent.run.ttl)) };
+                let put = MetaSetFlags { flags: 0, life: seconds(outliving(sent.run.ttl)) };
                 let slot = batch.add(&sent.place, &sent.run.records, put);
                 (sent, slot)
             })
@@ -200,41 +202,41 @@ impl Store {
         if batch.is_empty() {
             return;
         }
-        let mut replies = batch.send().await;
+        let mut replies = self.send(batch).await;
         // Added by another set meanwhile, or there and full: compacting makes room, or finds nothing to do.
         for (sent, slot) in adds {
             if matches!(replies.take(slot), Ok(Reply { outcome: Outcome::NotStored, .. })) {
                 let mut batch = self.batch();
                 let slot = batch.append(&sent.place, &sent.run.records);
-                if let Ok(reply) = batch.send().await.take(slot)
+                if let Ok(reply) = self.send(batch).await.take(slot)
                     && !reply.done()
                     && self.compact(sent.index, sent.shard).await.is_ok()
                 {
                     let mut batch = self.batch();
                     batch.append(&sent.place, &sent.run.records);
-                    batch.send().await;
+                    self.send(batch).await;
                 }
             }
         }
     }
 
-    async fn read_shard(&self, place: &Place) -> Result<Reply> {
+    async fn read_shard(&self, place: &Location) -> Result<Reply> {
         let mut batch = self.batch();
-        let slot = batch.get(place, Want::VALUE_TTL);
-        batch.send().await.take(slot)
+        let slot = batch.get(place, MetaGetFlags::VALUE_TTL);
+        self.send(batch).await.take(slot)
     }
 
     /// Puts these members in place of that version; false if it is another by now.
-    async fn swap_shard(&self, place: &Place, was: &Reply, members: &[Member<'_>]) -> Result<bool> {
+    async fn swap_shard(&self, place: &Location, was: &Reply, members: &[Member<'_>]) -> Result<bool> {
         let Some(version) = Version::of(was) else { return Ok(true) };
         let mut batch = self.batch();
         let slot = if members.is_empty() {
             batch.delete_version(place, version)
         } else {
-            let put = Put { flags: 0, life: seconds(remaining(was)) };
+            let put = MetaSetFlags { flags: 0, life: seconds(was.remaining()) };
             batch.replace(place, version, &encode(members), put)
         };
-        Ok(batch.send().await.take(slot)?.outcome != Outcome::Exists)
+        Ok(self.send(batch).await.take(slot)?.outcome != Outcome::Exists)
     }
 
     /// Drops repeats and the expired from a shard, and the oldest where it still is too large.
@@ -248,7 +250,7 @@ impl Store {
                 members(&value).into_iter().filter(|member| member.expires_at > now).collect();
             let kept = newest(&alive, limit(self.max_item) / 2);
             if self.swap_shard(&place, &was, kept).await? {
-                self.notes.lock().looked(index, shard, kept);
+                self.index_stats.lock().looked(index, shard, kept);
                 break;
             }
         }
@@ -265,11 +267,11 @@ impl Store {
         let sizes: Vec<_> = (first..SHARDS)
             .map(|shard| {
                 let place = self.shard(index, shard);
-                let slot = batch.get(&place, Want::SIZE);
+                let slot = batch.get(&place, MetaGetFlags::SIZE);
                 (shard, place, slot)
             })
             .collect();
-        let mut replies = batch.send().await;
+        let mut replies = self.send(batch).await;
         let mut batch = self.batch();
         let mut read = Vec::new();
         let (mut bytes, mut next) = (0, None);
@@ -277,7 +279,7 @@ impl Store {
             let size = match replies.take(slot) {
                 Ok(reply) => reply.size.unwrap_or(0),
                 // The members on a dead server are missing like its entries, unless all are dead.
-                Err(error) if self.nodes().iter().all(|node| node.link.connection_id() == 0) => {
+                Err(error) if self.nodes().iter().all(|node| node.client.connection_id() == 0) => {
                     return Err(error);
                 }
                 Err(_) => continue,
@@ -287,10 +289,10 @@ impl Store {
                 break;
             }
             bytes += size;
-            let slot = (size > 0).then(|| batch.get(&place, Want::VALUE_TTL));
+            let slot = (size > 0).then(|| batch.get(&place, MetaGetFlags::VALUE_TTL));
             read.push((shard, place, slot));
         }
-        let mut replies = batch.send().await;
+        let mut replies = self.send(batch).await;
         let mut listed = Vec::new();
         for (shard, place, slot) in read {
             let was = slot.map(|slot| replies.take(slot));
@@ -305,7 +307,7 @@ impl Store {
             {
                 self.swap_shard(&place, was, &alive).await?;
             }
-            self.notes.lock().looked(index, shard, &alive);
+            self.index_stats.lock().looked(index, shard, &alive);
             listed.extend(alive.iter().map(|member| (member.key.to_owned(), member.expires_at)));
         }
         Ok((listed, next))
@@ -314,8 +316,9 @@ impl Store {
     pub async fn presence(&self, index: Tag, cursor: u64, now: UnixMs) -> Result<Presence> {
         let (members, next) = self.page(index, cursor, now).await?;
         let mut batch = self.batch();
-        let looks: Vec<_> = members.iter().map(|(key, _)| batch.get(&self.entry(key), Want::SIZE)).collect();
-        let mut replies = batch.send().await;
+        let looks: Vec<_> =
+            members.iter().map(|(key, _)| batch.get(&self.entry(key), MetaGetFlags::SIZE)).collect();
+        let mut replies = self.send(batch).await;
         let mut out = Presence { next, ..Presence::default() };
         for ((key, end), slot) in members.into_iter().zip(looks) {
             match replies.take(slot) {
@@ -326,7 +329,7 @@ impl Store {
         Ok(out)
     }
 
-    pub async fn bury(&self, index: Tag, dead: Vec<StaleMember>) -> Result<()> {
+    pub async fn prune_index(&self, index: Tag, dead: Vec<StaleMember>) -> Result<()> {
         let mut shards: BTreeMap<u32, Vec<StaleMember>> = BTreeMap::new();
         for dead in dead {
             shards.entry(shard_of(&dead.key)).or_default().push(dead);
@@ -343,7 +346,7 @@ impl Store {
                     members(&value).into_iter().filter(|member| !gone.contains(member.key)).collect();
                 let bytes: usize = kept.iter().map(Member::bytes).sum();
                 if bytes == value.len() || self.swap_shard(&place, &was, &kept).await? {
-                    self.notes.lock().looked(index, shard, &kept);
+                    self.index_stats.lock().looked(index, shard, &kept);
                     break;
                 }
             }
@@ -360,22 +363,24 @@ impl Store {
         for dead in dead {
             let place = self.entry(&dead.key);
             let (slot, expected) = match dead.seen {
-                None => (batch.get(&place, Want::SIZE), None),
+                None => (batch.get(&place, MetaGetFlags::SIZE), None),
                 // Judged over a connection that is gone, or by a server without numbers: another sweep will see it.
                 Some(None) => continue,
-                Some(Some(lease)) if lease.link != self.nodes()[place.server].link.connection_id() => {
+                Some(Some(lease)) if lease.link != self.nodes()[place.node].client.connection_id() => {
                     continue;
                 }
-                Some(Some(lease)) if dead.retagged => (batch.get(&place, Want::SIZE), Some(lease.cas)),
+                Some(Some(lease)) if dead.retagged => {
+                    (batch.get(&place, MetaGetFlags::SIZE), Some(lease.cas))
+                }
                 Some(Some(lease)) => {
                     let version = Version { cas: lease.cas, link: lease.link };
-                    let put = Put { flags: lease.line, life: BURIED };
+                    let put = MetaSetFlags { flags: lease.line, life: BURIED };
                     (batch.replace(&place, version, b"", put), None)
                 }
             };
             steps.push((dead, slot, expected));
         }
-        let mut replies = batch.send().await;
+        let mut replies = self.send(batch).await;
         let mut gone = HashSet::new();
         for (dead, slot, expected) in steps {
             let Ok(reply) = replies.take(slot) else { continue };

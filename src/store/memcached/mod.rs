@@ -1,36 +1,41 @@
 //! Memcached, meta protocol (1.6 and later). The layers, from the bottom:
 //!
-//! - `protocol`: replies out of bytes. No I/O.
-//! - `ring`: which server holds a key; `shard`: the bytes of an index. No I/O.
+//! - `protocol`: replies out of bytes; `shard`: the bytes of an index; `index_stats`: what is known of its growth. No I/O.
+//! - `commands`: the meta commands, by the wire layer of the `memcache` crate, gathered for several servers (`net/cluster`).
 //! - `handshake`: authentication, and the proof that the server has what is needed.
-//! - `store`, `batch`: the servers, one link each, and one request for each of them per batch.
-//! - `records`, `clear`, `write` (with `bootstrap` and `parts`), `compare_and_swap`, `index` (with `notes`): what takes more than one command to be
-//!   safe.
+//! - `core`: the servers and what operations share, with `deferred` (clears that an outage kept from a server) and `write_log` (what a
+//!   set that is sent twice must give way to).
+//! - `replay`, `epoch`, `records`, `clear`, `write` (with `bootstrap` and `parts`), `compare_and_swap`, `index`: what takes more than one
+//!   command to be safe.
 //!
 //! Nothing here is atomic over two keys. Safety comes from generations, compare-and-swap and the order of steps
 //! (docs/internals/tags.md); none of it asks a clock.
 
-mod batch;
 mod bootstrap;
 mod clear;
+mod commands;
 mod compare_and_swap;
+mod core;
+mod deferred;
+mod epoch;
 mod handshake;
 mod index;
-mod notes;
+mod index_stats;
 mod parts;
 mod protocol;
 mod records;
-mod ring;
+mod replay;
 mod shard;
-mod store;
 mod write;
+mod write_log;
 
+use self::core::{Core, Counter};
 use super::form::{Wire, WireEntry};
 use super::guard::Lease;
 use super::request::{
     Clear, KeyRead, Page, Presence, ReadEntry, SeenVersion, StaleMember, Swap, Write, WriteOutcome,
 };
-use super::traits::{ClearStore, EntryStore, IndexStore, LockStore, PubSub, Store as StoreTraits};
+use super::traits::{ClearStore, EntryStore, IndexStore, LockStore, PubSub, Store};
 use crate::codec::envelope;
 use crate::config::MemcachedConfig;
 use crate::error::Result;
@@ -40,15 +45,14 @@ use crate::model::tag::{Clearance, Epoch, Record, Tag};
 use crate::model::time::UnixMs;
 use crate::model::ttl::Times;
 use crate::model::version_table::VersionTable;
-use batch::Want;
+use commands::MetaGetFlags;
 use protocol::{Outcome, Reply};
-use records::{Held, held};
+use records::{RecordState, record_state};
 use std::sync::Arc;
 use std::time::Duration;
-use store::{Counter, Store};
 
 pub struct MemcachedStore {
-    store: Arc<Store>,
+    core: Arc<Core>,
 }
 
 impl MemcachedStore {
@@ -61,19 +65,19 @@ impl MemcachedStore {
         runtime: &tokio::runtime::Handle,
         l1: Option<Arc<VersionTable>>,
     ) -> Result<Self> {
-        Ok(MemcachedStore { store: Store::open(space, config, events, runtime, l1)? })
+        Ok(MemcachedStore { core: Core::open(space, config, events, runtime, l1, Core::replay_all)? })
     }
 
     async fn read_all(&self, keys: &[String], lease: Option<Duration>) -> Vec<KeyRead<Wire>> {
-        let store = &*self.store;
+        let store = &*self.core;
         let mut batch = store.batch();
-        let epoch = batch.get(&store.epoch, Want::VALUE);
-        let star = batch.get(&store.star, Want::VALUE);
+        let epoch = batch.get(&store.epoch, MetaGetFlags::VALUE);
+        let star = batch.get(&store.star, MetaGetFlags::VALUE);
         let stub = lease.map(|lease| u32::try_from(lease.as_secs()).unwrap_or(u32::MAX).max(1));
-        let want = Want { vivify: stub, ttl: lease.is_some(), ..Want::VALUE };
+        let want = MetaGetFlags { vivify: stub, ttl: lease.is_some(), ..MetaGetFlags::VALUE };
         let places: Vec<_> = keys.iter().map(|key| store.entry(key)).collect();
         let slots: Vec<_> = places.iter().map(|place| batch.get(place, want)).collect();
-        let mut replies = batch.send().await;
+        let mut replies = store.send(batch).await;
         let counter = store.epoch_from(&mut replies, epoch);
         let star = replies.take(star);
         let unjudged = counter.as_ref().err().or(star.as_ref().err()).cloned();
@@ -87,7 +91,7 @@ impl MemcachedStore {
             if let (ReadEntry::Absent(Some(_)), Some(stub)) = (&found, stub)
                 && (0..i64::from(stub) / 2).contains(&left)
             {
-                short.get(place, Want { touch: Some(stub), ..Want::default() });
+                short.get(place, MetaGetFlags { touch: Some(stub), ..MetaGetFlags::default() });
             }
             match (&found, &unjudged) {
                 // Without the epoch and the record of `*` nothing is judged: an outage, not an invalid entry to be
@@ -98,7 +102,7 @@ impl MemcachedStore {
         });
         let mut found: Vec<_> = found.collect();
         if !short.is_empty() {
-            store.runtime.spawn(short.send_now());
+            store.runtime.spawn(store.send_now(short));
         }
         let epoch = match counter.ok() {
             // The reader may set what it misses, for which it needs an epoch read before it asks its own source.
@@ -145,9 +149,10 @@ impl MemcachedStore {
     }
 
     async fn read_records(&self, tags: &[Tag]) -> Result<Vec<Option<Record>>> {
-        let mut batch = self.store.batch();
-        let slots: Vec<_> = tags.iter().map(|tag| batch.get(&self.store.record(*tag), Want::VALUE)).collect();
-        let mut replies = batch.send().await;
+        let mut batch = self.core.batch();
+        let slots: Vec<_> =
+            tags.iter().map(|tag| batch.get(&self.core.record(*tag), MetaGetFlags::VALUE)).collect();
+        let mut replies = self.core.send(batch).await;
         let answers: Vec<_> = slots.into_iter().map(|slot| replies.take(slot)).collect();
         // The records of a dead server are missing, and what depends on them misses; no answer at all is an outage.
         if let Some(Err(error)) = answers.first()
@@ -160,8 +165,8 @@ impl MemcachedStore {
 }
 
 fn record(reply: &Reply) -> Option<Record> {
-    match held(reply) {
-        Held::Value(record, ..) => Some(record),
+    match record_state(reply) {
+        RecordState::Value(record, ..) => Some(record),
         _ => None,
     }
 }
@@ -180,11 +185,11 @@ fn found(reply: Reply) -> Result<ReadEntry<Wire>> {
                 let bytes = value.clone();
                 Ok(ReadEntry::Present(WireEntry { bytes, lease: Some(lease), clearance: Clearance::Hard }))
             }
-            None => Err(clear::refused(&reply)),
+            None => Err(reply.unexpected()),
         },
         // A full server cannot keep a stub.
         (Outcome::Failed(_), _) => Ok(ReadEntry::Absent(None)),
-        _ => Err(clear::refused(&reply)),
+        _ => Err(reply.unexpected()),
     }
 }
 
@@ -196,12 +201,12 @@ impl EntryStore for MemcachedStore {
     fn is_idle(&self) -> bool {
         // A server that is away must not keep the others' requests from their sockets; what it is asked fails, or goes by
         // way of its task.
-        let mut living = self.store.nodes().iter().filter(|node| node.link.connection_id() != 0).peekable();
-        living.peek().is_some() && living.all(|node| node.link.is_idle())
+        let mut living = self.core.nodes().iter().filter(|node| node.client.connection_id() != 0).peekable();
+        living.peek().is_some() && living.all(|node| node.client.is_idle())
     }
 
     fn hashes_key(&self, key: &str) -> bool {
-        let space = &self.store.space;
+        let space = &self.core.space;
         space.memcached(&space.entry(key)).1
     }
 
@@ -211,11 +216,11 @@ impl EntryStore for MemcachedStore {
         _now: UnixMs,
         lease: Option<Duration>,
     ) -> Result<Vec<KeyRead<Wire>>> {
-        self.store.in_order(self.read_all(keys, lease)).await
+        self.core.in_order(self.read_all(keys, lease)).await
     }
 
     async fn write(&self, writes: Vec<Write<Wire>>, now: UnixMs) -> Vec<Result<WriteOutcome>> {
-        self.store.write(writes, now).await
+        self.core.write(writes, now).await
     }
 
     async fn swap(
@@ -230,7 +235,7 @@ impl EntryStore for MemcachedStore {
     }
 
     async fn swap_all(&self, swaps: Vec<Swap<Wire>>, now: UnixMs) -> Vec<Result<bool>> {
-        match self.store.within(self.store.swap_all(&swaps, now)).await {
+        match self.core.within(self.core.swap_all(&swaps, now)).await {
             Ok(swapped) => swapped,
             Err(late) => swaps.iter().map(|_| Err(late.clone())).collect(),
         }
@@ -239,25 +244,25 @@ impl EntryStore for MemcachedStore {
 
 impl ClearStore for MemcachedStore {
     async fn clear(&self, clear: Clear, _now: UnixMs) -> Result<()> {
-        self.store.clear(clear).await
+        self.core.clear(clear).await
     }
 
     fn defer_clear(&self, clear: Clear) {
-        self.store.owe(clear);
+        self.core.defer_clear(clear);
     }
 
     async fn remove(&self, keys: Vec<String>, _now: UnixMs) -> Vec<Result<()>> {
-        self.store.remove(keys).await
+        self.core.remove(keys).await
     }
 }
 
 impl LockStore for MemcachedStore {
     async fn lock(&self, key: &str, owner: &str, ms: u64, _now: UnixMs) -> Result<bool> {
-        self.store.in_order(self.store.lock(key, owner, ms)).await.and_then(|result| result)
+        self.core.in_order(self.core.lock(key, owner, ms)).await.and_then(|result| result)
     }
 
     async fn unlock(&self, key: &str, owner: &str, _now: UnixMs) -> Result<()> {
-        self.store.in_order(self.store.unlock(key, owner)).await.and_then(|result| result)
+        self.core.in_order(self.core.unlock(key, owner)).await.and_then(|result| result)
     }
 }
 
@@ -275,28 +280,28 @@ impl IndexStore for MemcachedStore {
     }
 
     async fn members(&self, index: Tag, _wanted: &[Tag], cursor: u64, now: UnixMs) -> Result<Page> {
-        let page = self.store.within(self.store.page(index, cursor, now));
+        let page = self.core.within(self.core.page(index, cursor, now));
         let (members, next) = page.await.and_then(|result| result)?;
         Ok(Page { keys: members.into_iter().map(|(key, _)| key).collect(), next })
     }
 
     async fn presence(&self, index: Tag, cursor: u64, now: UnixMs) -> Result<Presence> {
-        self.store.within(self.store.presence(index, cursor, now)).await.and_then(|result| result)
+        self.core.within(self.core.presence(index, cursor, now)).await.and_then(|result| result)
     }
 
     async fn prune_index(&self, index: Tag, stale: Vec<StaleMember>) -> Result<()> {
-        self.store.within(self.store.bury(index, stale)).await.and_then(|result| result)
+        self.core.within(self.core.prune_index(index, stale)).await.and_then(|result| result)
     }
 
     fn oversized_indexes(&self, now: UnixMs) -> Vec<Tag> {
-        self.store.notes.lock().crowded(now)
+        self.core.index_stats.lock().oversized(now)
     }
 }
 
 impl PubSub for MemcachedStore {}
 
-impl StoreTraits for MemcachedStore {
+impl Store for MemcachedStore {
     async fn close(&self) {
-        self.store.close().await;
+        self.core.close().await;
     }
 }

@@ -4,17 +4,21 @@
 //!
 //! Parts that nobody needs any more end with the life that they were given, or are evicted.
 
-use super::batch::{Batch, Put, Replies, Slot, Want, seconds};
+use super::commands::{Batch, MetaGetFlags, MetaSetFlags, Replies, seconds};
+use super::core::Core;
 use super::protocol::Outcome;
-use super::store::{Place, Store};
-use super::write::ITEM_HEADER;
 use crate::codec::envelope::stub_len;
 use crate::codec::split::{self, Rest, TRAILER};
 use crate::error::Result;
 use crate::model::ttl::Ttl;
+use crate::net::cluster::router::Location;
+use crate::net::cluster::scatter::Slot;
 use crate::store::form::{Wire, WireEntry};
 use crate::store::request::ReadEntry;
 use bytes::Bytes;
+
+/// What an item costs the server beside key and value: its header, a CAS number, client flags, some padding.
+pub const ITEM_HEADER: usize = 60;
 
 /// So much of an item's limit is one part, or the first bytes: items near the limit are what a server finds room for last.
 const SHARE: usize = 4;
@@ -26,15 +30,15 @@ const UNREAD: Ttl = Ttl::Ms(30 * 24 * 3_600_000);
 /// What is stored beside an entry's first bytes.
 #[derive(Default)]
 pub struct Parts {
-    places: Vec<Place>,
+    places: Vec<Location>,
     rest: Vec<u8>,
     life: u32,
 }
 
 impl Parts {
-    pub fn append(&self, store: &Store, batch: &mut Batch<'_>) -> Vec<Slot> {
-        let parts = self.places.iter().zip(self.rest.chunks(store.part()));
-        let put = Put { flags: 0, life: self.life };
+    pub fn append(&self, core: &Core, batch: &mut Batch) -> Vec<Slot> {
+        let parts = self.places.iter().zip(self.rest.chunks(core.part()));
+        let put = MetaSetFlags { flags: 0, life: self.life };
         parts.map(|(place, part)| batch.set(place, part, put)).collect()
     }
 }
@@ -50,17 +54,17 @@ pub fn hindrance(slots: Vec<Slot>, replies: &mut Replies) -> Result<Outcome> {
     Ok(Outcome::Done)
 }
 
-impl Store {
+impl Core {
     fn part(&self) -> usize {
         (self.max_item / SHARE).max(1)
     }
 
-    fn fits(&self, place: &Place, bytes: usize) -> bool {
+    fn fits(&self, place: &Location, bytes: usize) -> bool {
         bytes + place.key.len() + ITEM_HEADER <= self.max_item
     }
 
     /// What is stored at the entry's own key, and beside it; `None`: its tags alone are more than an item holds.
-    pub fn split(&self, place: &Place, entry: Vec<u8>, ttl: Ttl) -> Option<(Vec<u8>, Parts)> {
+    pub fn split(&self, place: &Location, entry: Vec<u8>, ttl: Ttl) -> Option<(Vec<u8>, Parts)> {
         if self.fits(place, entry.len()) {
             return Some((entry, Parts::default()));
         }
@@ -85,20 +89,20 @@ impl Store {
     }
 
     /// On the server of the entry, whose connection keeps their order.
-    fn parts_of(&self, place: &Place, rest: Rest) -> Vec<Place> {
+    fn parts_of(&self, place: &Location, rest: Rest) -> Vec<Location> {
         let key = |nth: u32| self.space.memcached(&self.space.own(&format!("v:{:016x}:{nth:x}", rest.id))).0;
-        (0..rest.parts).map(|nth| Place { key: key(nth), server: place.server }).collect()
+        (0..rest.parts).map(|nth| Location { key: key(nth), node: place.node }).collect()
     }
 
     /// Fetches what lies in parts of what was found, in one batch. What is not whole stays as it was found, and is nobody's value.
-    pub async fn complete(&self, places: &[Place], found: &mut [Result<ReadEntry<Wire>>]) {
+    pub async fn complete(&self, places: &[Location], found: &mut [Result<ReadEntry<Wire>>]) {
         let mut batch = self.batch();
         let mut split = Vec::new();
         for (at, one) in found.iter().enumerate() {
             let Ok(ReadEntry::Present(WireEntry { bytes: head, .. })) = one else { continue };
             let Some(rest) = split::rest_of(head) else { continue };
             let touch = split::is_endless(head).then(|| seconds(UNREAD));
-            let want = Want { touch, ..Want::VALUE };
+            let want = MetaGetFlags { touch, ..MetaGetFlags::VALUE };
             let slots: Vec<_> =
                 self.parts_of(&places[at], rest).iter().map(|part| batch.get(part, want)).collect();
             split.push((at, rest, slots));
@@ -106,7 +110,7 @@ impl Store {
         if split.is_empty() {
             return;
         }
-        let mut replies = batch.send().await;
+        let mut replies = self.send(batch).await;
         for (at, rest, slots) in split {
             let parts: Result<Vec<Bytes>> =
                 slots.into_iter().map(|slot| Ok(replies.take(slot)?.value.unwrap_or_default())).collect();

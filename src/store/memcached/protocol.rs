@@ -1,7 +1,8 @@
 //! The meta protocol's replies, without I/O. The wire layer of the `memcache` crate reads a header's flags; here is
 //! what it leaves to its user: where a reply ends, and what the handshake's older commands answer.
 
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
+use crate::model::ttl::Ttl;
 use crate::net::protocol::Protocol;
 use bytes::{Buf, Bytes, BytesMut};
 use memcache::exp::{Error as WireError, MetaResponse, ReturnCode, parse_meta_result};
@@ -65,6 +66,22 @@ impl Reply {
 
     pub fn done(&self) -> bool {
         self.outcome == Outcome::Done
+    }
+
+    /// The life an item has left. One that ends within this second has one: 0 would mean that it never ends.
+    pub fn remaining(&self) -> Ttl {
+        match self.ttl {
+            Some(seconds) if seconds >= 0 => Ttl::Ms(seconds.max(1) as u64 * 1000),
+            _ => Ttl::Forever,
+        }
+    }
+
+    /// The error of an answer that no step of ours expects.
+    pub fn unexpected(&self) -> Error {
+        Error::new(
+            Code::Server,
+            format!("memcached: expected success or a version's answer, got {:?}.", self.outcome),
+        )
     }
 }
 

@@ -6,13 +6,14 @@
 //!
 //! All records that a set needs go through these steps together: two round trips for thousands of them.
 
-use super::batch::{Put, Replies, Slot, Version, Want, seconds};
-use super::clear::refused;
+use super::commands::{MetaGetFlags, MetaSetFlags, Replies, Version, seconds};
+use super::core::{Core, Counter};
 use super::protocol::{Outcome, Reply};
-use super::store::{Counter, Place, Store};
 use crate::error::Result;
 use crate::model::tag::{Epoch, Record};
 use crate::model::ttl::Ttl;
+use crate::net::cluster::router::Location;
+use crate::net::cluster::scatter::Slot;
 
 /// A record before its epoch is known. No text of `tags::Record` reads like it.
 const PENDING: &[u8] = b"?";
@@ -26,7 +27,7 @@ const MAX_TURNS: usize = 16;
 
 /// What a read of a record's key says.
 #[derive(Clone, Copy, Debug)]
-pub enum Held {
+pub enum RecordState {
     Missing,
     /// Another process was faster: it is to be looked at again.
     Unknown,
@@ -38,30 +39,22 @@ pub enum Held {
 
 /// A record that a set needs, as its batch found it.
 pub struct Needed {
-    pub place: Place,
-    pub held: Held,
+    pub place: Location,
+    pub held: RecordState,
     /// The longest life of the entries that need it.
     pub entry: Ttl,
 }
 
-pub fn held(reply: &Reply) -> Held {
+pub fn record_state(reply: &Reply) -> RecordState {
     let (Some(version), Some(text)) = (Version::of(reply), reply.value.as_deref()) else {
-        return Held::Missing;
+        return RecordState::Missing;
     };
     if text == PENDING {
-        return Held::Pending(version, remaining(reply));
+        return RecordState::Pending(version, reply.remaining());
     }
     match Record::parse(text) {
-        Some(record) => Held::Value(record, version, remaining(reply)),
-        None => Held::Foreign(version),
-    }
-}
-
-/// The life an item has left. One that ends within this second has one: 0 would mean for ever.
-pub fn remaining(reply: &Reply) -> Ttl {
-    match reply.ttl {
-        Some(seconds) if seconds >= 0 => Ttl::Ms(seconds.max(1) as u64 * 1000),
-        _ => Ttl::Forever,
+        Some(record) => RecordState::Value(record, version, reply.remaining()),
+        None => RecordState::Foreign(version),
     }
 }
 
@@ -83,7 +76,7 @@ pub fn too_short(left: Ttl, entry: Ttl) -> bool {
     }
 }
 
-impl Store {
+impl Core {
     /// Sees to it that these records exist and live long enough. `epoch` is what the set's batch read.
     pub async fn settle(&self, mut needed: Vec<Needed>, mut epoch: Epoch) -> Vec<Result<()>> {
         let mut results: Vec<Result<()>> = needed.iter().map(|_| Ok(())).collect();
@@ -109,18 +102,18 @@ impl Store {
     fn lengthen(&self, needed: &[Needed], epoch: Epoch) {
         let mut batch = self.batch();
         for need in needed {
-            if let Held::Value(record, _, left) = need.held
+            if let RecordState::Value(record, _, left) = need.held
                 && record.generation == epoch.generation
                 && too_short(left, need.entry)
             {
                 batch.get(
                     &need.place,
-                    Want { touch: Some(seconds(outliving(need.entry))), ..Want::default() },
+                    MetaGetFlags { touch: Some(seconds(outliving(need.entry))), ..MetaGetFlags::default() },
                 );
             }
         }
         if !batch.is_empty() {
-            self.runtime.spawn(batch.send_now());
+            self.runtime.spawn(self.send_now(batch));
         }
     }
 
@@ -137,33 +130,34 @@ impl Store {
         for &at in open {
             let Needed { place, held, entry } = &needed[at];
             match held {
-                Held::Pending(..) => continue,
-                Held::Unknown => {
-                    looked.push((at, batch.get(place, Want::VALUE_TTL)));
+                RecordState::Pending(..) => continue,
+                RecordState::Unknown => {
+                    looked.push((at, batch.get(place, MetaGetFlags::VALUE_TTL)));
                     continue;
                 }
-                Held::Value(_, version, _) | Held::Foreign(version) => {
+                RecordState::Value(_, version, _) | RecordState::Foreign(version) => {
                     batch.delete_version(place, *version);
                 }
-                Held::Missing => {}
+                RecordState::Missing => {}
             }
-            let put = Put { flags: 0, life: seconds(outliving(*entry)) };
+            let put = MetaSetFlags { flags: 0, life: seconds(outliving(*entry)) };
             added.push((at, batch.add(place, PENDING, put)));
         }
         // The epoch must be read after a record was added or found pending. A server does a connection's commands in order,
         // so on the epoch's own server the same batch will do.
-        let mut places = added.iter().chain(&looked).map(|(at, _)| needed[*at].place.server);
-        let read = places.all(|server| server == self.epoch.server);
-        let read = read.then(|| batch.get(&self.epoch, Want::VALUE));
-        let mut replies = batch.send().await;
+        let mut places = added.iter().chain(&looked).map(|(at, _)| needed[*at].place.node);
+        let read = places.all(|server| server == self.epoch.node);
+        let read = read.then(|| batch.get(&self.epoch, MetaGetFlags::VALUE));
+        let mut replies = self.send(batch).await;
         for (at, slot) in added {
             match replies.take(slot) {
                 Ok(reply) => match reply.outcome {
-                    Outcome::Failed(_) | Outcome::Rejected(_) => results[at] = Err(refused(&reply)),
+                    Outcome::Failed(_) | Outcome::Rejected(_) => results[at] = Err(reply.unexpected()),
                     _ => {
                         let added = Version::of(&reply).filter(|_| reply.done());
                         let life = outliving(needed[at].entry);
-                        needed[at].held = added.map_or(Held::Unknown, |version| Held::Pending(version, life));
+                        needed[at].held =
+                            added.map_or(RecordState::Unknown, |version| RecordState::Pending(version, life));
                     }
                 },
                 Err(error) => results[at] = Err(error),
@@ -188,27 +182,29 @@ impl Store {
         for &at in open {
             let Needed { place, held, entry } = &needed[at];
             match held {
-                Held::Pending(version, left) => {
+                RecordState::Pending(version, left) => {
                     let life = left.max(outliving(*entry));
-                    let put = Put { flags: 0, life: seconds(life) };
+                    let put = MetaSetFlags { flags: 0, life: seconds(life) };
                     swaps.push((at, batch.replace(place, *version, text.as_bytes(), put), life));
                 }
-                Held::Unknown => looked.push((at, batch.get(place, Want::VALUE_TTL))),
+                RecordState::Unknown => looked.push((at, batch.get(place, MetaGetFlags::VALUE_TTL))),
                 _ => {}
             }
         }
         if batch.is_empty() {
             return;
         }
-        let mut replies = batch.send().await;
+        let mut replies = self.send(batch).await;
         for (at, slot, life) in swaps {
             match replies.take(slot) {
                 Ok(reply) => match (&reply.outcome, Version::of(&reply)) {
                     // Ours, even if a clear has taken it away again since: then the entry is rightly invalid.
-                    (Outcome::Done, Some(version)) => needed[at].held = Held::Value(record, version, life),
-                    (Outcome::NotFound, _) => needed[at].held = Held::Missing,
-                    (Outcome::Failed(_) | Outcome::Rejected(_), _) => results[at] = Err(refused(&reply)),
-                    _ => needed[at].held = Held::Unknown,
+                    (Outcome::Done, Some(version)) => {
+                        needed[at].held = RecordState::Value(record, version, life)
+                    }
+                    (Outcome::NotFound, _) => needed[at].held = RecordState::Missing,
+                    (Outcome::Failed(_) | Outcome::Rejected(_), _) => results[at] = Err(reply.unexpected()),
+                    _ => needed[at].held = RecordState::Unknown,
                 },
                 Err(error) => results[at] = Err(error),
             }
@@ -225,12 +221,12 @@ fn take_looks(
 ) {
     for (at, slot) in looked {
         match replies.take(slot) {
-            Ok(reply) => needed[at].held = held(&reply),
+            Ok(reply) => needed[at].held = record_state(&reply),
             Err(error) => results[at] = Err(error),
         }
     }
 }
 
-fn settled(held: &Held, epoch: Epoch) -> bool {
-    matches!(held, Held::Value(record, ..) if record.generation == epoch.generation)
+fn settled(held: &RecordState, epoch: Epoch) -> bool {
+    matches!(held, RecordState::Value(record, ..) if record.generation == epoch.generation)
 }

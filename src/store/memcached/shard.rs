@@ -5,6 +5,9 @@
 use crate::model::time::UnixMs;
 use std::collections::HashSet;
 
+/// Shards of an index: they bound what an append makes the server copy, and what one page costs.
+pub const SHARDS: u32 = 16;
+
 /// Bytes of a record beside its key.
 pub const RECORD: usize = 10;
 

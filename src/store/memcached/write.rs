@@ -2,26 +2,24 @@
 //! the indexes travel in one batch. More only where a record is missing, where another set of the same miss was
 //! faster, or where an unguarded set was stamped with an epoch that is no longer the current one.
 
-use super::batch::{Put, Version, Want, seconds};
+use super::commands::{MetaGetFlags, MetaSetFlags, Version, seconds};
+use super::core::{Core, Counter};
 use super::index::Joining;
-use super::parts::{Parts, hindrance};
+use super::parts::{ITEM_HEADER, Parts, hindrance};
 use super::protocol::{Outcome, Reply};
-use super::records::{Held, Needed, held};
-use super::store::{Counter, Place, Store};
+use super::records::{Needed, RecordState, record_state};
+use super::write_log::{Superseded, WriteGuard};
 use crate::codec::envelope;
 use crate::error::{Code, Error, Result};
 use crate::model::tag::{Epoch, Tag};
 use crate::model::time::UnixMs;
-use crate::store::asked::{Overtaken, UnderWay};
+use crate::net::cluster::router::Location;
 use crate::store::form::Wire;
 use crate::store::guard::Lease;
 use crate::store::request::{Write, WriteOutcome};
 use foldhash::HashMap;
 use futures_util::FutureExt;
 use std::sync::atomic::Ordering::Relaxed;
-
-/// What an item costs the server beside key and value: its header, a CAS number, client flags, some padding.
-pub const ITEM_HEADER: usize = 60;
 
 /// Turns of a set that finds a later set of its own line in its place each time; more than a few mean a crowd of
 /// writers, one of whose values will do.
@@ -31,11 +29,11 @@ const MAX_TURNS: usize = 8;
 struct Entry {
     key: String,
     names: Vec<Tag>,
-    place: Place,
+    place: Location,
     bytes: Vec<u8>,
     /// Of one that is larger than an item.
     parts: Parts,
-    put: Put,
+    put: MetaSetFlags,
     /// False: no miss guards it, and it takes whatever place it finds.
     guarded: bool,
     /// It replaces what its read found and nothing else.
@@ -57,11 +55,12 @@ enum State {
     Drop(Error),
 }
 
-impl Store {
+impl Core {
     pub async fn write(&self, writes: Vec<Write<Wire>>, now: UnixMs) -> Vec<Result<WriteOutcome>> {
         let count = writes.len();
-        let under_way = self.asked.sets(writes.iter().map(|write| write.key.as_str()));
-        let lacks_epoch = self.seen() == Epoch::NONE && writes.iter().any(|write| write.guard.is_none());
+        let under_way = self.writes.begin(writes.iter().map(|write| write.key.as_str()));
+        let lacks_epoch =
+            self.last_epoch() == Epoch::NONE && writes.iter().any(|write| write.guard.is_none());
         let written = if lacks_epoch {
             self.within(self.write_first(writes, &under_way, now).boxed()).await.and_then(|result| result)
         } else {
@@ -73,11 +72,11 @@ impl Store {
     pub async fn write_all(
         &self,
         writes: Vec<Write<Wire>>,
-        under_way: &UnderWay<'_>,
+        under_way: &WriteGuard<'_>,
         now: UnixMs,
     ) -> Vec<Result<WriteOutcome>> {
         self.caller_clock.store(now, Relaxed);
-        let current = self.seen();
+        let current = self.last_epoch();
         let mut needed: Vec<Needed> = Vec::new();
         let mut names: HashMap<Tag, usize> = HashMap::default();
         let mut joining = Joining::default();
@@ -99,7 +98,7 @@ impl Store {
                     let at = *names.entry(tag).or_insert_with(|| {
                         needed.push(Needed {
                             place: self.record(tag),
-                            held: Held::Missing,
+                            held: RecordState::Missing,
                             entry: write.ttl,
                         });
                         needed.len() - 1
@@ -128,12 +127,12 @@ impl Store {
         let place = self.entry(&write.key);
         let life = seconds(write.ttl);
         let lease = write.guard.and_then(|guard| guard.lease);
-        let outage = write.guard.and_then(|_| self.nodes()[place.server].link.outage());
+        let outage = write.guard.and_then(|_| self.nodes()[place.node].client.outage());
         let state = match (&write.guard, lease) {
             (Some(guard), _) if guard.epoch == Epoch::NONE => State::Over(Ok(WriteOutcome::Stale)),
             (Some(_), None) => State::Over(Ok(WriteOutcome::Stale)),
             // Of another connection: its number may mean another version by now.
-            (Some(_), Some(lease)) if lease.link != self.nodes()[place.server].link.connection_id() => {
+            (Some(_), Some(lease)) if lease.link != self.nodes()[place.node].client.connection_id() => {
                 State::Over(Ok(WriteOutcome::Stale))
             }
             (Some(_), Some(lease)) => State::Next(Some(Version { cas: lease.cas, link: lease.link })),
@@ -152,7 +151,7 @@ impl Store {
             place,
             bytes: Vec::new(),
             parts: Parts::default(),
-            put: Put { flags: line, life },
+            put: MetaSetFlags { flags: line, life },
             guarded: write.guard.is_some(),
             exact: write.guard.is_some_and(|guard| guard.found.is_some()),
             link: lease.map_or(0, |lease| lease.link),
@@ -169,12 +168,13 @@ impl Store {
         current: Epoch,
         mut needed: Vec<Needed>,
         joining: Joining,
-        under_way: &UnderWay<'_>,
+        under_way: &WriteGuard<'_>,
     ) {
         let mut batch = self.batch();
         let stored = entries.iter().any(|entry| matches!(entry.state, State::Next(_)));
-        let epoch = stored.then(|| batch.get(&self.epoch, Want::VALUE));
-        let records: Vec<_> = needed.iter().map(|need| batch.get(&need.place, Want::VALUE_TTL)).collect();
+        let epoch = stored.then(|| batch.get(&self.epoch, MetaGetFlags::VALUE));
+        let records: Vec<_> =
+            needed.iter().map(|need| batch.get(&need.place, MetaGetFlags::VALUE_TTL)).collect();
         let (mut sets, mut parts, mut drops) = (Vec::new(), Vec::new(), Vec::new());
         for (at, entry) in entries.iter_mut().enumerate() {
             match &entry.state {
@@ -201,12 +201,12 @@ impl Store {
         if batch.is_empty() {
             return;
         }
-        let mut replies = batch.send().await;
+        let mut replies = self.send(batch).await;
         let epoch = epoch.map(|slot| self.epoch_from(&mut replies, slot));
         let mut lost: Vec<Option<Error>> = needed.iter().map(|_| None).collect();
         for ((need, slot), lost) in needed.iter_mut().zip(records).zip(&mut lost) {
             match replies.take(slot) {
-                Ok(reply) => need.held = held(&reply),
+                Ok(reply) => need.held = record_state(&reply),
                 Err(error) => *lost = Some(error),
             }
         }
@@ -275,13 +275,13 @@ impl Store {
     }
 
     /// The turns after the first, of the few entries that need them.
-    async fn later(&self, entries: &mut [Entry], under_way: &UnderWay<'_>) {
+    async fn later(&self, entries: &mut [Entry], under_way: &WriteGuard<'_>) {
         for _ in 0..MAX_TURNS {
             let mut batch = self.batch();
             let mut steps = Vec::new();
             for (at, entry) in entries.iter().enumerate() {
                 match &entry.state {
-                    State::Look => steps.push((at, batch.get(&entry.place, Want::SIZE))),
+                    State::Look => steps.push((at, batch.get(&entry.place, MetaGetFlags::SIZE))),
                     State::Next(Some(version)) => {
                         steps.push((at, batch.replace(&entry.place, *version, &entry.bytes, entry.put)));
                     }
@@ -292,7 +292,7 @@ impl Store {
             if steps.is_empty() {
                 return;
             }
-            let mut replies = batch.send().await;
+            let mut replies = self.send(batch).await;
             for (at, slot) in steps {
                 let entry = &mut entries[at];
                 let reply = replies.take(slot);
@@ -315,7 +315,7 @@ impl Store {
         entry: &mut Entry,
         reply: &Reply,
         current: Option<Epoch>,
-        under_way: &UnderWay<'_>,
+        under_way: &WriteGuard<'_>,
     ) -> State {
         match &reply.outcome {
             Outcome::Done => match (Version::of(reply), current) {
@@ -348,18 +348,18 @@ impl Store {
                 Code::Server,
                 format!(
                     "memcached {}: the entry was not stored: {other:?}. If the server is out of memory, give it more (-m), or let it evict (without -M).",
-                    self.nodes()[entry.place.server].name
+                    self.nodes()[entry.place.node].name
                 ),
             ),
         }
     }
 
-    fn too_large(&self, length: usize, place: &Place, tags: usize) -> Error {
+    fn too_large(&self, length: usize, place: &Location, tags: usize) -> Error {
         Error::new(
             Code::TooLarge,
             format!(
                 "memcached {}: an entry of {} bytes with its key, header and {tags} tags is more than the server takes ({} configured). Store less, raise the server's item limit (-I, for example -I 4m), or set maxItemBytes to what it is.",
-                self.nodes()[place.server].name,
+                self.nodes()[place.node].name,
                 length + place.key.len() + ITEM_HEADER,
                 self.max_item
             ),
@@ -370,14 +370,14 @@ impl Store {
 impl Entry {
     /// To be stored once more in place of the version that was stored, at this epoch; not if what was asked for since has
     /// cleared it.
-    fn restamped(&mut self, version: Version, epoch: Epoch, under_way: &UnderWay<'_>) -> State {
-        match under_way.overtaken(&self.key, &self.names) {
-            Overtaken::Replaced | Overtaken::Cleared => return State::Over(Ok(WriteOutcome::Stored(None))),
+    fn restamped(&mut self, version: Version, epoch: Epoch, under_way: &WriteGuard<'_>) -> State {
+        match under_way.superseded(&self.key, &self.names) {
+            Superseded::ByKey | Superseded::ByTag => return State::Over(Ok(WriteOutcome::Stored(None))),
             // Of the same generation, the server's own order decides.
-            Overtaken::Perhaps if epoch.generation != self.stamp.generation => {
+            Superseded::Unknown if epoch.generation != self.stamp.generation => {
                 return State::Over(Ok(WriteOutcome::Stale));
             }
-            Overtaken::Perhaps | Overtaken::No => {}
+            Superseded::Unknown | Superseded::No => {}
         }
         envelope::restamp(&mut self.bytes, epoch);
         self.stamp = epoch;
@@ -385,7 +385,7 @@ impl Entry {
     }
 
     /// An entry that no miss guards is stored again, where it was stored at an epoch that is not this one.
-    fn renew(&mut self, epoch: Epoch, under_way: &UnderWay<'_>) {
+    fn renew(&mut self, epoch: Epoch, under_way: &WriteGuard<'_>) {
         if let (false, State::Over(Ok(WriteOutcome::Stored(Some(lease))))) = (self.guarded, &self.state)
             && self.stamp != epoch
         {
@@ -405,13 +405,13 @@ fn dropped(entry: &mut Entry, reply: Result<Reply>) {
 /// A leased set found another version in its place. If that descends from the same stub, it came of the same miss and
 /// ours is the later, or it is what reclaiming left of the entry that was leased; anything else is none of ours. Nor is a value
 /// that came since, where the set replaces only what its read found.
-fn look(entry: &Entry, reply: &Reply, under_way: &UnderWay<'_>) -> State {
+fn look(entry: &Entry, reply: &Reply, under_way: &WriteGuard<'_>) -> State {
     // Over another connection the server may be a restarted one, where the line's number means another line.
     let same_line = reply.flags == entry.put.flags && reply.link == entry.link;
-    match (Version::of(reply), under_way.overtaken(&entry.key, &entry.names)) {
-        (Some(_), Overtaken::Replaced) if same_line => State::Over(Ok(WriteOutcome::Stored(None))),
+    match (Version::of(reply), under_way.superseded(&entry.key, &entry.names)) {
+        (Some(_), Superseded::ByKey) if same_line => State::Over(Ok(WriteOutcome::Stored(None))),
         // A clear by tag shows when it is read.
-        (Some(version), Overtaken::No | Overtaken::Cleared)
+        (Some(version), Superseded::No | Superseded::ByTag)
             if same_line && (!entry.exact || reply.size == Some(0)) =>
         {
             State::Next(Some(version))

@@ -1,11 +1,11 @@
 //! The servers of one store, and what all operations share.
 
-use super::batch::{Batch, Put, Replies, Slot, Version, Want};
-use super::clear::Waiting;
+use super::commands::{Batch, MetaSetFlags, Replies, Version};
+use super::deferred::Deferred;
 use super::handshake::Greeter;
-use super::notes::Notes;
+use super::index_stats::IndexStats;
 use super::protocol::{Outcome, Reply};
-use super::ring::Ring;
+use super::write_log::WriteLog;
 use crate::config::MemcachedConfig;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};
@@ -14,8 +14,9 @@ use crate::model::tag::{Epoch, Tag};
 use crate::model::time;
 use crate::model::version_table::VersionTable;
 use crate::net::client::Client;
+use crate::net::cluster::router::{Location, Router};
+use crate::net::cluster::scatter::{Slot, dispatch};
 use crate::net::timeout::timeout_at;
-use crate::store::asked::Asked;
 use crate::store::fifo_gate::{FifoGate, run_with};
 use futures_util::FutureExt;
 use futures_util::future::Either;
@@ -31,37 +32,31 @@ use tokio::time::Instant;
 /// of a larger one.
 const MAX_VALUE: usize = 64 * 1024 * 1024;
 
-/// A key on the wire and the server that holds it.
-#[derive(Clone, Debug)]
-pub struct Place {
-    pub key: String,
-    pub server: usize,
-}
-
 pub struct Node {
     pub name: String,
-    pub link: Client<Greeter>,
-    pub waiting: Waiting,
+    pub client: Client<Greeter>,
+    pub deferred: Deferred,
 }
 
-pub struct Store {
+/// The servers of one store, and what its operations share.
+pub struct Core {
     pub space: Keyspace,
     nodes: Vec<Node>,
-    ring: Ring,
-    pub epoch: Place,
-    pub star: Place,
+    router: Router,
+    pub epoch: Location,
+    pub star: Location,
     /// The epoch last read: what an unguarded set is stamped with at first.
     seen: Mutex<Epoch>,
     /// Of those who wait until the epoch is known.
-    pub line: FifoGate,
-    pub asked: Asked,
-    pub notes: Mutex<Notes>,
+    pub gate: FifoGate,
+    pub writes: WriteLog,
+    pub index_stats: Mutex<IndexStats>,
     /// The callers' clock as of the last set (milliseconds): what background work judges expiry by.
     pub caller_clock: AtomicU64,
     pub max_item: usize,
     pub timeout: Duration,
     pub runtime: Handle,
-    me: Weak<Store>,
+    me: Weak<Core>,
 }
 
 /// What the epoch's key holds.
@@ -81,13 +76,15 @@ impl Counter {
     }
 }
 
-impl Store {
+impl Core {
+    /// Returns at once; connects in the background. `connected` is called when a server is there (again).
     pub fn open(
         space: Keyspace,
         config: &MemcachedConfig,
         events: Events,
         runtime: &Handle,
         l1: Option<Arc<VersionTable>>,
+        connected: fn(&Core),
     ) -> Result<Arc<Self>> {
         let names: Vec<String> = config.servers.iter().map(|endpoint| endpoint.to_string()).collect();
         if names.is_empty() {
@@ -97,36 +94,32 @@ impl Store {
             return Err(Error::config(format!("serverUrls: {} is named twice.", names[at])));
         }
         let credentials = credentials(config)?;
-        let ring = Ring::new(names.clone());
-        let place = |store_key: &str| {
-            let key = space.memcached(store_key).0;
-            let server = ring.holder(&key);
-            Place { key, server }
-        };
+        let router = Router::new(names.clone());
+        let place = |store_key: &str| router.locate(space.memcached(store_key).0);
         let (epoch, star) = (place(&space.epoch()), place(&space.record(Tag::ROOT)));
         let probe = space.memcached(&space.own("p")).0;
-        Ok(Arc::new_cyclic(|me: &Weak<Store>| {
+        Ok(Arc::new_cyclic(|me: &Weak<Core>| {
             let node = |(endpoint, name): (&crate::config::Endpoint, &String)| {
                 let max_value = config.max_item_bytes.max(MAX_VALUE);
                 let greeter =
                     Greeter::new(name.clone(), credentials.clone(), max_value, probe.clone(), l1.clone());
-                let waiting = Waiting::new(format!("memcached {name}"), events.clone());
-                let events = replaying(me.clone(), events.clone());
-                let link =
+                let deferred = Deferred::new(format!("memcached {name}"), events.clone());
+                let events = on_connect(me.clone(), events.clone(), connected);
+                let client =
                     Client::open(Arc::new(greeter), endpoint.clone(), config.timeouts, events, runtime);
-                Node { name: name.clone(), link, waiting }
+                Node { name: name.clone(), client, deferred }
             };
             let nodes = config.servers.iter().zip(&names).map(node).collect();
-            Store {
+            Core {
                 space,
                 nodes,
-                ring,
+                router,
                 epoch,
                 star,
                 seen: Mutex::new(Epoch::NONE),
-                line: FifoGate::default(),
-                asked: Asked::default(),
-                notes: Mutex::default(),
+                gate: FifoGate::default(),
+                writes: WriteLog::default(),
+                index_stats: Mutex::default(),
                 caller_clock: AtomicU64::new(0),
                 max_item: config.max_item_bytes,
                 timeout: Duration::from_millis(config.timeouts.command_ms),
@@ -140,22 +133,27 @@ impl Store {
         &self.nodes
     }
 
-    pub fn place(&self, store_key: &str) -> Place {
-        let key = self.space.memcached(store_key).0;
-        let server = self.ring.holder(&key);
-        Place { key, server }
+    pub fn place(&self, store_key: &str) -> Location {
+        self.router.locate(self.space.memcached(store_key).0)
     }
 
-    pub fn entry(&self, key: &str) -> Place {
+    pub fn entry(&self, key: &str) -> Location {
         self.place(&self.space.entry(key))
     }
 
-    pub fn record(&self, tag: Tag) -> Place {
+    pub fn record(&self, tag: Tag) -> Location {
         if tag == Tag::ROOT { self.star.clone() } else { self.place(&self.space.record(tag)) }
     }
 
-    pub fn batch(&self) -> Batch<'_> {
-        Batch::new(self)
+    pub fn batch(&self) -> Batch {
+        Batch::new(self.nodes.len())
+    }
+
+    /// Sends at once, whatever is deferred for these servers.
+    pub fn send_now(&self, batch: Batch) -> impl Future<Output = Replies> + Send + 'static + use<> {
+        let parts = batch.into_parts().into_iter().zip(&self.nodes);
+        let sends: Vec<_> = parts.map(|(part, node)| dispatch(&node.client, part)).collect();
+        Replies::of(sends)
     }
 
     /// Runs something within the deadline of one operation.
@@ -173,14 +171,17 @@ impl Store {
         &'a self,
         what: impl Future<Output = T> + Send + 'a,
     ) -> impl Future<Output = Result<T>> + Send + 'a {
-        self.within(match self.line.is_empty() {
+        self.within(match self.gate.is_empty() {
             true => Either::Left(what),
-            false => Either::Right(async { run_with(self.line.behind().await, what).await }.boxed()),
+            false => Either::Right(async { run_with(self.gate.behind().await, what).await }.boxed()),
         })
     }
 
     /// Runs something behind the caller's back, within the deadline of one operation.
-    pub fn behind<F: Future<Output = ()> + Send>(&self, work: impl FnOnce(Arc<Store>) -> F + Send + 'static) {
+    pub fn in_background<F: Future<Output = ()> + Send>(
+        &self,
+        work: impl FnOnce(Arc<Core>) -> F + Send + 'static,
+    ) {
         let Some(me) = self.me.upgrade() else { return };
         self.runtime.spawn(async move {
             let timeout = me.timeout;
@@ -188,7 +189,7 @@ impl Store {
         });
     }
 
-    pub fn seen(&self) -> Epoch {
+    pub fn last_epoch(&self) -> Epoch {
         *self.seen.lock()
     }
 
@@ -210,7 +211,7 @@ impl Store {
 
     /// Adds what makes a counter where there is none. Its generation is random, so nothing depends on the clock; a
     /// start in microseconds only makes the numbers of two generations hard to confuse in a log.
-    pub fn create_counter(&self, batch: &mut Batch<'_>, was: &Counter) {
+    pub fn create_counter(&self, batch: &mut Batch, was: &Counter) {
         if let Counter::Foreign(version) = was {
             match version {
                 Some(version) => batch.delete_version(&self.epoch, *version),
@@ -220,59 +221,20 @@ impl Store {
         let start = time::now_micros().to_string();
         // The flags hold 32 bits of the generation; 0 would mean none.
         let generation = (Epoch::draw_generation() as u32).max(1);
-        batch.add(&self.epoch, start.as_bytes(), Put { flags: generation, life: 0 });
-    }
-
-    /// The epoch as it is, or is made, after this call began.
-    pub async fn read_epoch(&self, was: Option<Counter>) -> Result<Epoch> {
-        let mut was = was;
-        // One turn reads, one creates, one more meets a counter lost in between.
-        for _ in 0..3 {
-            let mut batch = self.batch();
-            if let Some(was) = &was {
-                self.create_counter(&mut batch, was);
-            }
-            let slot = batch.get(&self.epoch, Want::VALUE);
-            let reply = batch.send().await.take(slot)?;
-            match self.counter(&reply) {
-                Counter::At(epoch) => return Ok(epoch),
-                other => was = Some(other),
-            }
-        }
-        Err(Error::new(
-            crate::error::Code::Server,
-            format!(
-                "memcached {}: the epoch cannot be kept; is the server out of memory?",
-                self.nodes[self.epoch.server].name
-            ),
-        ))
+        batch.add(&self.epoch, start.as_bytes(), MetaSetFlags { flags: generation, life: 0 });
     }
 
     pub fn epoch_from(&self, replies: &mut Replies, slot: Slot) -> Result<Counter> {
         replies.take(slot).map(|reply| self.counter(&reply))
     }
-
-    pub async fn close(&self) {
-        // A last chance for clears that an outage kept back; without a connection it fails at once.
-        let owing = (0..self.nodes.len()).filter(|at| self.nodes[*at].waiting.any());
-        let _ = self.within(futures_util::future::join_all(owing.map(|at| self.replay(at)))).await;
-        futures_util::future::join_all(self.nodes.iter().map(|node| node.link.close())).await;
-    }
 }
 
-/// A server that is back has its pending clears replayed, and so has every other: they may have waited for this one.
-fn replaying(me: Weak<Store>, events: Events) -> Events {
+fn on_connect(me: Weak<Core>, events: Events, connected: fn(&Core)) -> Events {
     Arc::new(move |event| {
-        let connected = matches!(event, Event::Connected { .. });
+        let is_back = matches!(event, Event::Connected { .. });
         events(event);
-        if let Some(store) = me.upgrade().filter(|_| connected) {
-            for at in 0..store.nodes.len() {
-                if store.nodes[at].waiting.any() {
-                    store.behind(move |store| async move {
-                        let _ = store.replay(at).await;
-                    });
-                }
-            }
+        if is_back && let Some(core) = me.upgrade() {
+            connected(&core);
         }
     })
 }

@@ -1,8 +1,7 @@
 //! What this process knows of the shards it appended to: enough to tell when one needs a sweep. No I/O; losing a note
 //! costs a sweep too many.
 
-use super::index::SHARDS;
-use super::shard::Member;
+use super::shard::{Member, SHARDS};
 use crate::model::tag::Tag;
 use crate::model::time::UnixMs;
 use crate::model::ttl::NEVER;
@@ -12,10 +11,10 @@ use std::collections::{HashMap, HashSet};
 const MAX_TAGS: usize = 4096;
 
 /// Tags waiting to be told, and tags told at once: a sweep reads 16 shards each.
-const MAX_CROWDED: usize = 1024;
+const MAX_OVERSIZED: usize = 1024;
 const TOLD_AT_ONCE: usize = 64;
 
-/// Records that a shard may grow by before its tag counts as crowded, however small it was: 16 x 48 stays well under
+/// Records that a shard may grow by before its tag counts as oversized, however small it was: 16 x 48 stays well under
 /// the 1,000 dead members that a tag may have beside twice its live ones.
 const SPARE_RECORDS: usize = 48;
 
@@ -43,15 +42,15 @@ struct Note {
 }
 
 #[derive(Default)]
-pub struct Notes {
+pub struct IndexStats {
     tags: HashMap<Tag, Note>,
     /// No tag is due before this; 0 = none is due at all. Every part of sets asks, and few have to look.
     earliest: UnixMs,
-    crowded: HashSet<Tag>,
+    oversized: HashSet<Tag>,
     compacting: HashSet<(Tag, u32)>,
 }
 
-impl Notes {
+impl IndexStats {
     /// Whether the shard must be compacted at once; the caller says `compacted` when that has ended.
     pub fn grew(&mut self, tag: Tag, shard: u32, growth: &Growth, limit: usize) -> bool {
         let note = self.note(tag);
@@ -60,8 +59,8 @@ impl Notes {
             note.due = growth.expires_at;
             self.due(growth.expires_at);
         }
-        if growth.size > base * 2 + SPARE_RECORDS * growth.record && self.crowded.len() < MAX_CROWDED {
-            self.crowded.insert(tag);
+        if growth.size > base * 2 + SPARE_RECORDS * growth.record && self.oversized.len() < MAX_OVERSIZED {
+            self.oversized.insert(tag);
         }
         (growth.size > base + MAX_WASTE || growth.size > limit)
             && self.compacting.len() < MAX_COMPACTING
@@ -87,23 +86,23 @@ impl Notes {
     }
 
     /// Tags to sweep, each told once until it has grown, or expired, again.
-    pub fn crowded(&mut self, now: UnixMs) -> Vec<Tag> {
+    pub fn oversized(&mut self, now: UnixMs) -> Vec<Tag> {
         if self.earliest != 0 && self.earliest <= now {
             self.earliest = 0;
             let mut left = NEVER;
             for (tag, note) in self.tags.iter_mut().filter(|(_, note)| note.due != 0) {
-                if note.due <= now && self.crowded.len() < MAX_CROWDED {
+                if note.due <= now && self.oversized.len() < MAX_OVERSIZED {
                     note.due = 0;
-                    self.crowded.insert(*tag);
+                    self.oversized.insert(*tag);
                 } else {
                     left = left.min(note.due);
                 }
             }
             self.due(left);
         }
-        let told: Vec<Tag> = self.crowded.iter().take(TOLD_AT_ONCE).copied().collect();
+        let told: Vec<Tag> = self.oversized.iter().take(TOLD_AT_ONCE).copied().collect();
         for tag in &told {
-            self.crowded.remove(tag);
+            self.oversized.remove(tag);
         }
         told
     }
@@ -134,51 +133,51 @@ mod tests {
     }
 
     #[test]
-    fn a_tag_is_crowded_when_a_shard_has_doubled_since_it_was_looked_through() {
-        let mut notes = Notes::default();
+    fn a_tag_is_oversized_when_a_shard_has_doubled_since_it_was_looked_through() {
+        let mut notes = IndexStats::default();
         assert!(!notes.grew(Tag::of("t"), 3, &growth(2_400), LIMIT));
-        assert!(notes.crowded(0).is_empty());
+        assert!(notes.oversized(0).is_empty());
         notes.grew(Tag::of("t"), 3, &growth(2_450), LIMIT);
-        assert_eq!(notes.crowded(0), [Tag::of("t")]);
-        assert!(notes.crowded(0).is_empty(), "told twice");
+        assert_eq!(notes.oversized(0), [Tag::of("t")]);
+        assert!(notes.oversized(0).is_empty(), "told twice");
         let key = "k".repeat(990);
         let members: Vec<_> = (0..10).map(|_| Member { key: &key, expires_at: NEVER }).collect();
         notes.looked(Tag::of("t"), 3, &members);
         notes.grew(Tag::of("t"), 3, &growth(22_400), LIMIT);
-        assert!(notes.crowded(0).is_empty());
+        assert!(notes.oversized(0).is_empty());
         notes.grew(Tag::of("t"), 3, &growth(22_450), LIMIT);
-        assert_eq!(notes.crowded(0), [Tag::of("t")]);
+        assert_eq!(notes.oversized(0), [Tag::of("t")]);
     }
 
     #[test]
-    fn a_tag_is_crowded_when_its_members_have_expired() {
-        let mut notes = Notes::default();
+    fn a_tag_is_oversized_when_its_members_have_expired() {
+        let mut notes = IndexStats::default();
         notes.grew(Tag::of("t"), 0, &growth(100), LIMIT);
-        assert!(notes.crowded(4_999).is_empty());
-        assert_eq!(notes.crowded(5_000), [Tag::of("t")]);
-        assert!(notes.crowded(9_000).is_empty());
+        assert!(notes.oversized(4_999).is_empty());
+        assert_eq!(notes.oversized(5_000), [Tag::of("t")]);
+        assert!(notes.oversized(9_000).is_empty());
         let members: Vec<_> = [1, 2, 7_000, 8_000].map(|expires_at| Member { key: "k", expires_at }).into();
         notes.looked(Tag::of("t"), 0, &members[2..]);
-        assert!(notes.crowded(7_999).is_empty());
-        assert_eq!(notes.crowded(8_000), [Tag::of("t")]);
+        assert!(notes.oversized(7_999).is_empty());
+        assert_eq!(notes.oversized(8_000), [Tag::of("t")]);
     }
 
     #[test]
     fn the_earliest_of_many_tags_is_told_first_and_none_is_forgotten() {
-        let mut notes = Notes::default();
+        let mut notes = IndexStats::default();
         for (tag, expires_at) in [("c", 30), ("a", 10), ("ever", NEVER), ("b", 20)] {
             notes.grew(Tag::of(tag), 0, &Growth { expires_at, ..growth(100) }, LIMIT);
         }
         let told: Vec<_> =
-            (0..40).flat_map(|now| notes.crowded(now).into_iter().map(move |tag| (now, tag))).collect();
+            (0..40).flat_map(|now| notes.oversized(now).into_iter().map(move |tag| (now, tag))).collect();
         assert_eq!(told, [(10, Tag::of("a")), (20, Tag::of("b")), (30, Tag::of("c"))]);
         notes.looked(Tag::of("b"), 0, &[Member { key: "k", expires_at: 35 }]);
-        assert_eq!((notes.crowded(34).len(), notes.crowded(35).len()), (0, 1));
+        assert_eq!((notes.oversized(34).len(), notes.oversized(35).len()), (0, 1));
     }
 
     #[test]
     fn waste_and_size_are_compacted_at_once_and_once() {
-        let mut notes = Notes::default();
+        let mut notes = IndexStats::default();
         assert!(notes.grew(Tag::of("t"), 0, &growth(MAX_WASTE + 1), LIMIT));
         assert!(!notes.grew(Tag::of("t"), 0, &growth(MAX_WASTE + 2), LIMIT));
         notes.compacted(Tag::of("t"), 0);
@@ -187,12 +186,12 @@ mod tests {
 
     #[test]
     fn notes_are_bounded() {
-        let mut notes = Notes::default();
+        let mut notes = IndexStats::default();
         for i in 0..3 * MAX_TAGS {
             notes.grew(Tag(i as u64), 0, &growth(LIMIT), usize::MAX);
-            assert!(notes.tags.len() <= MAX_TAGS && notes.crowded.len() <= MAX_CROWDED);
+            assert!(notes.tags.len() <= MAX_TAGS && notes.oversized.len() <= MAX_OVERSIZED);
         }
         assert!(notes.compacting.len() <= MAX_COMPACTING);
-        assert_eq!(notes.crowded(0).len(), TOLD_AT_ONCE);
+        assert_eq!(notes.oversized(0).len(), TOLD_AT_ONCE);
     }
 }

@@ -1,5 +1,5 @@
-//! What was asked for while sets are under way. A set that must be sent a second time (the server has lost its scripts, or
-//! its epoch) comes behind what was asked for after it, and gives way to it.
+//! What was asked for while sets are under way. Nothing on memcached can stamp an entry, so a set whose epoch has moved on is sent a second
+//! time, behind what was asked for after it: by this log it gives way to that (docs/decisions/0014).
 
 use crate::model::tag::Tag;
 use parking_lot::Mutex;
@@ -7,14 +7,14 @@ use std::collections::VecDeque;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Names kept at most, 8 bytes each: what a store is asked for in some ten round trips at full load.
-const MOST: usize = 8_192;
+const MAX_NAMES: usize = 8_192;
 
 /// Seeds that keep a key and a tag of one name apart.
 const KEYS: u64 = 1;
 const TAGS: u64 = 2;
 
 #[derive(Default)]
-pub struct Asked {
+pub struct WriteLog {
     state: Mutex<State>,
 }
 
@@ -29,7 +29,7 @@ struct State {
 
 impl State {
     fn add(&mut self, name: u64) {
-        if self.names.len() == MOST {
+        if self.names.len() == MAX_NAMES {
             self.names.pop_front();
             self.first += 1;
         }
@@ -41,19 +41,19 @@ impl State {
     }
 }
 
-impl Asked {
+impl WriteLog {
     /// Sets of these keys are begun, and end when the answer is dropped.
-    pub fn sets<'a>(&self, keys: impl Iterator<Item = &'a str>) -> UnderWay<'_> {
+    pub fn begin<'a>(&self, keys: impl Iterator<Item = &'a str>) -> WriteGuard<'_> {
         let mut state = self.state.lock();
         if state.under_way > 0 {
             keys.for_each(|key| state.add(of_key(key)));
         }
         state.under_way += 1;
-        UnderWay { of: self, since: state.end() }
+        WriteGuard { of: self, since: state.end() }
     }
 
     /// These keys and tags are cleared, or changed in another way.
-    pub fn clears<'a>(&self, keys: impl Iterator<Item = &'a str>, tags: impl Iterator<Item = Tag>) {
+    pub fn note_clears<'a>(&self, keys: impl Iterator<Item = &'a str>, tags: impl Iterator<Item = Tag>) {
         let mut state = self.state.lock();
         if state.under_way > 0 {
             keys.for_each(|key| state.add(of_key(key)));
@@ -63,43 +63,43 @@ impl Asked {
 }
 
 /// Sets that were begun.
-pub struct UnderWay<'a> {
-    of: &'a Asked,
+pub struct WriteGuard<'a> {
+    of: &'a WriteLog,
     since: u64,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overtaken {
+pub enum Superseded {
     No,
     /// The key itself was set or cleared.
-    Replaced,
+    ByKey,
     /// A tag was cleared, or all: nothing is to be left of the key, nor what was there before.
-    Cleared,
+    ByTag,
     /// More was asked for since than is kept.
-    Perhaps,
+    Unknown,
 }
 
-impl UnderWay<'_> {
+impl WriteGuard<'_> {
     /// What was asked for of this key, and of its tags and `*`, since they were begun.
-    pub fn overtaken(&self, key: &str, tags: &[Tag]) -> Overtaken {
+    pub fn superseded(&self, key: &str, tags: &[Tag]) -> Superseded {
         let key = of_key(key);
         let mut tags: Vec<u64> = tags.iter().copied().chain([Tag::ROOT]).map(of_tag).collect();
         tags.sort_unstable();
         let state = self.of.state.lock();
         let later = || state.names.iter().skip(self.since.saturating_sub(state.first) as usize);
         if later().any(|name| *name == key) {
-            Overtaken::Replaced
+            Superseded::ByKey
         } else if self.since < state.first {
-            Overtaken::Perhaps
+            Superseded::Unknown
         } else if later().any(|name| tags.binary_search(name).is_ok()) {
-            Overtaken::Cleared
+            Superseded::ByTag
         } else {
-            Overtaken::No
+            Superseded::No
         }
     }
 }
 
-impl Drop for UnderWay<'_> {
+impl Drop for WriteGuard<'_> {
     fn drop(&mut self) {
         let mut state = self.of.state.lock();
         state.under_way -= 1;
@@ -135,51 +135,51 @@ mod tests {
     }
 
     #[test]
-    fn a_set_is_overtaken_by_what_came_later_and_names_its_key_or_a_tag_of_it() {
+    fn a_set_is_superseded_by_what_came_later_and_names_its_key_or_a_tag_of_it() {
         let tags = [Tag::of("t")];
-        type Ask = fn(&Asked);
-        let later: [(Ask, Overtaken); 6] = [
-            (|asked| drop(asked.sets(one("k"))), Overtaken::Replaced),
-            (|asked| asked.clears(one("k"), tag("t")), Overtaken::Replaced),
-            (|asked| asked.clears(none(), tag("t")), Overtaken::Cleared),
-            (|asked| asked.clears(none(), tag("*")), Overtaken::Cleared),
+        type Ask = fn(&WriteLog);
+        let later: [(Ask, Superseded); 6] = [
+            (|log| drop(log.begin(one("k"))), Superseded::ByKey),
+            (|log| log.note_clears(one("k"), tag("t")), Superseded::ByKey),
+            (|log| log.note_clears(none(), tag("t")), Superseded::ByTag),
+            (|log| log.note_clears(none(), tag("*")), Superseded::ByTag),
             // A key and a tag of one name are two.
-            (|asked| asked.clears(one("t"), tag("k")), Overtaken::No),
-            (|asked| drop(asked.sets(one("other"))), Overtaken::No),
+            (|log| log.note_clears(one("t"), tag("k")), Superseded::No),
+            (|log| drop(log.begin(one("other"))), Superseded::No),
         ];
         for (later, expected) in later {
-            let asked = Asked::default();
-            let before = asked.sets(one("other"));
-            asked.clears(one("k"), tag("t"));
-            let set = asked.sets(one("k"));
-            assert_eq!(set.overtaken("k", &tags), Overtaken::No, "what came before");
-            later(&asked);
-            assert_eq!(set.overtaken("k", &tags), expected);
+            let log = WriteLog::default();
+            let before = log.begin(one("other"));
+            log.note_clears(one("k"), tag("t"));
+            let set = log.begin(one("k"));
+            assert_eq!(set.superseded("k", &tags), Superseded::No, "what came before");
+            later(&log);
+            assert_eq!(set.superseded("k", &tags), expected);
             drop(before);
-            assert_eq!(set.overtaken("k", &tags), expected, "others that end");
+            assert_eq!(set.superseded("k", &tags), expected, "others that end");
         }
     }
 
     #[test]
     fn what_is_kept_is_bounded_and_gone_with_the_last_set() {
-        let asked = Asked::default();
-        asked.clears(one("k"), std::iter::empty());
-        assert!(asked.state.lock().names.is_empty(), "no set is under way");
-        let set = asked.sets(one("k"));
-        for at in 0..MOST {
-            asked.clears(one(&at.to_string()), std::iter::empty());
+        let log = WriteLog::default();
+        log.note_clears(one("k"), std::iter::empty());
+        assert!(log.state.lock().names.is_empty(), "no set is under way");
+        let set = log.begin(one("k"));
+        for at in 0..MAX_NAMES {
+            log.note_clears(one(&at.to_string()), std::iter::empty());
         }
-        assert_eq!(set.overtaken("k", &[]), Overtaken::No);
-        let young = asked.sets(one("young"));
-        assert_eq!(set.overtaken("k", &[]), Overtaken::Perhaps);
-        assert_eq!(set.overtaken("young", &[]), Overtaken::Replaced);
-        assert_eq!(young.overtaken("k", &[]), Overtaken::No);
-        assert_eq!(asked.state.lock().names.len(), MOST);
+        assert_eq!(set.superseded("k", &[]), Superseded::No);
+        let young = log.begin(one("young"));
+        assert_eq!(set.superseded("k", &[]), Superseded::Unknown);
+        assert_eq!(set.superseded("young", &[]), Superseded::ByKey);
+        assert_eq!(young.superseded("k", &[]), Superseded::No);
+        assert_eq!(log.state.lock().names.len(), MAX_NAMES);
         drop((set, young));
-        assert!(asked.state.lock().names.is_empty());
-        let set = asked.sets(one("k"));
-        assert_eq!(set.overtaken("k", &[]), Overtaken::No);
-        asked.clears(one("k"), std::iter::empty());
-        assert_eq!(set.overtaken("k", &[]), Overtaken::Replaced);
+        assert!(log.state.lock().names.is_empty());
+        let set = log.begin(one("k"));
+        assert_eq!(set.superseded("k", &[]), Superseded::No);
+        log.note_clears(one("k"), std::iter::empty());
+        assert_eq!(set.superseded("k", &[]), Superseded::ByKey);
     }
 }

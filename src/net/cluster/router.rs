@@ -1,4 +1,4 @@
-//! Which server holds a key: rendezvous hashing, fixed for good, since two processes that disagreed would keep two
+//! Which node owns a key: rendezvous hashing, fixed for good, since two processes that disagreed would keep two
 //! caches.
 //!
 //! The server with the highest `xxh3_64(le(xxh3_64(server)) ++ le(xxh3_64(key)))` holds the key, where `server` is
@@ -9,14 +9,21 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
+/// A key, and the node that owns it.
+#[derive(Clone, Debug)]
+pub struct Location {
+    pub key: String,
+    pub node: usize,
+}
+
 #[derive(Debug)]
-pub struct Ring {
+pub struct Router {
     servers: Vec<(String, u64)>,
 }
 
-impl Ring {
+impl Router {
     pub fn new(names: Vec<String>) -> Self {
-        Ring {
+        Router {
             servers: names
                 .into_iter()
                 .map(|name| {
@@ -27,8 +34,13 @@ impl Ring {
         }
     }
 
+    pub fn locate(&self, key: String) -> Location {
+        let node = self.owner(&key);
+        Location { key, node }
+    }
+
     /// Position, in the list given to `new`, of the server that holds `key`.
-    pub fn holder(&self, key: &str) -> usize {
+    pub fn owner(&self, key: &str) -> usize {
         if self.servers.len() == 1 {
             return 0;
         }
@@ -56,8 +68,8 @@ fn score(server: u64, key: u64) -> u64 {
 mod tests {
     use super::*;
 
-    fn ring(names: &[&str]) -> Ring {
-        Ring::new(names.iter().map(|n| n.to_string()).collect())
+    fn router(names: &[&str]) -> Router {
+        Router::new(names.iter().map(|n| n.to_string()).collect())
     }
 
     const NAMES: [&str; 4] = ["10.0.0.1:11211", "10.0.0.2:11211", "[::1]:11211", "/run/memcached.sock"];
@@ -65,7 +77,7 @@ mod tests {
     /// Never to be changed: these are where released versions keep their keys.
     #[test]
     fn golden_places() {
-        let ring = ring(&NAMES);
+        let router = router(&NAMES);
         let keys = [
             "medusa:product:1",
             "medusa:product:2",
@@ -76,30 +88,30 @@ mod tests {
             "",
             "k7",
         ];
-        assert_eq!(keys.map(|key| ring.holder(key)), GOLDEN);
+        assert_eq!(keys.map(|key| router.owner(key)), GOLDEN);
     }
     const GOLDEN: [usize; 8] = [2, 3, 3, 3, 2, 0, 1, 1];
 
     #[test]
     fn the_order_of_the_list_means_nothing() {
-        let forth = ring(&NAMES);
+        let forth = router(&NAMES);
         let mut names = NAMES;
         names.reverse();
-        let back = ring(&names);
+        let back = router(&names);
         for i in 0..1000 {
             let key = format!("k{i}");
-            assert_eq!(NAMES[forth.holder(&key)], names[back.holder(&key)]);
+            assert_eq!(NAMES[forth.owner(&key)], names[back.owner(&key)]);
         }
     }
 
     #[test]
     fn keys_spread_evenly_and_a_new_server_takes_only_its_share() {
-        let three = ring(&NAMES[..3]);
-        let four = ring(&NAMES);
+        let three = router(&NAMES[..3]);
+        let four = router(&NAMES);
         let mut counts = [0; 4];
         for i in 0..20_000 {
             let key = format!("medusa:k{i}");
-            let (before, after) = (three.holder(&key), four.holder(&key));
+            let (before, after) = (three.owner(&key), four.owner(&key));
             assert!(after == before || after == 3, "{key} moved between servers that were there before");
             counts[after] += 1;
         }
