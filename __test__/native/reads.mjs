@@ -1,5 +1,4 @@
-// A process whose gets follow each other, so that its own thread reads the replies. What it then does is told by the
-// first argument.
+// A process whose gets follow each other. The first argument says what it then does.
 
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
@@ -16,7 +15,7 @@ function reader(port) {
     for (let at = 0; at < flat.length; at += 2 + flat[at + 1]) {
       if (flat[at] !== 0) answered(flat[at + 2]);
     }
-  }, process.versions.uv);
+  });
   const handle = addon.open(redisOn(port, 1_000));
   let first = 0;
   return () => {
@@ -36,7 +35,7 @@ async function read(get, times) {
 }
 
 const scenes = {
-  /** Has nothing else to do: ends by itself, though the connection is up and a poll waits for it. */
+  /** Has nothing else to do: ends by itself, though the connection is up. */
   async ends(port) {
     await read(reader(port), 50);
     console.log('read 50');

@@ -1,8 +1,8 @@
-// Gets that follow each other: this thread reads their replies itself (docs/decisions/0013), and gives the reading back.
+// Gets that follow each other: their requests are written by this thread (docs/decisions/0013).
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -15,7 +15,7 @@ const { redis, memcached } = inject('servers');
 const COMMAND_MS = 400;
 const MINUTE = 60_000;
 
-/** Where replies are read here, and where the system tells of it. */
+/** Where the system counts descriptors. */
 const LINUX = process.platform === 'linux';
 
 function redisStore(
@@ -28,7 +28,7 @@ function redisStore(
   return new NativeStore({ prefix, backend: { type: 'redis', endpoint, timeouts } }, onEvent);
 }
 
-/** Asked one by one until this thread reads, and then that often. */
+/** Asks one by one. */
 async function follow(store: NativeStore, key: string, times = 20): Promise<unknown> {
   let value: unknown;
   for (let n = 0; n < times; n++) value = await store.get(key);
@@ -37,18 +37,6 @@ async function follow(store: NativeStore, key: string, times = 20): Promise<unkn
 
 function busy(ms: number): void {
   for (const until = performance.now() + ms; performance.now() < until; );
-}
-
-/** How often threads of the runtime were given a core. */
-function runs(): number {
-  let sum = 0;
-  for (const task of readdirSync('/proc/self/task')) {
-    const folder = `/proc/self/task/${task}`;
-    if (readFileSync(`${folder}/comm`, 'utf8').trim() === 'cachalot') {
-      sum += Number(readFileSync(`${folder}/schedstat`, 'utf8').trim().split(' ')[2]);
-    }
-  }
-  return sum;
 }
 
 describe.each([
@@ -92,14 +80,6 @@ describe.each([
   });
 
   if (LINUX) {
-    it('wakes no other thread', async () => {
-      await store.set('k', '1', MINUTE, ['t'], true);
-      await follow(store, 'k');
-      const before = runs();
-      await follow(store, 'k', 500);
-      expect(runs() - before).toBeLessThan(100);
-    });
-
     it('leaves no descriptor behind', async () => {
       const count = () => readdirSync('/proc/self/fd').length;
       await follow(store, 'k');
