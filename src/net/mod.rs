@@ -8,6 +8,9 @@
 //! `time_budget`: the bound of an attempt
 //! to connect. `cluster`: several clients used as one store.
 
+// Bytes of a server are never trusted to be as many as expected.
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 pub mod backoff;
 pub mod client;
 pub mod cluster;

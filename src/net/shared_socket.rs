@@ -137,7 +137,10 @@ impl<R> State<R> {
             }
             Ok(sent) if sent > 0 => {
                 self.in_flight.push_back(pending);
-                DirectWrite::Partial { connection_id: self.connection_id, rest: bytes[sent..].to_vec() }
+                DirectWrite::Partial {
+                    connection_id: self.connection_id,
+                    rest: bytes.get(sent..).unwrap_or_default().to_vec(),
+                }
             }
             // Full, or broken: the task finds out which.
             Ok(_) | Err(_) => DirectWrite::Refused { bytes, pending },

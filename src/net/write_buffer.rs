@@ -58,7 +58,7 @@ impl WriteBuffer {
         for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
             *slice = IoSlice::new(chunk);
         }
-        let polled = Pin::new(stream).poll_write_vectored(cx, &slices[..used]);
+        let polled = Pin::new(stream).poll_write_vectored(cx, slices.get(..used).unwrap_or_default());
         if let Poll::Ready(Ok(written)) = &polled {
             self.advance(*written);
         }

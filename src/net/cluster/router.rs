@@ -7,6 +7,7 @@
 //! A server that is away keeps its keys, and they are misses meanwhile: handed to its neighbours and back, they would
 //! return as old records.
 
+use std::cmp::Reverse;
 use xxhash_rust::xxh3::xxh3_64;
 
 /// A key, and the node that owns it.
@@ -45,15 +46,8 @@ impl Router {
             return 0;
         }
         let key = xxh3_64(key.as_bytes());
-        let mut best = 0;
-        let mut best_score = score(self.servers[0].1, key);
-        for (at, (name, hash)) in self.servers.iter().enumerate().skip(1) {
-            let score = score(*hash, key);
-            if score > best_score || (score == best_score && *name < self.servers[best].0) {
-                (best, best_score) = (at, score);
-            }
-        }
-        best
+        let scored = self.servers.iter().map(|(name, hash)| (score(*hash, key), Reverse(name.as_str())));
+        scored.enumerate().max_by_key(|(_, score)| *score).map_or(0, |(at, _)| at)
     }
 }
 

@@ -1,6 +1,8 @@
 //! The meta protocol's replies, without I/O. The wire layer of the `memcache` crate reads a header's flags; here is
 //! what it leaves to its user: where a reply ends, and what the handshake's older commands answer.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 use crate::error::{Code, Error, Result};
 use crate::model::ttl::Ttl;
 use crate::net::protocol::Protocol;
@@ -99,8 +101,8 @@ impl Meta {
     }
 
     fn binary(&self, buffer: &mut BytesMut) -> Option<Reply> {
-        let body = buffer.get(8..12)?;
-        let total = BINARY_HEADER + u32::from_be_bytes([body[0], body[1], body[2], body[3]]) as usize;
+        let body = buffer.get(8..)?.first_chunk()?;
+        let total = BINARY_HEADER + u32::from_be_bytes(*body) as usize;
         if buffer.len() < total.min(MAX_LINE) {
             return None;
         }
@@ -160,19 +162,17 @@ impl Protocol for Meta {
         if buffer.is_empty() || buffer.len() < self.needs {
             return Ok(None);
         }
-        if buffer[0] == BINARY_MAGIC {
+        if buffer.first() == Some(&BINARY_MAGIC) {
             return Ok(self.binary(buffer));
         }
-        let scanned = &buffer[..buffer.len().min(MAX_LINE)];
-        let Some(end) = scanned.iter().position(|byte| *byte == b'\n') else {
-            return if buffer.len() >= MAX_LINE { Err(garbage(&buffer[..64])) } else { Ok(None) };
+        let Some(end) = buffer.iter().take(MAX_LINE).position(|byte| *byte == b'\n') else {
+            return if buffer.len() >= MAX_LINE { Err(garbage(buffer)) } else { Ok(None) };
         };
-        if end == 0 || buffer[end - 1] != b'\r' {
-            return Err(garbage(&buffer[..end]));
-        }
-        let (line, head) = (end - 1, end + 1);
-        let announced = match buffer[..line].strip_prefix(b"VA ") {
-            Some(rest) => Some(self.length(rest).ok_or_else(|| garbage(&buffer[..line]))?),
+        let (first, _) = buffer.split_at(end);
+        let Some(header) = first.strip_suffix(b"\r") else { return Err(garbage(first)) };
+        let (line, head) = (header.len(), end + 1);
+        let announced = match header.strip_prefix(b"VA ") {
+            Some(rest) => Some(self.length(rest).ok_or_else(|| garbage(header))?),
             None => None,
         };
         let total = head + announced.map_or(0, |length| length + 2);
@@ -183,10 +183,11 @@ impl Protocol for Meta {
         self.needs = 0;
         let bytes = buffer.split_to(total).freeze();
         let value = announced.map(|length| bytes.slice(head..head + length));
+        let (header, _) = bytes.split_at(line);
         if announced.is_some() && !bytes.ends_with(b"\r\n") {
-            return Err(garbage(&bytes[..line]));
+            return Err(garbage(header));
         }
-        self.reply(&bytes[..line], value).map(Some)
+        self.reply(header, value).map(Some)
     }
 }
 
@@ -204,7 +205,7 @@ fn lossy(text: &[u8]) -> String {
 
 fn garbage(line: &[u8]) -> Error {
     // What came may be anything, a value included: a few printable characters tell enough.
-    let shown: String = lossy(&line[..line.len().min(40)]).escape_default().collect();
+    let shown: String = lossy(line.get(..40).unwrap_or(line)).escape_default().collect();
     Error::connection(format!(
         "memcached: expected a reply of the meta protocol, got \"{shown}\"; the connection was dropped. Check that the address is memcached's."
     ))

@@ -2,6 +2,8 @@
 //!
 //! Records, one after the other: key length (u16, little endian), expiry (u64 ms, little endian), key (UTF-8).
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 use crate::model::time::UnixMs;
 use std::collections::HashSet;
 
@@ -33,21 +35,22 @@ pub fn put_record(out: &mut Vec<u8>, key: &str, expires_at: UnixMs) {
 pub fn members(shard: &[u8]) -> Vec<Member<'_>> {
     let mut all = Vec::new();
     let mut rest = shard;
-    while rest.len() >= RECORD {
-        let length = usize::from(u16::from_le_bytes([rest[0], rest[1]]));
-        let mut expires_at = [0; 8];
-        expires_at.copy_from_slice(&rest[2..RECORD]);
-        let Some(key) = rest.get(RECORD..RECORD + length).and_then(|key| std::str::from_utf8(key).ok())
-        else {
-            break;
-        };
-        all.push(Member { key, expires_at: u64::from_le_bytes(expires_at) });
-        rest = &rest[RECORD + length..];
+    while let Some((member, after)) = first_member(rest) {
+        all.push(member);
+        rest = after;
     }
     let mut seen = HashSet::with_capacity(all.len());
     let mut out: Vec<_> = all.into_iter().rev().filter(|member| seen.insert(member.key)).collect();
     out.reverse();
     out
+}
+
+fn first_member(shard: &[u8]) -> Option<(Member<'_>, &[u8])> {
+    let (length, rest) = shard.split_first_chunk()?;
+    let (expires_at, rest) = rest.split_first_chunk()?;
+    let (key, rest) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
+    let key = std::str::from_utf8(key).ok()?;
+    Some((Member { key, expires_at: u64::from_le_bytes(*expires_at) }, rest))
 }
 
 pub fn encode<'a>(members: impl IntoIterator<Item = &'a Member<'a>>) -> Vec<u8> {
@@ -65,7 +68,8 @@ pub fn newest<'m, 'a>(members: &'m [Member<'a>], most: usize) -> &'m [Member<'a>
         bytes += member.bytes();
         bytes <= most
     });
-    &members[members.len() - fitting.count()..]
+    let dropped = members.len() - fitting.count();
+    members.get(dropped..).unwrap_or_default()
 }
 
 #[cfg(test)]

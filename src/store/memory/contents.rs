@@ -108,7 +108,7 @@ impl Contents {
     pub fn set(&mut self, write: Write<InMemory>, now: UnixMs) -> Result<WriteOutcome> {
         self.tell_key(&write.key);
         let epoch = write.guard.map_or(self.epoch, |guard| guard.epoch);
-        if epoch.generation != self.epoch.generation || self.fences[bucket(&write.key)] > epoch.n {
+        if epoch.generation != self.epoch.generation || self.fence_of(&write.key) > epoch.n {
             return Ok(WriteOutcome::Stale);
         }
         // One that is stale from the beginning is still better than none to who can do with it.
@@ -182,7 +182,7 @@ impl Contents {
         for key in &clear.keys {
             self.remove(key);
             self.tell_key(key);
-            self.fences[bucket(key)] = n;
+            self.set_fence(key, n);
         }
         for tag in &clear.tags {
             let slot = VersionTable::of_tag(*tag);
@@ -234,9 +234,19 @@ impl Contents {
         true
     }
 
+    fn fence_of(&self, key: &str) -> u64 {
+        self.fences.get(bucket(key)).copied().unwrap_or(u64::MAX)
+    }
+
+    fn set_fence(&mut self, key: &str, n: u64) {
+        if let Some(fence) = self.fences.get_mut(bucket(key)) {
+            *fence = n;
+        }
+    }
+
     fn raise_fence(&mut self, key: &str) {
         self.epoch.n += 1;
-        self.fences[bucket(key)] = self.epoch.n;
+        self.set_fence(key, self.epoch.n);
         self.tell_key(key);
     }
 

@@ -37,7 +37,7 @@ impl Members {
                 set.insert(number);
             }
             Members::Few(len, few) => {
-                let held = &few[..usize::from(*len)];
+                let held = few.get(..usize::from(*len)).unwrap_or_default();
                 if held.contains(&number) {
                     return;
                 }
@@ -46,8 +46,10 @@ impl Members {
                     *self = Members::Many(Box::new(set));
                     return;
                 }
-                few[usize::from(*len)] = number;
-                *len += 1;
+                if let Some(place) = few.get_mut(usize::from(*len)) {
+                    *place = number;
+                    *len += 1;
+                }
             }
         }
     }
@@ -56,7 +58,7 @@ impl Members {
         match self {
             Members::Few(len, few) => {
                 let last = usize::from(*len);
-                if let Some(at) = few[..last].iter().position(|held| *held == number) {
+                if let Some(at) = few.iter().take(last).position(|held| *held == number) {
                     few.swap(at, last - 1);
                     *len -= 1;
                 }
@@ -75,7 +77,7 @@ impl Members {
 
     pub fn iter(&self) -> impl Iterator<Item = u32> {
         let (few, many) = match self {
-            Members::Few(len, few) => (&few[..usize::from(*len)], None),
+            Members::Few(len, few) => (few.get(..usize::from(*len)).unwrap_or_default(), None),
             Members::Many(set) => (&[][..], Some(set)),
         };
         few.iter().chain(many.into_iter().flat_map(|set| set.iter())).copied()

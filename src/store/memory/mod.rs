@@ -1,5 +1,7 @@
 //! Process memory: answered inside the call. Stores of one name are one store, also across worker threads.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 mod contents;
 mod entries;
 mod locks;

@@ -11,8 +11,10 @@ pub struct Numbers {
 impl Numbers {
     /// A number that no other entry has now. Sets that were cleared may still hold it for an earlier one.
     pub fn add(&mut self, key: Key) -> u32 {
-        if let Some(number) = self.free.pop() {
-            self.keys[number as usize] = Some(key);
+        if let Some(number) = self.free.pop()
+            && let Some(place) = self.keys.get_mut(number as usize)
+        {
+            *place = Some(key);
             return number;
         }
         self.keys.push(Some(key));

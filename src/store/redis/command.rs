@@ -80,10 +80,12 @@ pub(super) fn decimal<T>(mut number: u64, with: impl FnOnce(&[u8]) -> T) -> T {
     let mut at = digits.len();
     loop {
         at -= 1;
-        digits[at] = b'0' + (number % 10) as u8;
+        if let Some(digit) = digits.get_mut(at) {
+            *digit = b'0' + (number % 10) as u8;
+        }
         number /= 10;
         if number == 0 {
-            return with(&digits[at..]);
+            return with(digits.get(at..).unwrap_or_default());
         }
     }
 }
@@ -97,8 +99,10 @@ pub(super) enum Call {
 
 /// 16 hex digits, as the server keeps it.
 pub fn generation_text(generation: u64) -> [u8; 16] {
-    let digits = b"0123456789abcdef";
-    std::array::from_fn(|at| digits[(generation >> (60 - 4 * at)) as usize & 15])
+    std::array::from_fn(|at| match (generation >> (60 - 4 * at)) as u8 & 15 {
+        digit @ 0..10 => b'0' + digit,
+        digit => b'a' + digit - 10,
+    })
 }
 
 #[cfg(test)]

@@ -37,7 +37,13 @@ fn entries(swap: &Swap<Wire>) -> Result<Entries<'_>> {
         (SeenVersion::Absent(_), None) => (&[], Vec::new()),
         (SeenVersion::Absent(_), Some(_)) => return Ok(None),
     };
-    Ok(Some((&bytes[..bytes.len().min(FIXED)], entry)))
+    Ok(Some((bytes.get(..FIXED).unwrap_or(bytes), entry)))
+}
+
+fn set<T>(out: &mut [T], at: usize, outcome: T) {
+    if let Some(out) = out.get_mut(at) {
+        *out = outcome;
+    }
 }
 
 /// What a swap that was done advanced.
@@ -87,7 +93,9 @@ impl Core {
             let replies = match deadline.bound(sent).await {
                 Ok(replies) => replies,
                 Err(error) => {
-                    calls.iter().for_each(|call| out[call.at] = Err(error.clone()));
+                    for call in &calls {
+                        set(&mut out, call.at, Err(error.clone()));
+                    }
                     return out;
                 }
             };
@@ -96,7 +104,7 @@ impl Core {
                 if how == Call::Sha && reply::forgot_script(&reply) {
                     forgotten.push(call);
                 } else {
-                    out[call.at] = self.swapped(reply);
+                    set(&mut out, call.at, self.swapped(reply));
                 }
             }
             calls = forgotten;

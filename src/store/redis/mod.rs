@@ -11,6 +11,8 @@
 //! - `reads`, `writes`, `clears`, `compare_and_swap`, `index`, `channels`: what a batch becomes.
 //! - `sweep` (with `progress`), `heartbeat`, `role_check`: background tasks.
 
+#![cfg_attr(not(test), deny(clippy::indexing_slicing))]
+
 // Also in tests: a change that no longer fits it is seen at once.
 mod activity;
 #[cfg(any(feature = "bench", test))]

@@ -73,7 +73,7 @@ fn line(buffer: &[u8], at: &mut usize, kind: u8) -> Line {
     if *first != kind {
         return Line::Other;
     }
-    let digits = &buffer[*at + 1..];
+    let digits = buffer.get(*at + 1..).unwrap_or_default();
     let Some(end) = digits.iter().take(DIGITS + 1).position(|byte| *byte == b'\r') else {
         return if digits.len() > DIGITS { Line::Other } else { Line::Part };
     };
@@ -83,7 +83,7 @@ fn line(buffer: &[u8], at: &mut usize, kind: u8) -> Line {
         None => return Line::Part,
     }
     *at += end + 3;
-    match &digits[..end] {
+    match digits.split_at(end).0 {
         b"-1" => Line::Nil,
         digits if !digits.is_empty() && digits.iter().all(u8::is_ascii_digit) => {
             Line::Number(digits.iter().fold(0, |number, digit| number * 10 + usize::from(digit - b'0')))

@@ -264,7 +264,7 @@ impl Core {
                 Clearance::Hard => envelope::peek(&entry).is_some(),
             };
             if is_dead {
-                dead.push((*key, entry[..entry.len().min(FIXED)].to_vec()));
+                dead.push((*key, entry.get(..FIXED).unwrap_or(&entry).to_vec()));
             }
         }
         self.remove_dead(&dead).await?;

@@ -124,7 +124,8 @@ impl Core {
         };
         let mut forgotten = 0;
         for (at, answer) in answers {
-            slots[at].outcome = Some(answer.map(|answer| match answer {
+            let Some(slot) = slots.get_mut(at) else { continue };
+            slot.outcome = Some(answer.map(|answer| match answer {
                 Answer::Stored => WriteOutcome::Stored(None),
                 Answer::Stale => WriteOutcome::Stale,
                 Answer::Forgotten => {
@@ -148,7 +149,7 @@ impl Core {
         connection_id: u64,
     ) -> Option<Announcement> {
         let names = &self.names;
-        let entries = || group.entries.iter().map(|at| &slots[*at]);
+        let entries = || group.entries.iter().filter_map(|at| slots.get(*at));
         // Entries that never end are members of the index, which says so.
         let longest = entries().filter_map(|slot| slot.write.ttl.redis_px()).max().unwrap_or(0);
         let is_indexed = entries().any(Slot::is_indexed);
