@@ -1,7 +1,7 @@
 // Lifetimes as people write them.
 
 import { describe, expect, it } from 'vitest';
-import { type Duration, milliseconds } from '../js/options/duration.js';
+import { type Duration, parseDuration } from '../js/options/duration.js';
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
@@ -23,7 +23,7 @@ describe('a duration', () => {
     ['1h2m3s', HOUR + 2 * MINUTE + 3000],
     ['1w1d', 8 * 24 * HOUR],
   ])('%j is %j ms', (given, ms) => {
-    expect(milliseconds('cache', 'ttl', given)).toBe(ms);
+    expect(parseDuration('cache', 'ttl', given)).toBe(ms);
   });
 
   it.each([
@@ -41,6 +41,6 @@ describe('a duration', () => {
     -1,
     null,
   ])('%j is refused', (given) => {
-    expect(() => milliseconds('cache', 'ttl', given)).toThrow(/text such as '30s', '5m' or '1h30m', got /);
+    expect(() => parseDuration('cache', 'ttl', given)).toThrow(/text such as '30s', '5m' or '1h30m', got /);
   });
 });

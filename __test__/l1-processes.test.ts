@@ -33,7 +33,7 @@ async function otherOn(place: Place): Promise<Other> {
 
 /** Nothing of it is public. */
 function insides(cache: Cache): LocalCache {
-  return (cache as unknown as { core: { store: NativeStore } }).core.store.tier as LocalCache;
+  return (cache as unknown as { core: { store: NativeStore } }).core.store.localCache as LocalCache;
 }
 
 const redisAt = (url = servers.redis.url): Place => ({
@@ -183,11 +183,11 @@ describe('a connection', () => {
     between.blackHole();
     const since = performance.now();
     await writer.ask('deleteByTag', { key: 'k', tag: 't' });
-    const tier = insides(cache);
+    const localCache = insides(cache);
     let served = 0;
     while (performance.now() - since < 5_000) {
       const now = performance.now() - since;
-      if (tier.value('k') !== undefined) served = now;
+      if (localCache.value('k') !== undefined) served = now;
       await sleep(20);
     }
     // It is asked every second while it is used, and counts from the question.
@@ -204,7 +204,7 @@ describe('a connection', () => {
     const { prefix } = place.options as { prefix: string };
     const cache = cacheOn(place);
     await warm(cache, await otherOn(place));
-    const tier = insides(cache);
+    const localCache = insides(cache);
     const questions = async () => {
       const info = String(await redisRaw(server.port).command('INFO', 'commandstats'));
       return Number(/cmdstat_get:calls=(\d+)/.exec(info)?.[1] ?? 0);
@@ -214,7 +214,7 @@ describe('a connection', () => {
     while ((await swept()) !== 1) await sleep(20);
     const before = await questions();
     for (const until = performance.now() + 5_000; performance.now() < until; ) {
-      expect(tier.value('k')).toBe(1);
+      expect(localCache.value('k')).toBe(1);
       await sleep(50);
     }
     const asked = (await questions()) - before;
@@ -225,9 +225,9 @@ describe('a connection', () => {
     await sleep(3_000);
     expect(await questions()).toBe(rested);
     // Not heard for long: the store is asked, and what is kept holds again.
-    expect(tier.value('k')).toBeUndefined();
+    expect(localCache.value('k')).toBeUndefined();
     expect(await cache.get('k')).toBe(1);
-    expect(tier.value('k')).toBe(1);
+    expect(localCache.value('k')).toBe(1);
   });
 });
 

@@ -193,12 +193,12 @@ describe('flights', () => {
   it('numbers come round and pass over a flight that is still on its way', async () => {
     const receiver = new Receiver();
     const early = flight();
-    const firstId = receiver.board(early.created);
+    const firstId = receiver.register(early.created);
     (receiver as unknown as { next: number }).next = 2 ** 22 - 1;
     const late = flight();
-    const lastId = receiver.board(late.created);
+    const lastId = receiver.register(late.created);
     const round = flight();
-    const roundId = receiver.board(round.created);
+    const roundId = receiver.register(round.created);
     expect([firstId, lastId, roundId]).toEqual([1024, 2 ** 32 - 1024, 2048]);
     receiver.deliver([lastId, 1, 'late', roundId, 1, 'round', firstId, 1, 'early']);
     expect(await Promise.all([early.promise, late.promise, round.promise])).toEqual([

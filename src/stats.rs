@@ -27,7 +27,7 @@ counters! {
     misses,
     sets,
     /// Sets that a clear since their miss made too old: nothing was stored.
-    stale_sets,
+    rejected_writes,
     /// Sets that no miss guarded: only as fresh as their caller.
     unguarded_sets,
     clears,

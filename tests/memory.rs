@@ -278,7 +278,7 @@ fn stale_sets_by_another_handle_of_one_store_are_refused() {
     writer.clear(Some("k"), &[], Invalidation::Hard);
     reader.set("k", "old", &[]);
     assert_eq!(writer.get("k"), None);
-    assert_eq!(reader.engine.stats().stale_sets, 1);
+    assert_eq!(reader.engine.stats().rejected_writes, 1);
 }
 
 #[test]

@@ -121,7 +121,7 @@ export function basics(store: SpecUnderTest) {
       expect(await one.setMany([{ key: 'k', value: 'many', tags: ['t'] }])).toBe(true);
       expect(await other.get('k')).toBe('many');
     }
-    expect(one.stats().refusedSets).toBe(0);
+    expect(one.stats().rejectedWrites).toBe(0);
   });
 
   it('stores no value of a factory whose data was read before a clear', async () => {

@@ -49,7 +49,7 @@ export function computing(store: SpecUnderTest) {
     ].entries()) {
       await one.delete('k');
       const { factory, started, finish } = held('old');
-      const late = one.getOrSet({ key: 'k', factory, lease: 40, ...(at === 1 && { hardTimeout: 30 }) });
+      const late = one.getOrSet({ key: 'k', factory, lockTimeout: 40, ...(at === 1 && { hardTimeout: 30 }) });
       late.catch(() => {});
       await started;
       await sleep(60);
@@ -192,7 +192,7 @@ export function computing(store: SpecUnderTest) {
   });
 
   it('gives up after `hardTimeout`, aborts the signal, and keeps nothing locked beyond the lease', async () => {
-    const cache = open({ lease: 500 });
+    const cache = open({ lockTimeout: 500 });
     let signal: AbortSignal | undefined;
     const hang = (context: { signal: AbortSignal }) => {
       signal = context.signal;
@@ -232,7 +232,7 @@ export function computing(store: SpecUnderTest) {
   });
 
   it('frees other callers from a factory that hangs, after its lease', async () => {
-    const [one, other] = [open({ lease: 200 }), open({ lease: 200 })];
+    const [one, other] = [open({ lockTimeout: 200 }), open({ lockTimeout: 200 })];
     const hanging = one.getOrSet({ key: 'k', factory: () => new Promise<string>(() => {}) });
     hanging.catch(() => {});
     await sleep(20);
@@ -247,7 +247,7 @@ export function computing(store: SpecUnderTest) {
   });
 
   lengthy('keeps to one factory at a time when each takes longer than its lease', async () => {
-    const caches = Array.from({ length: 6 }, () => open({ lease: 1000 }));
+    const caches = Array.from({ length: 6 }, () => open({ lockTimeout: 1000 }));
     let running = 0;
     let most = 0;
     let runs = 0;
@@ -268,7 +268,7 @@ export function computing(store: SpecUnderTest) {
   });
 
   it('leaves no lock behind a factory that hangs, whoever gets it', async () => {
-    const [one, other, third] = [open({ lease: 300 }), open({ lease: 300 }), open()];
+    const [one, other, third] = [open({ lockTimeout: 300 }), open({ lockTimeout: 300 }), open()];
     const hang = () => new Promise<string>(() => {});
     for (const cache of [one, other]) cache.getOrSet({ key: 'k', factory: hang }).catch(() => {});
     await sleep(1200);
@@ -332,7 +332,7 @@ export function computing(store: SpecUnderTest) {
   });
 
   lengthy('lets every process compute in turn where clears come faster than the factory', async () => {
-    const caches = [1, 2, 3].map(() => open({ lease: 500 }));
+    const caches = [1, 2, 3].map(() => open({ lockTimeout: 500 }));
     const clearing = setInterval(() => void caches[0]?.deleteByTag(['t']), 40);
     try {
       const waits: number[] = [];

@@ -83,7 +83,7 @@ export function grace(store: SpecUnderTest) {
   });
 
   it('aborts a refresh behind a served value after `hardTimeout`, also one longer than the lease', async () => {
-    const cache = open({ ttl: 50, grace: '1h', lease: 100 });
+    const cache = open({ ttl: 50, grace: '1h', lockTimeout: 100 });
     await cache.getOrSet({ key: 'k', factory: () => 'old' });
     await sleep(80);
     const aborted = gate<string>();

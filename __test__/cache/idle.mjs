@@ -8,7 +8,7 @@ const cache = createCache({
   ttl: 1,
   grace: '1h',
   hardTimeout: '10m',
-  lease: '10m',
+  lockTimeout: '10m',
 });
 // A factory that hangs, with callers who wait for it and said nothing of how long.
 const waiting = createCache({

@@ -27,7 +27,7 @@ describe('options', () => {
     [{ grace: true }, /option "grace": .*got true/],
     [{ timeout: '30d' }, /option "timeout": expected at most 2147483647 ms/],
     [{ hardTimeout: 0 }, /option "hardTimeout": expected milliseconds above 0.*got 0/],
-    [{ lease: 0 }, /option "lease": expected milliseconds above 0/],
+    [{ lockTimeout: 0 }, /option "lockTimeout": expected milliseconds above 0/],
     [{ earlyRefresh: 0 }, /option "earlyRefresh": expected true, false or a number above 0, got 0/],
     [{ serializer: 'yaml' }, /option "serializer": expected "json" or "structured", got "yaml"/],
     [{ serializer: { serialize: () => '' } }, /serialize and deserialize/],

@@ -76,7 +76,7 @@ describe('events', () => {
       { key: 'k', stored: false },
       { key: 'l', stored: true },
     ]);
-    expect(cache.stats()).toMatchObject({ sets: 2, refusedSets: 1 });
+    expect(cache.stats()).toMatchObject({ sets: 2, rejectedWrites: 1 });
   });
 
   it('are published on channels with the prefix', async () => {

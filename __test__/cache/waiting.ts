@@ -69,7 +69,7 @@ export function waiting(store: SpecUnderTest) {
   });
 
   it('runs the next factory when an aborted one has had its lease', async () => {
-    const [one, other] = [open({ lease: 400 }), open({ lease: 400 })];
+    const [one, other] = [open({ lockTimeout: 400 }), open({ lockTimeout: 400 })];
     const hang = () => new Promise<string>(() => {});
     const began = performance.now();
     await expect(one.getOrSet({ key: 'k', hardTimeout: 50, factory: hang })).rejects.toMatchObject(

@@ -216,7 +216,7 @@ export function medusaContract(store: StoreUnderTest): void {
       sets: 2,
       clears: 1,
       unguardedSets: 1,
-      staleSets: 0,
+      rejectedWrites: 0,
       corrupt: 0,
       errors: 0,
       outages: 0,

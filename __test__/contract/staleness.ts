@@ -221,7 +221,7 @@ export function staleness(store: StoreUnderTest): void {
     expect(await reader.get({ key: 'refused' })).toBeNull();
     await writer.clear({ key: 'refused' });
     await reader.set({ key: 'refused', data: 1 });
-    expect(reader.stats().staleSets).toBe(1);
+    expect(reader.stats().rejectedWrites).toBe(1);
     expect(told).toEqual([{ prefix: expect.any(String), key: 'refused', stored: false }]);
   });
 

@@ -1,12 +1,18 @@
 /** What the methods of `Cache` are called with: one object of options, or a bare key. Checked at every call. */
 
 import { type Check, describe } from '../options/check.js';
-import { milliseconds } from '../options/duration.js';
+import { parseDuration } from '../options/duration.js';
 import { suggestion } from '../options/suggestion.js';
 import { refused as refuse, requiredKey } from '../shared/arguments.js';
 import { ConfigError } from '../shared/errors.js';
 import { type TagList, tagList } from '../store/tags.js';
-import { type ComputeOptions, computeShape, computing, FACE, type ResolvedEntryOptions } from './options.js';
+import {
+  CALLER,
+  type ComputeOptions,
+  computeShape,
+  computing,
+  type ResolvedEntryOptions,
+} from './options.js';
 import { type CacheEventName, EVENTS } from './telemetry.js';
 
 // The options of each method of `Cache`.
@@ -30,7 +36,7 @@ export function options<T extends object>(method: string, given: unknown, names:
     if (!names.has(name) && (given as Record<string, unknown>)[name] !== undefined) {
       const hint = suggestion(name, [...names]);
       throw new ConfigError(
-        `${FACE}: ${method}: unknown option "${name}". ${hint === undefined ? 'All' : `${hint}; all`} are: ${[...names].join(', ')}. Nothing was done.`,
+        `${CALLER}: ${method}: unknown option "${name}". ${hint === undefined ? 'All' : `${hint}; all`} are: ${[...names].join(', ')}. Nothing was done.`,
       );
     }
   }
@@ -62,7 +68,7 @@ export function keyOf(method: string, given: unknown, names: ReadonlySet<string>
 }
 
 export function key(method: string, given: unknown): string {
-  return requiredKey(`${FACE}: ${method}`, given);
+  return requiredKey(`${CALLER}: ${method}`, given);
 }
 
 const KEYS_ALONE = new Set(['keys']);
@@ -84,7 +90,7 @@ const TAGS_ALONE = new Set(['tags']);
 /** Of a method that clears by tags: a bare list too; one at least. */
 export function tagsToClear(method: string, given: unknown): TagList {
   const tags = Array.isArray(given) ? given : options<{ tags?: unknown }>(method, given, TAGS_ALONE).tags;
-  const list = tagList(`${FACE}: ${method}`, tags);
+  const list = tagList(`${CALLER}: ${method}`, tags);
   if (list.size === 0) {
     const came = Array.isArray(tags) ? 'an empty one' : describe(tags);
     throw refused(method, 'tags', 'an array of one or more strings', came);
@@ -94,7 +100,7 @@ export function tagsToClear(method: string, given: unknown): TagList {
 
 /** The caller's tags of a value; those of its namespaces are added when it is stored. */
 export function tagsToStore(method: string, given: unknown): TagList {
-  return tagList(`${FACE}: ${method}`, given);
+  return tagList(`${CALLER}: ${method}`, given);
 }
 
 /** What a call says of lifetimes and waiting, over what the cache says. */
@@ -109,7 +115,7 @@ export function timing(
     if (value !== undefined) {
       said = true;
       const check = computeShape[name as keyof typeof computeShape] as Check<unknown>;
-      check(value, { face: `${FACE}: ${method}`, path: name });
+      check(value, { caller: `${CALLER}: ${method}`, path: name });
     }
   }
   return said ? computing(given, base) : base;
@@ -117,7 +123,7 @@ export function timing(
 
 /** Milliseconds, of the positional methods. */
 export function positional(method: string, name: string, given: unknown): number {
-  return milliseconds(`${FACE}: ${method}`, name, given);
+  return parseDuration(`${CALLER}: ${method}`, name, given);
 }
 
 /** A key as the store has it: it may have become too long with its namespaces. */
@@ -141,7 +147,7 @@ export function refused(
   came: string,
   advice = '',
 ): ConfigError {
-  return refuse(`${FACE}: ${method}`, name, expected, came, advice);
+  return refuse(`${CALLER}: ${method}`, name, expected, came, advice);
 }
 
 /** Returns the entries of a call that takes a bare list too. */
@@ -160,7 +166,7 @@ export function checkEvent(event: CacheEventName): void {
   if (!EVENTS.includes(event)) {
     const hint = suggestion(String(event), EVENTS, 'value');
     throw new ConfigError(
-      `${FACE}: on: expected one of ${EVENTS.join(', ')}, got ${describe(event)}.${hint === undefined ? '' : ` ${hint}.`}`,
+      `${CALLER}: on: expected one of ${EVENTS.join(', ')}, got ${describe(event)}.${hint === undefined ? '' : ` ${hint}.`}`,
     );
   }
 }

@@ -28,9 +28,9 @@ import type { Core } from './core.js';
 import type { Factory } from './factory.js';
 import { byAge, getOrSet } from './get-or-set.js';
 import { ping, READY, type ReadyOptions, ready } from './health.js';
-import { nested } from './namespaces.js';
-import { FACE } from './options.js';
-import { kept as fromL1, read, readMany } from './read.js';
+import { joinNamespace } from './namespaces.js';
+import { CALLER } from './options.js';
+import { localHit as fromL1, read, readMany } from './read.js';
 import type { CacheEventName, CacheEvents, CacheStats } from './telemetry.js';
 import type {
   DeleteManyOptions,
@@ -61,16 +61,16 @@ export class Cache<Allowed = JsonStorable> {
   // Not #private: a cache may be handed out behind a Proxy, through which #fields cannot be reached.
   private readonly core: Core;
   /** Without a last `:`; empty at the root. */
-  private readonly space: string;
+  private readonly namespacePath: string;
 
-  private constructor(core: Core, space: string) {
+  private constructor(core: Core, namespacePath: string) {
     this.core = core;
-    this.space = space;
+    this.namespacePath = namespacePath;
   }
 
   /** @internal */
-  static over<Allowed>(core: Core, space = ''): Cache<Allowed> {
-    return new Cache<Allowed>(core, space);
+  static over<Allowed>(core: Core, namespacePath = ''): Cache<Allowed> {
+    return new Cache<Allowed>(core, namespacePath);
   }
 
   /** @returns the fresh value, or `undefined` (or `defaultValue`) */
@@ -80,9 +80,12 @@ export class Cache<Allowed = JsonStorable> {
   async get(given: string | GetOptions<unknown>): Promise<unknown> {
     if (typeof given === 'string') {
       // Before it is checked: what is kept was asked for before.
-      const kept = fromL1(this.core, this.space === '' ? given : `${this.space}:${given}`);
-      if (kept !== undefined) {
-        return kept;
+      const localHit = fromL1(
+        this.core,
+        this.namespacePath === '' ? given : `${this.namespacePath}:${given}`,
+      );
+      if (localHit !== undefined) {
+        return localHit;
       }
     }
     const full = this.full('get', keyOf('get', given, GET));
@@ -92,7 +95,7 @@ export class Cache<Allowed = JsonStorable> {
     try {
       value = await read(this.core, full);
     } catch (error) {
-      this.core.tolerate('get', error);
+      this.core.reportError('get', error);
     }
     return value === undefined && typeof given === 'object' ? given.defaultValue : value;
   }
@@ -135,7 +138,12 @@ export class Cache<Allowed = JsonStorable> {
     const entries = entriesOf('setMany', given);
     const writes = entries.map((entry, at) => {
       const method = `setMany: entries[${at}]`;
-      return prepared(this.core, this.space, method, options<SetOptions<unknown>>(method, entry, SET));
+      return prepared(
+        this.core,
+        this.namespacePath,
+        method,
+        options<SetOptions<unknown>>(method, entry, SET),
+      );
     });
     const stored = await inSlices(this.core, writes, (some) =>
       Promise.all(some.map((one) => write(this.core, 'setMany', one))),
@@ -198,7 +206,7 @@ export class Cache<Allowed = JsonStorable> {
     return this.core.attempt(
       'has',
       false,
-      async () => this.core.store.tier?.has(full) || this.core.store.has(full),
+      async () => this.core.store.localCache?.has(full) || this.core.store.has(full),
     );
   }
 
@@ -261,12 +269,12 @@ export class Cache<Allowed = JsonStorable> {
         'Use deleteByTag({ tags }) or namespace(name).clear()',
       );
     }
-    return clearNamespace(this.core, this.space);
+    return clearNamespace(this.core, this.namespacePath);
   }
 
   /** A handle on a part of this cache: its keys are `name:` and what follows. @throws ConfigError on more than 8 levels */
   namespace(name: string): Cache<Allowed> {
-    return Cache.over(this.core, nested(FACE, this.space, name));
+    return Cache.over(this.core, joinNamespace(CALLER, this.namespacePath, name));
   }
 
   /** Counters of all namespaces together since the cache was made. */
@@ -303,7 +311,7 @@ export class Cache<Allowed = JsonStorable> {
    * namespace it does nothing: the cache that it is a part of is open for others.
    */
   async close(): Promise<void> {
-    if (this.space === '') {
+    if (this.namespacePath === '') {
       await this.core.close();
     }
   }
@@ -314,11 +322,11 @@ export class Cache<Allowed = JsonStorable> {
   }
 
   private full(method: string, name: string): string {
-    return fullKey(method, this.space, name);
+    return fullKey(method, this.namespacePath, name);
   }
 
   private async store(method: string, given: SetOptions<unknown>): Promise<boolean> {
-    const ready = prepared(this.core, this.space, method, given);
+    const ready = prepared(this.core, this.namespacePath, method, given);
     this.core.open();
     return write(this.core, method, ready);
   }
@@ -332,9 +340,9 @@ export class Cache<Allowed = JsonStorable> {
       tags: tagsToStore(method, given.tags),
       timing: timing(method, given, this.core.settings.computing),
     };
-    const kept = byAge(call.timing) ? undefined : fromL1(this.core, full);
-    if (kept !== undefined) {
-      return kept as R;
+    const localHit = byAge(call.timing) ? undefined : fromL1(this.core, full);
+    if (localHit !== undefined) {
+      return localHit as R;
     }
     const began = this.core.telemetry.begin('read');
     const value = await this.core.during(() => getOrSet(this.core, call));

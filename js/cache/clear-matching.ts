@@ -11,7 +11,7 @@ import type { Pattern } from './patterns.js';
  * @throws UnsupportedError where keys would have to be listed and the store cannot
  */
 export async function clearMatching(
-  face: string,
+  caller: string,
   store: NativeStore,
   kind: StoreSpec['kind'],
   pattern: Pattern,
@@ -26,16 +26,16 @@ export async function clearMatching(
       await store.clear({ tags: [spaceTag(pattern.name)] });
       return undefined;
     default:
-      refuseUnlistable(face, kind, pattern);
+      refuseUnlistable(caller, kind, pattern);
       return clearListed(store, pattern);
   }
 }
 
 /** @throws UnsupportedError on a pattern for which keys would have to be listed, where the store cannot */
-export function refuseUnlistable(face: string, kind: StoreSpec['kind'], pattern: Pattern): void {
+export function refuseUnlistable(caller: string, kind: StoreSpec['kind'], pattern: Pattern): void {
   if (kind === 'memcached' && pattern.means === 'shape') {
     throw new UnsupportedError(
-      `${face}: pattern ${JSON.stringify(pattern.written)}: memcached cannot list keys. There "*" works, and a pattern whose only "*" stands after the ":" at its end, such as "user:*", with at most ${MAX_DEPTH} ":". Nothing was done.`,
+      `${caller}: pattern ${JSON.stringify(pattern.written)}: memcached cannot list keys. There "*" works, and a pattern whose only "*" stands after the ":" at its end, such as "user:*", with at most ${MAX_DEPTH} ":". Nothing was done.`,
     );
   }
 }

@@ -7,7 +7,7 @@ import {
   errorMessage,
   TooLargeError,
 } from '../shared/errors.js';
-import { tell, tolerable } from '../shared/handle-error.js';
+import { report, tolerable } from '../shared/handle-error.js';
 import { Logger, processWarnings } from '../shared/logger.js';
 import { OutageLog } from '../shared/outage-log.js';
 import { withTimeout } from '../shared/with-timeout.js';
@@ -16,7 +16,7 @@ import { openStore } from '../store/open.js';
 import type { GetOrSetRequest } from './factory.js';
 import type { FactoryRun } from './factory-run.js';
 import { callers, type Running } from './factory-scope.js';
-import { type CacheSettings, FACE } from './options.js';
+import { CALLER, type CacheSettings } from './options.js';
 import { SingleFlight } from './single-flight.js';
 import { Telemetry } from './telemetry.js';
 
@@ -27,7 +27,7 @@ export class Core {
   readonly settings: CacheSettings;
   readonly store: NativeStore;
   readonly telemetry: Telemetry;
-  readonly flights: SingleFlight;
+  readonly singleFlight: SingleFlight;
   /** Clears asked for so far: where no epoch could be read, they tell whether a running factory is too old to join. */
   clears = 0;
   readonly #log: OutageLog;
@@ -41,9 +41,9 @@ export class Core {
   constructor(settings: CacheSettings) {
     this.settings = settings;
     this.telemetry = new Telemetry(settings.store.native.prefix);
-    this.flights = new SingleFlight(this);
-    this.#hints = new Logger(settings.logger ?? processWarnings(() => false), FACE);
-    const log = new Logger(settings.logger ?? processWarnings(() => this.telemetry.heard('error')), FACE);
+    this.singleFlight = new SingleFlight(this);
+    this.#hints = new Logger(settings.logger ?? processWarnings(() => false), CALLER);
+    const log = new Logger(settings.logger ?? processWarnings(() => this.telemetry.heard('error')), CALLER);
     log.ignored(settings.store);
     this.#log = new OutageLog(log);
     this.store = openStore(settings.store, (event) => this.#event(event));
@@ -67,23 +67,23 @@ export class Core {
     try {
       return await run();
     } catch (error) {
-      this.tolerate(operation, error);
+      this.reportError(operation, error);
       return fallback;
     }
   }
 
   /** Throws on what the caller must hear of; tells of the rest. */
-  tolerate(operation: string, error: unknown): void {
+  reportError(operation: string, error: unknown): void {
     this.telemetry.failed(error);
     if (this.settings.throws || !tolerable(error)) {
       throw error;
     }
-    this.tell(operation, error);
+    this.report(operation, error);
   }
 
   /** A call waits for what another one makes: whose tags and ttl it is stored with is said once, while developing. */
-  joined(call: GetOrSetRequest, flight: FactoryRun): void {
-    if (this.#hintsLeft && flight.differsFrom(call)) {
+  joined(call: GetOrSetRequest, run: FactoryRun): void {
+    if (this.#hintsLeft && run.differsFrom(call)) {
       this.#hintsLeft = false;
       this.#hints.line(
         'warn',
@@ -95,10 +95,10 @@ export class Core {
   }
 
   /** An error that no caller sees. */
-  tell(operation: string, error: CachalotError): void {
-    tell(this.#log, operation, error);
+  report(operation: string, error: CachalotError): void {
+    report(this.#log, operation, error);
     if (this.telemetry.heard('error')) {
-      this.telemetry.tell('error', { operation, error, queued: error.queued });
+      this.telemetry.report('error', { operation, error, queued: error.queued });
     }
   }
 
@@ -108,33 +108,33 @@ export class Core {
       this.#log.failed('refresh', new Error(`"${key}": ${errorMessage(error)}`));
     }
     if (this.telemetry.heard('refreshFailed')) {
-      this.telemetry.tell('refreshFailed', { key, error });
+      this.telemetry.report('refreshFailed', { key, error });
     }
   }
 
   /** A value to store. One too large to serialize leaves no older one behind, as one too large to store does. */
-  encode(key: string, value: unknown, face?: string): string | Uint8Array {
+  encode(key: string, value: unknown, caller?: string): string | Uint8Array {
     try {
-      return this.settings.codec.serialize(value, face);
+      return this.settings.codec.serialize(value, caller);
     } catch (error) {
       if (error instanceof TooLargeError) {
         // What comes of it is told as of any clear; the caller hears of the value.
-        this.store.clear({ key }).catch((failed) => this.tell('set', failed));
+        this.store.clear({ key }).catch((failed) => this.report('set', failed));
       }
       throw error;
     }
   }
 
   /** The fresh value that is kept in this process; `undefined` = to be asked of the store. */
-  kept(key: string): unknown {
-    const { tier } = this.store;
-    if (tier === undefined) {
+  localHit(key: string): unknown {
+    const { localCache } = this.store;
+    if (localCache === undefined) {
       return undefined;
     }
     if (this.settings.codec.json) {
-      return tier.value(key);
+      return localCache.value(key);
     }
-    const stored = tier.stored(key);
+    const stored = localCache.stored(key);
     return stored === undefined ? undefined : this.decode(stored)?.value;
   }
 
@@ -160,14 +160,14 @@ export class Core {
       const message = `A stored value does not decode (${errorMessage(why)}). It counts as a miss; the next set replaces it.`;
       const error = new CorruptError(message, { cause: why });
       this.telemetry.failed(error);
-      this.tell('get', error);
+      this.report('get', error);
       return undefined;
     }
   }
 
   close(): Promise<void> {
     // At once: what is closed answers nothing, also while running factories are waited for.
-    this.store.tier?.close();
+    this.store.localCache?.close();
     // A factory that closes its cache does not wait for itself, nor for whoever waits for it.
     const waiting = callers().filter((running) => running.core === this);
     if (this.#closing !== undefined && waiting.length > 0) {
@@ -187,7 +187,7 @@ export class Core {
         CLOSE_MS,
       );
     }
-    await this.flights.drain(began + CLOSE_MS - performance.now(), waiting);
+    await this.singleFlight.drain(began + CLOSE_MS - performance.now(), waiting);
     await this.store.close();
   }
 
@@ -195,7 +195,7 @@ export class Core {
     this.#log.event(event);
     const { type, ...detail } = event;
     if (this.telemetry.heard(type)) {
-      this.telemetry.tell(type, detail as never);
+      this.telemetry.report(type, detail as never);
     }
   }
 }

@@ -25,13 +25,13 @@ const ALIVE_MS = 3_600_000;
 interface Start {
   /** Of the read that found nothing fresh. */
   readonly ticket: string | undefined;
-  /** Tells the lock of this flight from those of others. */
+  /** Tells the lock of this run from those of others. */
   readonly owner: string;
   readonly held: StaleEntry | undefined;
   /** Until when, on the clock of `performance.now()`, the flights of other processes are waited for. */
-  readonly patience: number;
+  readonly waitDeadline: number;
   /** Others that wait for the lock go first. */
-  readonly yields: boolean;
+  readonly yieldsLock: boolean;
   /** How long the read before it took. */
   readonly spent: number;
   /** That read failed: the store is left alone. */
@@ -44,7 +44,7 @@ export class FactoryRun {
   /** How many clears this process had asked for when it began. */
   readonly clears: number;
   /** What its starter is told: what it came to, or why it was aborted. */
-  readonly landed: Promise<FactoryOutcome>;
+  readonly outcome: Promise<FactoryOutcome>;
   /** What it came to in the end, although it was aborted meanwhile. */
   readonly settled: Promise<FactoryOutcome>;
   /** Resolves when the key is free for another: it has settled, or had its lease. */
@@ -64,8 +64,8 @@ export class FactoryRun {
   readonly #time: StoreDeadline;
   readonly #controller = new AbortController();
   readonly #timers: NodeJS.Timeout[] = [];
-  #land!: (landed: FactoryOutcome) => void;
-  #settle!: (landed: FactoryOutcome) => void;
+  #land!: (outcome: FactoryOutcome) => void;
+  #settle!: (outcome: FactoryOutcome) => void;
   #release!: () => void;
   /** The factory was called: the key is its own until it settles, or its lease ends. */
   #computing = false;
@@ -78,15 +78,15 @@ export class FactoryRun {
     this.#call = call;
     this.#lock = new KeyLock(core.store, call.key, start.owner);
     this.#held = start.held;
-    this.#patience = start.patience;
-    this.#yields = start.yields;
+    this.#patience = start.waitDeadline;
+    this.#yields = start.yieldsLock;
     this.#outage = start.outage;
     this.#time = new StoreDeadline(core.settings.store);
     this.#time.spent(start.spent);
     this.running = runningIn(core, call.key);
     this.ticket = start.ticket;
     this.clears = core.clears;
-    this.landed = new Promise((resolve) => {
+    this.outcome = new Promise((resolve) => {
       this.#land = resolve;
     });
     this.settled = new Promise((resolve) => {
@@ -110,7 +110,7 @@ export class FactoryRun {
       this.#after(hardTimeout, () => this.abort(error));
     }
     this.#fly().then(
-      (landed) => this.#end(landed),
+      (outcome) => this.#end(outcome),
       (error) => this.#end({ how: 'failed', error }),
     );
   }
@@ -126,7 +126,7 @@ export class FactoryRun {
   }
 
   /** The key was set meanwhile: what the factory makes is given to those who wait for it, and not stored. */
-  supersede(): void {
+  discardResult(): void {
     this.#superseded = true;
   }
 
@@ -157,7 +157,7 @@ export class FactoryRun {
       return { how: 'failed', error: this.#controller.signal.reason };
     }
     this.#computing = true;
-    this.#after(this.#call.timing.lease, () => this.#letGo());
+    this.#after(this.#call.timing.lockTimeout, () => this.#letGo());
     return this.#compute();
   }
 
@@ -256,7 +256,7 @@ export class FactoryRun {
       this.#ran(began, 'failed');
       throw error;
     }
-    this.#ran(began, stored ? 'stored' : 'refused');
+    this.#ran(began, stored ? 'stored' : 'rejected');
     telemetry.stored(key, stored);
     return { how: 'value', value, refused: !stored };
   }
@@ -271,11 +271,11 @@ export class FactoryRun {
     if (this.ticket === undefined || this.#superseded) {
       return false;
     }
-    const { ttl, grace, beta, timed } = timing;
+    const { ttl, grace, earlyRefreshFactor, hasTimes } = timing;
     const now = Date.now();
     const extra = {
       ticket: this.ticket,
-      ...(ttl !== Number.POSITIVE_INFINITY && (grace > 0 || beta > 0 || timed)
+      ...(ttl !== Number.POSITIVE_INFINITY && (grace > 0 || earlyRefreshFactor > 0 || hasTimes)
         ? { times: { created: now, freshUntil: now + ttl, cost: Math.round(cost) } }
         : {}),
     };
@@ -292,29 +292,29 @@ export class FactoryRun {
       this.#core.telemetry.failed(error);
       // The caller has its value; that it could not be kept is no reason to fail.
       if (error.code !== 'CACHALOT_CLOSED') {
-        this.#core.tell('set', error);
+        this.#core.report('set', error);
       }
       return false;
     }
   }
 
-  #ran(began: number, outcome: 'stored' | 'refused' | 'skipped' | 'failed'): void {
+  #ran(began: number, outcome: 'stored' | 'rejected' | 'skipped' | 'failed'): void {
     const { telemetry } = this.#core;
     const ms = performance.now() - began;
     telemetry.took('factory', ms);
     if (telemetry.heard('factory')) {
-      telemetry.tell('factory', { key: this.#call.key, ms, outcome });
+      telemetry.report('factory', { key: this.#call.key, ms, outcome });
     }
   }
 
-  #end(landed: FactoryOutcome): void {
+  #end(outcome: FactoryOutcome): void {
     clearInterval(this.#alive);
     for (const timer of this.#timers) {
       clearTimeout(timer);
     }
     // Before it is released: whoever waits for either gets the value.
-    this.#land(landed);
-    this.#settle(landed);
+    this.#land(outcome);
+    this.#settle(outcome);
     this.#letGo();
   }
 
@@ -327,7 +327,7 @@ export class FactoryRun {
   #quietly(error: unknown): undefined {
     this.#core.telemetry.failed(error);
     if (error instanceof CachalotError && error.code !== 'CACHALOT_CLOSED') {
-      this.#core.tell('getOrSet', error);
+      this.#core.report('getOrSet', error);
       return undefined;
     }
     throw error;

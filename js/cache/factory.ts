@@ -42,7 +42,7 @@ export interface StaleEntry {
   readonly freshUntil?: number | undefined;
 }
 
-/** What became of a flight. */
+/** What became of a run. */
 export type FactoryOutcome =
   /** `refused`: a clear came since it was read for, so it is not in the store. */
   { how: 'value'; value: unknown; refused?: boolean } | { how: 'failed'; error: unknown };
@@ -62,7 +62,7 @@ export interface FactoryRunHost {
   readonly clears: number;
   encode(key: string, value: unknown): string | Uint8Array;
   decode(stored: string | Uint8Array): { value: unknown } | undefined;
-  tell(operation: string, error: CachalotError): void;
+  report(operation: string, error: CachalotError): void;
 }
 
 export function contextOf(

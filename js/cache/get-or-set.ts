@@ -17,8 +17,8 @@ export async function getOrSet(core: Core, call: GetOrSetRequest): Promise<unkno
   const began = performance.now();
   const deadline = began + timing.hardTimeout;
   // Whoever holds the lock gives it up after its lease; who gets it next has one too.
-  const patience = began + 2 * timing.lease;
-  let counted = false;
+  const waitDeadline = began + 2 * timing.lockTimeout;
+  let isCounted = false;
   for (let waits = 0; ; waits++) {
     const asked = performance.now();
     const reading = await read(core, key, times);
@@ -26,7 +26,7 @@ export async function getOrSet(core: Core, call: GetOrSetRequest): Promise<unkno
     const decoded = reading?.value === undefined ? undefined : core.decode(reading.value);
     const old = reading !== undefined && isOld(reading, timing.maxAge);
     if (decoded !== undefined && reading !== undefined && !reading.stale && !old) {
-      if (!counted) {
+      if (!isCounted) {
         core.telemetry.hit(key, false);
       }
       refreshEarly(core, call, reading, decoded.value);
@@ -40,8 +40,8 @@ export async function getOrSet(core: Core, call: GetOrSetRequest): Promise<unkno
             ...(old ? { freshUntil: reading?.times?.freshUntil } : {}),
           }
         : undefined;
-    if (!counted) {
-      counted = true;
+    if (!isCounted) {
+      isCounted = true;
       if (held === undefined) {
         core.telemetry.miss(key);
       } else {
@@ -52,33 +52,33 @@ export async function getOrSet(core: Core, call: GetOrSetRequest): Promise<unkno
       return serveStale(core, call, held, reading?.ticket, deadline);
     }
     refuseNested(core, key);
-    const running = core.flights.of(key, reading?.ticket);
-    if (running?.joinable === false && waits < MAX_WAITS && performance.now() < patience) {
-      const { released, running: factory } = running.flight;
-      await onBehalf(factory, () => within(released, Math.min(deadline, patience), deadline, call));
+    const running = core.singleFlight.of(key, reading?.ticket);
+    if (running?.joinable === false && waits < MAX_WAITS && performance.now() < waitDeadline) {
+      const { released, running: factory } = running.run;
+      await onBehalf(factory, () => within(released, Math.min(deadline, waitDeadline), deadline, call));
       continue;
     }
     const own = running?.joinable !== true;
     if (!own) {
-      core.joined(call, running.flight);
+      core.joined(call, running.run);
     }
-    const flight = own
-      ? core.flights.start(call, reading?.ticket, undefined, patience, taken)
-      : running.flight;
-    const landed = await onBehalf(flight.running, () => waited(flight, own, deadline, call));
-    if (landed?.how === 'value') {
-      return landed.value;
+    const run = own
+      ? core.singleFlight.start(call, reading?.ticket, undefined, waitDeadline, taken)
+      : running.run;
+    const outcome = await onBehalf(run.running, () => waited(run, own, deadline, call));
+    if (outcome?.how === 'value') {
+      return outcome.value;
     }
     // Released before it settled, or aborted by one who had less patience: look again.
-    if (landed !== undefined && (own || !flight.aborted)) {
-      throw landed.error;
+    if (outcome !== undefined && (own || !run.aborted)) {
+      throw outcome.error;
     }
   }
 }
 
 /** Whether a fresh value is judged by its age: then it is asked of the store, which knows it. */
 export function byAge(timing: ResolvedEntryOptions): boolean {
-  return timing.beta > 0 || Number.isFinite(timing.maxAge);
+  return timing.earlyRefreshFactor > 0 || Number.isFinite(timing.maxAge);
 }
 
 /** Within the grace of this call, which may be shorter than the one it was stored with. */
@@ -96,7 +96,7 @@ async function read(core: Core, key: string, times: boolean): Promise<Reading | 
   try {
     return await core.store.read(key, times);
   } catch (error) {
-    core.tolerate('getOrSet', error);
+    core.reportError('getOrSet', error);
     return undefined;
   }
 }
@@ -110,30 +110,30 @@ async function serveStale(
   deadline: number,
 ): Promise<unknown> {
   const { key, timing } = call;
-  if (core.flights.backsOff(key)) {
+  if (core.singleFlight.backsOff(key)) {
     return held.value;
   }
-  const running = core.flights.of(key, ticket);
-  const flight = running?.flight ?? core.flights.start(call, ticket, held);
+  const running = core.singleFlight.of(key, ticket);
+  const run = running?.run ?? core.singleFlight.start(call, ticket, held);
   if (running === undefined) {
-    tellFailure(core, call, flight);
+    tellFailure(core, call, run);
   }
-  const patience = Math.min(timing.timeout, deadline - performance.now());
-  // A flight too old to join will be followed by one that is not, when this value is asked for again.
-  if (patience > 0 && running?.joinable !== false && !leadsBack(flight.running)) {
-    const landed = await onBehalf(flight.running, () => withTimeout(flight.landed, patience));
-    if (landed !== TIMED_OUT && landed.how === 'value') {
-      return landed.value;
+  const waitDeadline = Math.min(timing.timeout, deadline - performance.now());
+  // A run too old to join will be followed by one that is not, when this value is asked for again.
+  if (waitDeadline > 0 && running?.joinable !== false && !leadsBack(run.running)) {
+    const outcome = await onBehalf(run.running, () => withTimeout(run.outcome, waitDeadline));
+    if (outcome !== TIMED_OUT && outcome.how === 'value') {
+      return outcome.value;
     }
   }
   return held.value;
 }
 
 /** Nobody waits for a refresh, so its failure is told and not thrown. */
-function tellFailure(core: Core, { key }: GetOrSetRequest, flight: FactoryRun): void {
-  flight.landed.then((landed) => {
-    if (landed.how === 'failed') {
-      core.refreshFailed(key, landed.error);
+function tellFailure(core: Core, { key }: GetOrSetRequest, run: FactoryRun): void {
+  run.outcome.then((outcome) => {
+    if (outcome.how === 'failed') {
+      core.refreshFailed(key, outcome.error);
     }
   });
 }
@@ -141,31 +141,39 @@ function tellFailure(core: Core, { key }: GetOrSetRequest, flight: FactoryRun): 
 /** XFetch: the longer a value takes to make and the nearer its end, the likelier it is made anew before. */
 function refreshEarly(core: Core, call: GetOrSetRequest, { times, ticket }: Reading, value: unknown): void {
   const { key, timing } = call;
-  if (timing.beta === 0 || times === undefined || times.freshUntil === Number.POSITIVE_INFINITY) {
+  if (
+    timing.earlyRefreshFactor === 0 ||
+    times === undefined ||
+    times.freshUntil === Number.POSITIVE_INFINITY
+  ) {
     return;
   }
-  const ahead = -Math.log(1 - Math.random()) * times.cost * timing.beta;
-  if (Date.now() + ahead < times.freshUntil || core.flights.of(key, ticket) || core.flights.backsOff(key)) {
+  const ahead = -Math.log(1 - Math.random()) * times.cost * timing.earlyRefreshFactor;
+  if (
+    Date.now() + ahead < times.freshUntil ||
+    core.singleFlight.of(key, ticket) ||
+    core.singleFlight.backsOff(key)
+  ) {
     return;
   }
   const held = { value, createdAt: times.created, freshUntil: times.freshUntil };
-  tellFailure(core, call, core.flights.start(call, ticket, held));
+  tellFailure(core, call, core.singleFlight.start(call, ticket, held));
 }
 
-/** What the flight came to; `undefined` = it was released first, and a caller that joined it goes on without it. */
+/** What the run came to; `undefined` = it was released first, and a caller that joined it goes on without it. */
 async function waited(
-  flight: FactoryRun,
+  run: FactoryRun,
   own: boolean,
   deadline: number,
   call: GetOrSetRequest,
 ): Promise<FactoryOutcome | undefined> {
   const left = deadline - performance.now();
-  const over = own ? flight.landed : Promise.race([flight.settled, flight.released.then(() => undefined)]);
+  const over = own ? run.outcome : Promise.race([run.settled, run.released.then(() => undefined)]);
   const outcome = await withTimeout<FactoryOutcome | undefined>(over, left, holds(call));
   if (outcome === TIMED_OUT) {
     const error = tooLate(call);
     if (own) {
-      flight.abort(error);
+      run.abort(error);
     }
     throw error;
   }

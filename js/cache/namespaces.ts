@@ -51,18 +51,18 @@ export function tagsOf(key: string, tags = NO_TAGS): TagList {
  * The namespace below another (`''` = the root), without a last `:`.
  * @throws ConfigError on an empty name, or one deeper than tags reach
  */
-export function nested(face: string, parent: string, name: unknown): string {
+export function joinNamespace(caller: string, parent: string, name: unknown): string {
   const bare = typeof name === 'string' ? name.replace(/:$/, '') : '';
   if (typeof name !== 'string' || bare === '' || !bare.isWellFormed()) {
     throw new ConfigError(
-      `${face}: namespace: expected a non-empty string of well-formed text, got ${describe(name)}.`,
+      `${caller}: namespace: expected a non-empty string of well-formed text, got ${describe(name)}.`,
     );
   }
   const full = parent === '' ? bare : `${parent}:${bare}`;
   const depth = full.split(':').length;
   if (depth > MAX_DEPTH) {
     throw new ConfigError(
-      `${face}: namespace: expected at most ${MAX_DEPTH} levels, got ${depth} ("${full}"); join some of them with another character than ":".`,
+      `${caller}: namespace: expected at most ${MAX_DEPTH} levels, got ${depth} ("${full}"); join some of them with another character than ":".`,
     );
   }
   return full;

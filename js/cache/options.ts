@@ -1,8 +1,8 @@
 /** What `createCache` takes, checked, with its defaults. */
 
 import { type L1Options, l1Option, NO_L1, withL1 } from '../local-cache/settings.js';
-import { type Check, describe, invalid, object, oneOf, type Place } from '../options/check.js';
-import { type Duration, milliseconds } from '../options/duration.js';
+import { type Check, describe, invalid, type OptionPath, object, oneOf } from '../options/check.js';
+import { type Duration, parseDuration } from '../options/duration.js';
 import type { StoreSpec } from '../options/native-config.js';
 import { prefix } from '../options/store.js';
 import { type Codec, codecOf, type Serializer } from '../serializer/serializer.js';
@@ -30,7 +30,7 @@ export interface ComputeOptions {
    */
   earlyRefresh?: boolean | number | undefined;
   /** How long other callers, in this process or another, wait for a factory before they run their own. @default '30s' */
-  lease?: Duration | undefined;
+  lockTimeout?: Duration | undefined;
 }
 
 export interface CacheOptions extends ComputeOptions {
@@ -62,12 +62,12 @@ export interface ResolvedEntryOptions {
   readonly timeout: number;
   readonly hardTimeout: number;
   /** 0 = no early refresh. */
-  readonly beta: number;
-  readonly lease: number;
+  readonly earlyRefreshFactor: number;
+  readonly lockTimeout: number;
   /** A fresh value older than this is served as one within its grace is: once more, while a new one is made behind. */
   readonly maxAge: number;
   /** The value is stored with the time when it was made, also where neither a grace nor an early refresh asks for it. */
-  readonly timed: boolean;
+  readonly hasTimes: boolean;
 }
 
 export interface CacheSettings {
@@ -78,7 +78,7 @@ export interface CacheSettings {
   readonly computing: ResolvedEntryOptions;
 }
 
-export const FACE = 'cachalot';
+export const CALLER = 'cachalot';
 
 const HOUR = 3_600_000;
 
@@ -91,10 +91,10 @@ const DEFAULTS: ResolvedEntryOptions = {
   graceBackoff: 10_000,
   timeout: 0,
   hardTimeout: HARD_TIMEOUT,
-  beta: 0,
-  lease: 30_000,
+  earlyRefreshFactor: 0,
+  lockTimeout: 30_000,
   maxAge: Number.POSITIVE_INFINITY,
-  timed: false,
+  hasTimes: false,
 };
 
 /** Longest wait of a timer of Node.js (2^31 - 1 ms); longer ones would fire at once. */
@@ -113,9 +113,9 @@ const lifetime: Check<Duration | null> = (value, at) => (value === null ? null :
 const period: Check<Duration | false> = (value, at) => (value === false ? false : duration(value, at));
 
 /** For timers. */
-const wait: Check<Duration> = (value, at) => timed(value, at, ZERO_OR_MORE);
+const wait: Check<Duration> = (value, at) => durationOf(value, at, ZERO_OR_MORE);
 
-function timed(value: unknown, at: Place, expected: string): Duration {
+function durationOf(value: unknown, at: OptionPath, expected: string): Duration {
   if (inMs(value, at, expected) > MAX_TIMER) {
     throw invalid(at, `at most ${MAX_TIMER} ms (24.8 days)`, describe(value));
   }
@@ -125,7 +125,7 @@ function timed(value: unknown, at: Place, expected: string): Duration {
 /** For timers that wait. @param zero what to do instead of writing 0 */
 function aboveZero(zero = ''): Check<Duration> {
   return (value, at) => {
-    const checked = timed(value, at, ABOVE_ZERO);
+    const checked = durationOf(value, at, ABOVE_ZERO);
     if (inMs(value, at, ABOVE_ZERO) === 0) {
       throw invalid(at, ABOVE_ZERO, describe(value), zero);
     }
@@ -148,7 +148,7 @@ export const computeShape = {
   timeout: wait,
   hardTimeout: aboveZero(),
   earlyRefresh: early,
-  lease: aboveZero(),
+  lockTimeout: aboveZero(),
 };
 
 const serializer: Check<'json' | 'structured' | Serializer> = (value, at) => {
@@ -164,7 +164,7 @@ const serializer: Check<'json' | 'structured' | Serializer> = (value, at) => {
 
 const checkOptions = object<CacheOptions>({
   ...computeShape,
-  store: (value) => described(FACE, value),
+  store: (value) => described(CALLER, value),
   prefix,
   serializer,
   errors: oneOf('miss', 'throw'),
@@ -174,14 +174,14 @@ const checkOptions = object<CacheOptions>({
 
 /** @throws CachalotError that names the option, what was expected and what came */
 export function settingsOf(options: CacheOptions): CacheSettings {
-  const given = checkOptions(options, { face: FACE, path: '' });
+  const given = checkOptions(options, { caller: CALLER, path: '' });
   const serializer = given.serializer ?? 'json';
-  const spec = described(FACE, given.store, given.prefix);
-  const store = withL1(spec, given.l1, (ttl: Duration) => milliseconds(FACE, 'l1.ttl', ttl));
+  const spec = described(CALLER, given.store, given.prefix);
+  const store = withL1(spec, given.l1, (ttl: Duration) => parseDuration(CALLER, 'l1.ttl', ttl));
   const share = store.l1?.share === true;
   if (share && serializer !== 'json') {
     throw invalid(
-      { face: FACE, path: 'l1.share' },
+      { caller: CALLER, path: 'l1.share' },
       "false, beside a serializer other than 'json'",
       'true',
       'Only what JSON makes can be frozen to its depths',
@@ -189,7 +189,7 @@ export function settingsOf(options: CacheOptions): CacheSettings {
   }
   return {
     store,
-    codec: codecOf(FACE, serializer, share),
+    codec: codecOf(CALLER, serializer, share),
     throws: given.errors === 'throw',
     logger: given.logger,
     computing: computing(given, DEFAULTS),
@@ -203,7 +203,7 @@ export function computing(given: ComputeOptions, base: ResolvedEntryOptions): Re
     if (value === undefined) {
       return base[name];
     }
-    return value === null || value === false ? off : milliseconds(FACE, name, value);
+    return value === null || value === false ? off : parseDuration(CALLER, name, value);
   };
   return {
     ...base,
@@ -212,15 +212,16 @@ export function computing(given: ComputeOptions, base: ResolvedEntryOptions): Re
     graceBackoff: ms('graceBackoff', 0),
     timeout: ms('timeout', 0),
     hardTimeout: ms('hardTimeout', Number.POSITIVE_INFINITY),
-    lease: ms('lease', 0),
-    beta: given.earlyRefresh === undefined ? base.beta : Number(given.earlyRefresh),
+    lockTimeout: ms('lockTimeout', 0),
+    earlyRefreshFactor:
+      given.earlyRefresh === undefined ? base.earlyRefreshFactor : Number(given.earlyRefresh),
   };
 }
 
 /** @throws ConfigError of the option: the parser knows none */
-function inMs(value: unknown, at: Place, expected: string): number {
+function inMs(value: unknown, at: OptionPath, expected: string): number {
   try {
-    return milliseconds(at.face, at.path, value);
+    return parseDuration(at.caller, at.path, value);
   } catch (error) {
     throw error instanceof CachalotError ? invalid(at, expected, describe(value)) : error;
   }

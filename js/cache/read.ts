@@ -6,8 +6,8 @@ import type { Core } from './core.js';
 const TOGETHER = 128;
 
 /** What L1 has, counted. */
-export function kept(core: Core, full: string): unknown {
-  const value = core.kept(full);
+export function localHit(core: Core, full: string): unknown {
+  const value = core.localHit(full);
   if (value !== undefined) {
     core.telemetry.l1Hit(full);
   }
@@ -16,22 +16,23 @@ export function kept(core: Core, full: string): unknown {
 
 /** @returns `undefined` = a miss */
 export async function read(core: Core, full: string): Promise<unknown> {
-  const hit = kept(core, full);
+  const hit = localHit(core, full);
   if (hit !== undefined) {
     return hit;
   }
   const began = core.telemetry.begin('read');
   const { json } = core.settings.codec;
-  const value = json ? known(await core.store.get(full)) : decoded(core, await core.store.getText(full));
+  const value = json ? asStored(await core.store.get(full)) : decoded(core, await core.store.getText(full));
   core.telemetry.end('read', began);
-  counted(core, full, value !== undefined);
+  recordRead(core, full, value !== undefined);
   return value;
 }
 
 /** @returns a value or `undefined` for each key, in order; keys that failed are misses, and the first failure is told */
 export async function readMany(core: Core, keys: readonly string[]): Promise<unknown[]> {
   // What is kept comes back with a stamp, which each key has to ask for itself.
-  const found = core.store.tier === undefined ? await together(core, keys) : await apart(core, keys);
+  const found =
+    core.store.localCache === undefined ? await readBatched(core, keys) : await readEach(core, keys);
   let failure: CachalotError | undefined;
   const values = found.map((value) => {
     if (value instanceof CachalotError) {
@@ -41,12 +42,12 @@ export async function readMany(core: Core, keys: readonly string[]): Promise<unk
     return value;
   });
   if (failure !== undefined) {
-    core.tolerate('getMany', failure);
+    core.reportError('getMany', failure);
   }
   return values;
 }
 
-async function together(core: Core, keys: readonly string[]): Promise<unknown[]> {
+async function readBatched(core: Core, keys: readonly string[]): Promise<unknown[]> {
   const began = core.telemetry.begin('read');
   const { json } = core.settings.codec;
   const asked: Promise<unknown[]>[] = [];
@@ -58,14 +59,14 @@ async function together(core: Core, keys: readonly string[]): Promise<unknown[]>
   core.telemetry.end('read', began);
   for (let at = 0; at < keys.length; at++) {
     if (!(found[at] instanceof CachalotError)) {
-      found[at] = json ? known(found[at]) : decoded(core, found[at] as string | Uint8Array | undefined);
-      counted(core, keys[at] as string, found[at] !== undefined);
+      found[at] = json ? asStored(found[at]) : decoded(core, found[at] as string | Uint8Array | undefined);
+      recordRead(core, keys[at] as string, found[at] !== undefined);
     }
   }
   return found;
 }
 
-function apart(core: Core, keys: readonly string[]): Promise<unknown[]> {
+function readEach(core: Core, keys: readonly string[]): Promise<unknown[]> {
   return Promise.all(keys.map((key) => read(core, key).catch(failed)));
 }
 
@@ -78,7 +79,7 @@ function failed(error: unknown): CachalotError {
 }
 
 /** Bytes are another serializer's: of a wrong kind, so a miss. */
-function known(value: unknown): unknown {
+function asStored(value: unknown): unknown {
   return ArrayBuffer.isView(value) ? undefined : value;
 }
 
@@ -86,7 +87,7 @@ function decoded(core: Core, stored: string | Uint8Array | undefined): unknown {
   return stored === undefined ? undefined : core.decode(stored)?.value;
 }
 
-export function counted(core: Core, full: string, hit: boolean): void {
+export function recordRead(core: Core, full: string, hit: boolean): void {
   if (hit) {
     core.telemetry.hit(full, false);
   } else {

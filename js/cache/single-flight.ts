@@ -42,9 +42,9 @@ export class SingleFlight {
   }
 
   /** The running factory of a key, and whether a caller that read with this ticket may take its result. */
-  of(key: string, ticket: string | undefined): { flight: FactoryRun; joinable: boolean } | undefined {
-    const flight = this.#running.get(key);
-    return flight && { flight, joinable: covers(flight, ticket, this.#core.clears) };
+  of(key: string, ticket: string | undefined): { run: FactoryRun; joinable: boolean } | undefined {
+    const run = this.#running.get(key);
+    return run && { run, joinable: isFreshEnough(run, ticket, this.#core.clears) };
   }
 
   /**
@@ -55,36 +55,36 @@ export class SingleFlight {
     call: GetOrSetRequest,
     ticket: string | undefined,
     held?: StaleEntry,
-    patience?: number,
+    waitDeadline?: number,
     read: { spent: number; outage: boolean } = { spent: 0, outage: false },
   ): FactoryRun {
-    const flight = new FactoryRun(this.#core, call, {
+    const run = new FactoryRun(this.#core, call, {
       ticket,
       held,
       owner: `${this.#owner}:${this.#count++}`,
-      patience: patience ?? performance.now() + 2 * call.timing.lease,
-      yields: this.#yields(call.key),
+      waitDeadline: waitDeadline ?? performance.now() + 2 * call.timing.lockTimeout,
+      yieldsLock: this.#yields(call.key),
       ...read,
     });
-    this.#running.set(call.key, flight);
-    this.#all.add(flight);
+    this.#running.set(call.key, run);
+    this.#all.add(run);
     const forget = () => {
-      this.#all.delete(flight);
-      if (this.#running.get(call.key) === flight) {
+      this.#all.delete(run);
+      if (this.#running.get(call.key) === run) {
         this.#running.delete(call.key);
       }
     };
     // Released: late callers run their own, and a factory that never ends is not kept.
-    flight.released.then(forget);
-    flight.landed.then((landed) => landed.how === 'failed' && this.#note(call, landed));
-    flight.settled.then((landed) => this.#note(call, landed));
-    flight.go();
-    return flight;
+    run.released.then(forget);
+    run.outcome.then((outcome) => outcome.how === 'failed' && this.#note(call, outcome));
+    run.settled.then((outcome) => this.#note(call, outcome));
+    run.go();
+    return run;
   }
 
   /** The key is set: what a factory of this process makes of what it had read before is not stored over it. */
-  supersede(key: string): void {
-    this.#running.get(key)?.supersede();
+  discardResult(key: string): void {
+    this.#running.get(key)?.discardResult();
   }
 
   /** Whether the factory of this key failed so lately that the stale value is served instead of trying again. */
@@ -94,10 +94,10 @@ export class SingleFlight {
 
   /** Waits for what is running, beside the factories that wait for this call; what is not over by then is aborted. */
   async drain(ms: number, waiting: readonly Running[]): Promise<void> {
-    const others = () => [...this.#all].filter((flight) => !waiting.includes(flight.running));
-    await withTimeout(Promise.all(others().map((flight) => flight.landed)), ms);
-    for (const flight of others()) {
-      flight.close(new ClosedError('The cache was closed while the factory ran.'));
+    const others = () => [...this.#all].filter((run) => !waiting.includes(run.running));
+    await withTimeout(Promise.all(others().map((run) => run.outcome)), ms);
+    for (const run of others()) {
+      run.close(new ClosedError('The cache was closed while the factory ran.'));
     }
   }
 
@@ -105,28 +105,28 @@ export class SingleFlight {
     return (this.#refused.get(key) ?? 0) >= TURNS && this.#refused.delete(key);
   }
 
-  #note(call: GetOrSetRequest, landed: FactoryOutcome): void {
-    if (landed.how === 'value') {
+  #note(call: GetOrSetRequest, outcome: FactoryOutcome): void {
+    if (outcome.how === 'value') {
       this.#failed.delete(call.key);
-      if (landed.refused) {
+      if (outcome.refused) {
         this.#refused.set(call.key, (this.#refused.get(call.key) ?? 0) + 1);
       } else {
         this.#refused.delete(call.key);
       }
-    } else if (landed.how === 'failed' && call.timing.graceBackoff > 0) {
+    } else if (outcome.how === 'failed' && call.timing.graceBackoff > 0) {
       this.#failed.set(call.key, true, { ttl: call.timing.graceBackoff });
     }
   }
 }
 
 /**
- * Whether what the flight stores is not older than what the caller's read may rely on (docs/decisions/0007).
+ * Whether what the run stores is not older than what the caller's read may rely on (docs/decisions/0007).
  * Without a ticket, in an outage, this process's own clears decide.
  */
-function covers(flight: FactoryRun, ticket: string | undefined, clears: number): boolean {
-  const own = flight.ticket;
+function isFreshEnough(run: FactoryRun, ticket: string | undefined, clears: number): boolean {
+  const own = run.ticket;
   if (own === undefined || ticket === undefined) {
-    return own === ticket && flight.clears === clears;
+    return own === ticket && run.clears === clears;
   }
   return (
     own.slice(0, GENERATION) === ticket.slice(0, GENERATION) &&

@@ -15,7 +15,7 @@ export interface CacheEvents {
   /** A clear by tags, of a namespace or of everything, or an `expire` of keys; `soft`: made stale, not removed. */
   clear: { tags?: readonly string[]; namespace?: string; keys?: readonly string[]; soft: boolean };
   /** A factory ran. */
-  factory: { key: string; ms: number; outcome: 'stored' | 'refused' | 'skipped' | 'failed' };
+  factory: { key: string; ms: number; outcome: 'stored' | 'rejected' | 'skipped' | 'failed' };
   /** Something failed that its caller does not see as an error. `queued`: a clear is kept and replayed after the outage. */
   error: { operation: string; error: CachalotError; queued: boolean };
   /** A refresh behind a value that was served failed; the factory's own error. */
@@ -45,7 +45,7 @@ export interface CacheStats {
   l1Hits: number;
   sets: number;
   /** Factory results refused because a clear since made their data too old, or a set since made them superfluous. */
-  refusedSets: number;
+  rejectedWrites: number;
   deletes: number;
   clears: number;
   factories: { runs: number; failures: number };
@@ -98,7 +98,7 @@ export class Telemetry {
     staleHits: 0,
     l1Hits: 0,
     sets: 0,
-    refusedSets: 0,
+    rejectedWrites: 0,
     deletes: 0,
     clears: 0,
     runs: 0,
@@ -130,7 +130,7 @@ export class Telemetry {
     return CHANNELS[name].hasSubscribers || (this.#listeners.get(name)?.size ?? 0) > 0;
   }
 
-  tell<Name extends CacheEventName>(name: Name, detail: CacheEvents[Name]): void {
+  report<Name extends CacheEventName>(name: Name, detail: CacheEvents[Name]): void {
     if (CHANNELS[name].hasSubscribers) {
       CHANNELS[name].publish({ prefix: this.#prefix, ...detail });
     }
@@ -159,7 +159,7 @@ export class Telemetry {
       this.count.staleHits++;
     }
     if (this.heard('hit')) {
-      this.tell('hit', { key, stale });
+      this.report('hit', { key, stale });
     }
   }
 
@@ -168,24 +168,24 @@ export class Telemetry {
     this.count.hits++;
     this.count.l1Hits++;
     if (this.heard('hit')) {
-      this.tell('hit', { key, stale: false, tier: 'l1' });
+      this.report('hit', { key, stale: false, tier: 'l1' });
     }
   }
 
   miss(key: string): void {
     this.count.misses++;
     if (this.heard('miss')) {
-      this.tell('miss', { key });
+      this.report('miss', { key });
     }
   }
 
   stored(key: string, stored: boolean): void {
     this.count.sets++;
     if (!stored) {
-      this.count.refusedSets++;
+      this.count.rejectedWrites++;
     }
     if (this.heard('set')) {
-      this.tell('set', { key, stored });
+      this.report('set', { key, stored });
     }
   }
 

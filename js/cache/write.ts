@@ -4,8 +4,8 @@ import type { TagList } from '../store/tags.js';
 import { fullKey, key, tagsToStore, timing } from './arguments.js';
 import type { Core } from './core.js';
 import { spaceTag, tagsOf, userTags } from './namespaces.js';
-import { FACE, type ResolvedEntryOptions } from './options.js';
-import { counted } from './read.js';
+import { CALLER, type ResolvedEntryOptions } from './options.js';
+import { recordRead } from './read.js';
 import type { SetOptions } from './types.js';
 
 /** Operations of one call under way at once: a store takes some 32,000, and others want room too. */
@@ -20,11 +20,16 @@ interface Prepared {
 }
 
 /** @throws ConfigError on what the caller got wrong */
-export function prepared(core: Core, space: string, method: string, given: SetOptions<unknown>): Prepared {
-  const full = fullKey(method, space, key(method, given.key));
+export function prepared(
+  core: Core,
+  namespacePath: string,
+  method: string,
+  given: SetOptions<unknown>,
+): Prepared {
+  const full = fullKey(method, namespacePath, key(method, given.key));
   return {
     key: full,
-    encoded: core.encode(full, given.value, `${FACE}: ${method}: key "${full}"`),
+    encoded: core.encode(full, given.value, `${CALLER}: ${method}: key "${full}"`),
     times: timing(method, given, core.settings.computing),
     tags: tagsOf(full, tagsToStore(method, given.tags)),
   };
@@ -36,7 +41,7 @@ export async function write(
   method: string,
   { key: full, encoded, times, tags }: Prepared,
 ): Promise<boolean> {
-  core.flights.supersede(full);
+  core.singleFlight.discardResult(full);
   const began = core.telemetry.begin('write');
   const { ttl, grace } = times;
   const now = Date.now();
@@ -103,7 +108,7 @@ async function removed(core: Core, keys: readonly string[]): Promise<boolean> {
 export function deleted(core: Core, keys: readonly string[]): void {
   core.telemetry.count.deletes += keys.length;
   if (core.telemetry.heard('delete')) {
-    core.telemetry.tell('delete', { keys });
+    core.telemetry.report('delete', { keys });
   }
 }
 
@@ -114,7 +119,7 @@ export async function clearTags(core: Core, method: string, tags: TagList, soft:
     await core.store.clear({ tags: userTags(tags), raise: soft ? 'auto' : 'all' });
     core.telemetry.count.clears++;
     if (core.telemetry.heard('clear')) {
-      core.telemetry.tell('clear', { tags: tags.names(), soft });
+      core.telemetry.report('clear', { tags: tags.names(), soft });
     }
     return true;
   });
@@ -127,7 +132,7 @@ export async function expire(core: Core, full: string): Promise<boolean> {
     await core.store.expire(full);
     core.telemetry.count.clears++;
     if (core.telemetry.heard('clear')) {
-      core.telemetry.tell('clear', { keys: [full], soft: true });
+      core.telemetry.report('clear', { keys: [full], soft: true });
     }
     return true;
   });
@@ -141,7 +146,7 @@ export async function clearNamespace(core: Core, namespace: string): Promise<boo
     await core.store.clear({ tags: [tag] });
     core.telemetry.count.clears++;
     if (core.telemetry.heard('clear')) {
-      core.telemetry.tell('clear', { namespace, soft: false });
+      core.telemetry.report('clear', { namespace, soft: false });
     }
     return true;
   });
@@ -153,7 +158,7 @@ export async function pull(core: Core, full: string): Promise<unknown> {
   return core.attempt('pull', undefined, async () => {
     const stored = await core.store.take(full);
     const decoded = stored === undefined ? undefined : core.decode(stored);
-    counted(core, full, decoded !== undefined);
+    recordRead(core, full, decoded !== undefined);
     if (stored !== undefined) {
       deleted(core, [full]);
     }

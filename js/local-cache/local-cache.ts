@@ -3,7 +3,7 @@
  * counters that the core writes from its own thread (src/model/version_table.rs); nothing has to reach the event loop for that.
  */
 import { LRUCache } from 'lru-cache';
-import type { L1Settings } from '../options/native-config.js';
+import type { LocalCacheSettings } from '../options/native-config.js';
 import { frozen, weightOf } from './freeze.js';
 
 /** Words before the counters. As src/model/version_table.rs writes them. */
@@ -60,7 +60,7 @@ export class LocalCache {
   private all: number;
   private closed = false;
 
-  constructor(counters: ArrayBuffer, settings: L1Settings) {
+  constructor(counters: ArrayBuffer, settings: LocalCacheSettings) {
     const { maxBytes, share } = settings;
     this.share = share;
     this.entries = new LRUCache({

@@ -12,7 +12,7 @@ import {
   secondsOr,
 } from '../options/check.js';
 import type { Duration } from '../options/duration.js';
-import type { L1Settings, StoreSpec } from '../options/native-config.js';
+import type { LocalCacheSettings, StoreSpec } from '../options/native-config.js';
 
 /** Values kept in this process in front of the store. The defaults hold for what is left out. */
 export interface L1Options<Ttl = Duration> {
@@ -67,7 +67,7 @@ export function withL1<Ttl>(
     return spec;
   }
   const { maxBytes = MAX_BYTES, share = false, ttl } = given === true ? ({} as L1Options<Ttl>) : given;
-  const l1: L1Settings = {
+  const l1: LocalCacheSettings = {
     maxBytes,
     share,
     ...(ttl === undefined ? {} : { ttlMs: Math.max(1, Math.round(toMs(ttl))) }),

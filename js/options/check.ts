@@ -7,14 +7,14 @@ import { ConfigError, UnsupportedError } from '../shared/errors.js';
 import { suggestion } from './suggestion.js';
 
 /** Whose options are checked, and where in them: `cachalot-redis` and `redisOptions.db`. */
-export interface Place {
-  readonly face: string;
+export interface OptionPath {
+  readonly caller: string;
   readonly path: string;
   /** Collects what is taken and has no meaning here. */
   readonly ignored?: Set<string>;
 }
 
-export type Check<T> = (value: unknown, at: Place) => T;
+export type Check<T> = (value: unknown, at: OptionPath) => T;
 
 /**
  * A checker for every name of `T`: the compiler sees to it that none is forgotten. `Parsed` says which of them leave
@@ -30,28 +30,28 @@ export type Shape<T, Parsed = object> = {
 export type Checked<T, Parsed = object> = Omit<T, keyof Parsed> & Partial<Parsed>;
 
 /** Names that no checker knows, with an answer of their own: an error, or `'ignored'` for what has no meaning here. */
-export type Notes = (name: string, at: Place, value: unknown) => Error | 'ignored' | undefined;
+export type ForeignNames = (name: string, at: OptionPath, value: unknown) => Error | 'ignored' | undefined;
 
-export function invalid(at: Place, expected: string, came: string, advice = ''): ConfigError {
+export function invalid(at: OptionPath, expected: string, came: string, advice = ''): ConfigError {
   return new ConfigError(
-    `${at.face}: option "${at.path}": expected ${expected}, got ${came}.${sentence(advice)}`,
+    `${at.caller}: option "${at.path}": expected ${expected}, got ${came}.${sentence(advice)}`,
   );
 }
 
-export function unsupported(at: Place, what: string, advice: string): UnsupportedError {
-  return new UnsupportedError(`${at.face}: option "${at.path}": ${what}.${sentence(advice)}`);
+export function unsupported(at: OptionPath, what: string, advice: string): UnsupportedError {
+  return new UnsupportedError(`${at.caller}: option "${at.path}": ${what}.${sentence(advice)}`);
 }
 
 /** Two names for one thing that say different things. Values are left out: they may be secrets. */
-function conflict(face: string, one: string, other: string): ConfigError {
+function conflict(caller: string, one: string, other: string): ConfigError {
   return new ConfigError(
-    `${face}: options "${one}" and "${other}" mean the same and differ. Keep one of them.`,
+    `${caller}: options "${one}" and "${other}" mean the same and differ. Keep one of them.`,
   );
 }
 
 /** One value from several names for it. `undefined` if none is given. */
-export function agree<T>(
-  face: string,
+export function mergeAliases<T>(
+  caller: string,
   given: ReadonlyArray<readonly [name: string, value: T | undefined]>,
 ): T | undefined {
   const present = given.filter(([, value]) => value !== undefined);
@@ -61,7 +61,7 @@ export function agree<T>(
   }
   const other = present.find(([, value]) => value !== first[1]);
   if (other) {
-    throw conflict(face, first[0], other[0]);
+    throw conflict(caller, first[0], other[0]);
   }
   return first[1];
 }
@@ -159,14 +159,14 @@ export function oneOf<T extends string>(...names: readonly T[]): Check<T> {
 /** An object of these options. What is `undefined` counts as absent. */
 export function object<T extends object, Parsed = object>(
   shape: Shape<T, Parsed>,
-  notes?: Notes,
+  notes?: ForeignNames,
 ): Check<Checked<T, Parsed>> {
   const names = Object.keys(shape);
   return (value, at) => {
     if (!hasNames(value)) {
       const expected = 'an object of options';
       throw at.path === ''
-        ? new ConfigError(`${at.face}: expected ${expected}, got ${describe(value, true)}.`)
+        ? new ConfigError(`${at.caller}: expected ${expected}, got ${describe(value, true)}.`)
         : invalid(at, expected, describe(value, true));
     }
     const checked: Record<string, unknown> = {};
@@ -194,10 +194,10 @@ export function switchable<T extends { enabled?: boolean | undefined }>(inner: C
   return (value, at) => (typeof value === 'boolean' ? value : inner(value, at));
 }
 
-function unknown(where: Place, name: string, parent: string, names: readonly string[]): ConfigError {
+function unknown(where: OptionPath, name: string, parent: string, names: readonly string[]): ConfigError {
   const hint = suggestion(name, names, 'option', parent);
   return new ConfigError(
-    `${where.face}: unknown option "${where.path}". ${hint === undefined ? 'All' : `${hint}; all`} are: ${names.join(', ')}.`,
+    `${where.caller}: unknown option "${where.path}". ${hint === undefined ? 'All' : `${hint}; all`} are: ${names.join(', ')}.`,
   );
 }
 

@@ -1,6 +1,6 @@
 /** The store factories: a store described and checked, not yet opened. */
 import { ConfigError } from '../shared/errors.js';
-import { invalid, type Notes, object, type Place } from './check.js';
+import { type ForeignNames, invalid, type OptionPath, object } from './check.js';
 import { DEFAULT_SERVERS, memcachedServers } from './endpoint.js';
 import { ioredisNotes, memcachedNotes } from './foreign-names.js';
 import { type MemcachedOptions, memcachedShape, memcachedSpec } from './memcached.js';
@@ -32,15 +32,15 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   logger: 'createCache({ store, logger }), or to the adapter',
 };
 
-function elsewhere(otherwise?: Notes): Notes {
+function elsewhere(otherwise?: ForeignNames): ForeignNames {
   return (name, at, value) =>
     Object.hasOwn(ELSEWHERE, name)
-      ? new ConfigError(`${at.face}: option "${name}" is not the store's. Give it to ${ELSEWHERE[name]}.`)
+      ? new ConfigError(`${at.caller}: option "${name}" is not the store's. Give it to ${ELSEWHERE[name]}.`)
       : otherwise?.(name, at, value);
 }
 
-function place(face: string): Place {
-  return { face, path: '', ignored: new Set() };
+function place(caller: string): OptionPath {
+  return { caller, path: '', ignored: new Set() };
 }
 
 const checkRedis = object<RedisStoreOptions, { url: RedisAddress }>(
@@ -91,6 +91,6 @@ export function memcached(options: MemcachedStoreOptions = {}): StoreSpec {
  * @throws ConfigError that names the option, what was expected and what came
  */
 export function memory(options: MemoryStoreOptions = {}): StoreSpec {
-  const face = 'memory()';
-  return memorySpec(face, checkMemory(options, { face, path: '' }));
+  const caller = 'memory()';
+  return memorySpec(caller, checkMemory(options, { caller, path: '' }));
 }

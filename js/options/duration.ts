@@ -42,11 +42,11 @@ const LONGEST = Number.MAX_SAFE_INTEGER;
  * In milliseconds, whole, never rounded down to 0.
  * @throws ConfigError that names the argument, what was expected and what came
  */
-export function milliseconds(face: string, name: string, given: unknown): number {
+export function parseDuration(caller: string, name: string, given: unknown): number {
   const ms = typeof given === 'string' ? textual(given) : given;
   if (typeof ms !== 'number' || !Number.isFinite(ms) || ms < 0) {
     throw new ConfigError(
-      `${face}: ${name}: expected milliseconds of 0 or more, or text such as '30s', '5m' or '1h30m', got ${describe(given)}. Nothing was done.`,
+      `${caller}: ${name}: expected milliseconds of 0 or more, or text such as '30s', '5m' or '1h30m', got ${describe(given)}. Nothing was done.`,
     );
   }
   return Math.min(Math.ceil(ms), LONGEST);

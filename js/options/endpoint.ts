@@ -1,8 +1,8 @@
 /** Where servers listen, and memcached addresses as people write them. */
-import { type Check, describe, invalid, type Place, unsupported } from './check.js';
+import { type Check, describe, invalid, type OptionPath, unsupported } from './check.js';
 import type { NativeEndpoint } from './native-config.js';
 
-export function port(written: string, fallback: number, at: Place): number {
+export function port(written: string, fallback: number, at: OptionPath): number {
   if (written === '') {
     return fallback;
   }
@@ -84,7 +84,7 @@ export const memcachedServers: Check<NativeEndpoint[]> = (value, at) => {
     );
   }
   const servers = value.map((server, i) =>
-    memcachedServer(server, { face: at.face, path: `${at.path}[${i}]` }),
+    memcachedServer(server, { caller: at.caller, path: `${at.path}[${i}]` }),
   );
   const names = servers.map(printed);
   const twice = names.find((name, i) => names.indexOf(name) !== i);

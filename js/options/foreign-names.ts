@@ -1,5 +1,5 @@
 /** Names that ioredis, memjs and other clients know: most have no meaning here, and some get an answer of their own. */
-import { type Check, type Notes, type Place, type Shape, unsupported } from './check.js';
+import { type Check, type ForeignNames, type OptionPath, type Shape, unsupported } from './check.js';
 
 /** Options of ioredis 5 (RedisOptions, its connectors' and Commander's) that Cachalot has no use for. */
 const IOREDIS = [
@@ -86,7 +86,7 @@ export function isIoredisName(name: string): boolean {
 }
 
 /** For names inside `redisOptions`, and beside it, where some put them. */
-export const ioredisNotes: Notes = (name, at, value) => {
+export const ioredisNotes: ForeignNames = (name, at, value) => {
   switch (name) {
     case 'tls':
     case 'sentinelTLS':
@@ -106,22 +106,22 @@ export const ioredisNotes: Notes = (name, at, value) => {
 };
 
 /** For names inside `options` of memcached. */
-export const memjsNotes: Notes = (name) =>
+export const memjsNotes: ForeignNames = (name) =>
   (MEMJS as readonly string[]).includes(name) ? 'ignored' : undefined;
 
 /** For names inside the older Cache Module's `options`. */
-export const memcachedClientNotes: Notes = (name) =>
+export const memcachedClientNotes: ForeignNames = (name) =>
   (MEMCACHED_CLIENT as readonly string[]).includes(name) ? 'ignored' : undefined;
 
 /** For names beside `serverUrls`. */
-export const memcachedNotes: Notes = (name, at, value) => {
+export const memcachedNotes: ForeignNames = (name, at, value) => {
   if (name === 'tls') {
     return isOff(value) ? 'ignored' : noTlsYet(at);
   }
   return memjsNotes(name, at, value);
 };
 
-export function noTlsYet(at: Place): Error {
+export function noTlsYet(at: OptionPath): Error {
   return unsupported(
     at,
     'TLS is not supported yet and comes in a later release',
@@ -135,7 +135,7 @@ export function foreign<T>(shape: Shape<T>): Shape<T> {
   return Object.fromEntries(
     entries.map(([name, check]) => [
       name,
-      (value: unknown, at: Place) => (value === null || value === '' ? undefined : check(value, at)),
+      (value: unknown, at: OptionPath) => (value === null || value === '' ? undefined : check(value, at)),
     ]),
   ) as unknown as Shape<T>;
 }

@@ -1,13 +1,13 @@
 /** What people write for memcached, and what it becomes for the native core. */
 import {
-  agree,
   type Check,
   type Checked,
   flag,
   integer,
   invalid,
+  mergeAliases,
+  type OptionPath,
   object,
-  type Place,
   type Shape,
   secret,
 } from './check.js';
@@ -123,26 +123,26 @@ export const memcachedShape: Shape<MemcachedOptions> = {
 };
 
 export function memcachedSpec(
-  at: Place,
+  at: OptionPath,
   servers: NativeEndpoint[],
   prefix: string,
   options: Checked<MemcachedOptions>,
 ): StoreSpec {
-  const { face } = at;
+  const { caller } = at;
   const inner = options.options ?? {};
-  const username = agree(face, [
+  const username = mergeAliases(caller, [
     ['username', options.username],
     ['options.username', inner.username],
   ]);
-  const password = agree(face, [
+  const password = mergeAliases(caller, [
     ['password', options.password],
     ['options.password', inner.password],
   ]);
   if ((username === undefined) !== (password === undefined)) {
     const [missing, given] = username === undefined ? ['username', 'password'] : ['password', 'username'];
-    throw invalid({ face, path: missing }, `one beside "${given}"`, 'nothing');
+    throw invalid({ caller, path: missing }, `one beside "${given}"`, 'nothing');
   }
-  const timeouts = agreedTimeouts(face, options, [
+  const timeouts = agreedTimeouts(caller, options, [
     ['connectTimeout', 'options.conntimeout', inMs(inner.conntimeout)],
     ['commandTimeout', 'options.timeout', inMs(inner.timeout)],
   ]);
@@ -157,7 +157,7 @@ export function memcachedSpec(
         ...defined({ username, password, maxItemBytes: options.maxItemBytes }),
         timeouts: nativeTimeouts(timeouts, inMs(inner.keepAliveDelay)),
       }),
-      ...nativeCore(face, options),
+      ...nativeCore(caller, options),
     },
     ...ignoredOf(at),
   };

@@ -28,14 +28,14 @@ export const memoryShape: Shape<MemoryOptions> = {
 /** Memory is read far more often than filled, so only values are packed that are worth a trip to the worker thread. */
 const THRESHOLD = 16 * 1024;
 
-export function memorySpec(face: string, options: Checked<MemoryOptions>): StoreSpec {
+export function memorySpec(caller: string, options: Checked<MemoryOptions>): StoreSpec {
   return {
     kind: 'memory',
     servers: [],
     native: {
       prefix: options.prefix ?? 'cachalot',
       backend: { type: 'memory', ...defined({ name: options.name, maxBytes: options.maxBytes }) },
-      ...nativeCore(face, options, { fallback: { enabled: false, threshold: THRESHOLD } }),
+      ...nativeCore(caller, options, { fallback: { enabled: false, threshold: THRESHOLD } }),
     },
   };
 }

@@ -1,6 +1,6 @@
 /** What the core is opened with: the JSON form of src/config.rs. */
 import { inspect } from 'node:util';
-import type { Place } from './check.js';
+import type { OptionPath } from './check.js';
 
 export interface NativeConfig {
   prefix: string;
@@ -53,7 +53,7 @@ export interface NativeCompression {
 }
 
 /** The local cache of a store, as it is opened. */
-export interface L1Settings {
+export interface LocalCacheSettings {
   readonly maxBytes: number;
   readonly share: boolean;
   /** Absent: the core's own. */
@@ -70,7 +70,7 @@ export interface StoreSpec {
   /** Options that were taken and have no meaning here. */
   readonly ignored?: readonly string[];
   /** Values are kept in this process too. */
-  readonly l1?: L1Settings;
+  readonly l1?: LocalCacheSettings;
 }
 
 /** Without the names that are `undefined`, so that the core's defaults hold. */
@@ -80,7 +80,7 @@ export function defined<T extends object>(value: T): { [Name in keyof T]: Exclud
   };
 }
 
-export function ignoredOf({ ignored }: Place): Pick<StoreSpec, 'ignored'> {
+export function ignoredOf({ ignored }: OptionPath): Pick<StoreSpec, 'ignored'> {
   return ignored === undefined || ignored.size === 0 ? {} : { ignored: [...ignored] };
 }
 

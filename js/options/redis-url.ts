@@ -1,9 +1,9 @@
 /** Redis addresses as people write them. No message repeats a part of the URL except its scheme: it may hold a password. */
-import { type Check, describe, invalid, type Place, unsupported } from './check.js';
+import { type Check, describe, invalid, type OptionPath, unsupported } from './check.js';
 import { port } from './endpoint.js';
 import { noTlsYet } from './foreign-names.js';
 import type { NativeEndpoint } from './native-config.js';
-import { milliseconds, prefix } from './store.js';
+import { millisecondsOption, prefix } from './store.js';
 
 /** What a URL says. */
 export interface RedisAddress {
@@ -81,7 +81,7 @@ export function isUrl(value: unknown): value is UrlObject {
 }
 
 /** Errors of `new URL` carry the whole input, so nothing of them is kept. */
-function parse(value: string, at: Place): URL {
+function parse(value: string, at: OptionPath): URL {
   let url: URL | undefined;
   try {
     url = new URL(value);
@@ -100,7 +100,7 @@ function host(url: URL): string {
 }
 
 /** Not for `new URL`, which takes no credentials without a host. */
-function socket(value: string, at: Place): RedisAddress {
+function socket(value: string, at: OptionPath): RedisAddress {
   const [, credentials = '', written = '', search = ''] = SOCKET.exec(value) ?? [];
   const path = decode(written, at);
   if (path === undefined || path === '/') {
@@ -118,7 +118,7 @@ function socket(value: string, at: Place): RedisAddress {
 }
 
 /** Parameters that mean something here; all others are ignored. */
-function query(parameters: URLSearchParams, at: Place): RedisQuery {
+function query(parameters: URLSearchParams, at: OptionPath): RedisQuery {
   const taken: RedisQuery = {};
   for (const [name, value] of parameters) {
     const where = { ...at, path: `${at.path}?${name}` };
@@ -136,7 +136,7 @@ function query(parameters: URLSearchParams, at: Place): RedisQuery {
         break;
       case 'connectTimeout':
       case 'commandTimeout':
-        taken[name] = milliseconds(Number(value), where);
+        taken[name] = millisecondsOption(Number(value), where);
         break;
       case 'tls':
       case 'ssl':
@@ -152,7 +152,7 @@ function query(parameters: URLSearchParams, at: Place): RedisQuery {
   return taken;
 }
 
-function database(inPath: string, query: URLSearchParams, at: Place): number | undefined {
+function database(inPath: string, query: URLSearchParams, at: OptionPath): number | undefined {
   const inQuery = query.get('db') ?? '';
   if (inPath !== '' && inQuery !== '' && inPath !== inQuery) {
     throw invalid(at, 'one database index', 'two that differ');
@@ -167,7 +167,7 @@ function database(inPath: string, query: URLSearchParams, at: Place): number | u
   return Number(written);
 }
 
-function decode(part: string, at: Place): string | undefined {
+function decode(part: string, at: OptionPath): string | undefined {
   try {
     return part === '' ? undefined : decodeURIComponent(part);
   } catch {
@@ -180,7 +180,7 @@ function decode(part: string, at: Place): string | undefined {
   }
 }
 
-function unparsed(at: Place): Error {
+function unparsed(at: OptionPath): Error {
   const advice = 'Percent-encode special characters in user name and password (encodeURIComponent)';
   return invalid(at, EXPECTED, 'one that does not parse', advice);
 }

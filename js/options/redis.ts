@@ -1,13 +1,13 @@
 /** What people write for Redis and Valkey, and what it becomes for the native core. */
 import {
-  agree,
   type Check,
   type Checked,
   flag,
   integer,
   invalid,
+  mergeAliases,
+  type OptionPath,
   object,
-  type Place,
   type Shape,
   secret,
   text,
@@ -26,7 +26,7 @@ import { MAX_DB, type RedisAddress, redisUrl } from './redis-url.js';
 import {
   agreedTimeouts,
   bytes,
-  milliseconds,
+  millisecondsOption,
   nativeCore,
   nativeTimeouts,
   prefix,
@@ -123,8 +123,8 @@ export const redisShape: Shape<RedisOptions> = {
     foreign<OwnConnectionOptions>({
       ...credentials,
       tls: noTls,
-      connectTimeout: milliseconds,
-      commandTimeout: milliseconds,
+      connectTimeout: millisecondsOption,
+      commandTimeout: millisecondsOption,
       keyPrefix: prefix,
       host: text(),
       port: portNumber,
@@ -137,7 +137,7 @@ export const redisShape: Shape<RedisOptions> = {
 
 type Credentials = Pick<RedisOptions, 'username' | 'password' | 'db' | 'connectionName'>;
 
-/** What a face calls the URL and the prefix, and the prefix where none is given. */
+/** What a adapter calls the URL and the prefix, and the prefix where none is given. */
 interface Naming {
   readonly url: string;
   readonly prefix: string;
@@ -145,12 +145,12 @@ interface Naming {
 }
 
 export function redisSpec(
-  at: Place,
+  at: OptionPath,
   names: Naming,
   given: RedisAddress | undefined,
   options: Checked<RedisOptions>,
 ): StoreSpec {
-  const { face } = at;
+  const { caller } = at;
   const inner = options.redisOptions ?? {};
   const endpoint = endpointOf(at, names.url, given, inner);
   const query = given?.query;
@@ -159,7 +159,7 @@ export function redisSpec(
     { username: query?.username, password: query?.password, connectionName: query?.connectionName },
   ];
   const said = <Name extends keyof Credentials>(name: Name) =>
-    agree<Credentials[Name]>(face, [
+    mergeAliases<Credentials[Name]>(caller, [
       [`the ${name} in ${names.url}`, inUrl[name]],
       [`${names.url}?${name}`, inQuery[name]],
       [name, options[name]],
@@ -168,18 +168,18 @@ export function redisSpec(
   const username = said('username');
   const password = said('password');
   if (username !== undefined && password === undefined) {
-    throw invalid({ face, path: 'redisOptions.password' }, 'a password beside the user name', 'nothing');
+    throw invalid({ caller, path: 'redisOptions.password' }, 'a password beside the user name', 'nothing');
   }
-  const timeouts = agreedTimeouts(face, options, [
+  const timeouts = agreedTimeouts(caller, options, [
     ['connectTimeout', 'redisOptions.connectTimeout', inner.connectTimeout],
     ['commandTimeout', 'redisOptions.commandTimeout', inner.commandTimeout],
     ['connectTimeout', `${names.url}?connectTimeout`, query?.connectTimeout],
     ['commandTimeout', `${names.url}?commandTimeout`, query?.commandTimeout],
   ]);
-  const name = agree(face, [
+  const name = mergeAliases(caller, [
     [names.prefix, options.prefix],
-    ['redisOptions.keyPrefix', bare(inner.keyPrefix, options.prefix)],
-    [`${names.url}?keyPrefix`, bare(query?.keyPrefix, options.prefix)],
+    ['redisOptions.keyPrefix', withoutPrefix(inner.keyPrefix, options.prefix)],
+    [`${names.url}?keyPrefix`, withoutPrefix(query?.keyPrefix, options.prefix)],
   ]);
   return {
     kind: 'redis',
@@ -198,14 +198,14 @@ export function redisSpec(
         }),
         timeouts: nativeTimeouts(timeouts),
       }),
-      ...nativeCore(face, options, { alias: ['compressionThreshold', options.compressionThreshold] }),
+      ...nativeCore(caller, options, { alias: ['compressionThreshold', options.compressionThreshold] }),
     },
     ...ignoredOf(at),
   };
 }
 
 /** One `:` at its end is the separator: with it or without it is the same prefix. */
-function bare(prefix: string | undefined, other: string | undefined): string | undefined {
+function withoutPrefix(prefix: string | undefined, other: string | undefined): string | undefined {
   const same = prefix !== undefined && other !== undefined && strip(prefix) === strip(other);
   return same ? other : prefix;
 }
@@ -216,7 +216,7 @@ function strip(prefix: string): string {
 
 /** The URL's, or that of ioredis's own names. */
 function endpointOf(
-  at: Place,
+  at: OptionPath,
   urlName: string,
   given: RedisAddress | undefined,
   inner: Checked<OwnConnectionOptions>,
@@ -233,7 +233,7 @@ function endpointOf(
   for (const name of ['host', 'port', 'path'] as const) {
     if (endpoint !== undefined && named[name] !== undefined) {
       const inUrl = (endpoint as Partial<typeof named>)[name] ?? 'another';
-      agree<string | number>(at.face, [
+      mergeAliases<string | number>(at.caller, [
         [`the ${name} in ${urlName}`, inUrl],
         [`redisOptions.${name}`, named[name]],
       ]);

@@ -1,11 +1,11 @@
 /** Options that every store takes, and what they become for the native core. */
 import {
-  agree,
   type Check,
   describe,
   flag,
   integer,
   invalid,
+  mergeAliases,
   object,
   oneOf,
   type Shape,
@@ -50,7 +50,7 @@ const MAX_VALUE_BYTES = 64 * 1024 * 1024;
 /** Of a value. */
 export const bytes = integer('bytes', 0, MAX_VALUE_BYTES);
 
-export const milliseconds = integer('milliseconds', 1, MAX_TIMEOUT_MS);
+export const millisecondsOption = integer('milliseconds', 1, MAX_TIMEOUT_MS);
 
 const compression: Check<CompressionOptions> = object<CompressionOptions>({
   enabled: flag,
@@ -65,8 +65,8 @@ export const storeShape: Shape<StoreOptions> = {
 };
 
 export const timeoutShape: Shape<TimeoutOptions> = {
-  connectTimeout: milliseconds,
-  commandTimeout: milliseconds,
+  connectTimeout: millisecondsOption,
+  commandTimeout: millisecondsOption,
 };
 
 /** Longest prefix once escaped, as the core counts it (src/model/key.rs): leaves room for bookkeeping names on memcached. */
@@ -93,14 +93,14 @@ export const prefix: Check<string> = (value, at) => {
 
 /** The part of the core's configuration that is the same for every store. */
 export function nativeCore(
-  face: string,
+  caller: string,
   options: StoreOptions,
   extra: { alias?: readonly [string, number | undefined]; fallback?: NativeCompression } = {},
 ): Pick<NativeConfig, 'compression' | 'maxValueBytes' | 'missMemory'> {
   const given: CompressionOptions =
     typeof options.compression === 'boolean' ? { enabled: options.compression } : (options.compression ?? {});
-  checkLevel(face, given);
-  const threshold = agree(face, [
+  checkLevel(caller, given);
+  const threshold = mergeAliases(caller, [
     ['compression.threshold', given.threshold],
     ...(extra.alias ? [extra.alias] : []),
   ]);
@@ -114,8 +114,8 @@ export function nativeCore(
   });
 }
 
-function checkLevel(face: string, { algorithm, level }: CompressionOptions): void {
-  const at = { face, path: 'compression.level' };
+function checkLevel(caller: string, { algorithm, level }: CompressionOptions): void {
+  const at = { caller, path: 'compression.level' };
   if (level !== undefined && algorithm === 'lz4') {
     throw invalid(at, 'no level for lz4', String(level), 'Leave it out, or choose zstd or deflate');
   }
@@ -135,12 +135,12 @@ export function nativeTimeouts(given: TimeoutOptions, keepaliveMs?: number): Nat
 
 /** Fails if the two timeouts of two places differ. */
 export function agreedTimeouts(
-  face: string,
+  caller: string,
   ours: TimeoutOptions,
   theirs: ReadonlyArray<readonly [keyof TimeoutOptions, string, number | undefined]>,
 ): TimeoutOptions {
   const one = (name: keyof TimeoutOptions) =>
-    agree(face, [
+    mergeAliases(caller, [
       [name, ours[name]],
       ...theirs.filter(([of]) => of === name).map(([, path, value]) => [path, value] as const),
     ]);

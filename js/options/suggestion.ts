@@ -131,7 +131,7 @@ const SYNONYMS: readonly (readonly string[])[] = [
     'eagerrefreshthreshold',
     'xfetch',
   ],
-  ['lease', 'locktimeout', 'lockttl', 'lock'],
+  ['locktimeout', 'lease', 'lockttl', 'lock'],
   ['serializer', 'codec', 'serialize', 'serialise', 'encoding', 'stringify'],
   ['errors', 'throwonerrors', 'throwonerror', 'ignorecacheerrors', 'suppressl2errors', 'suppresserrors'],
   ['throwonerrors', 'throwonerror', 'throwonconnecterror', 'emiterrors', 'errors'],

@@ -16,18 +16,18 @@ export interface Serializer {
 export interface Codec extends Serializer {
   /** The native core's own reader of JSON may be used. */
   readonly json: boolean;
-  /** @param face who is to be named in an error */
-  serialize(value: unknown, face?: string): string | Uint8Array;
+  /** @param caller who is to be named in an error */
+  serialize(value: unknown, caller?: string): string | Uint8Array;
   /** What is read back of a value: itself, unless that is another. @param stored what it is stored as, if it is */
   asRead(value: unknown, stored?: string | Uint8Array): unknown;
 }
 
 /** @param share whether callers get one value, which is therefore frozen */
-export function codecOf(face: string, chosen: 'json' | 'structured' | Serializer, share = false): Codec {
+export function codecOf(caller: string, chosen: 'json' | 'structured' | Serializer, share = false): Codec {
   if (chosen === 'json') {
     return {
       json: true,
-      serialize: (value, method = face) => toJson(method, value),
+      serialize: (value, method = caller) => toJson(method, value),
       asRead: asJson,
       deserialize: share ? (stored) => frozen(fromJson(stored)) : fromJson,
     };
@@ -35,31 +35,31 @@ export function codecOf(face: string, chosen: 'json' | 'structured' | Serializer
   if (chosen === 'structured') {
     return {
       json: false,
-      serialize: (value, method = face) => toStructured(method, value),
+      serialize: (value, method = caller) => toStructured(method, value),
       asRead: (value) => value,
       deserialize: fromStructured,
     };
   }
   return {
     json: false,
-    serialize: (value, method = face) => checked(method, chosen.serialize(value)),
+    serialize: (value, method = caller) => checked(method, chosen.serialize(value)),
     asRead: (value) => value,
     deserialize: (stored) => chosen.deserialize(stored),
   };
 }
 
-function toJson(face: string, value: unknown): string {
+function toJson(caller: string, value: unknown): string {
   let text: string | undefined;
   let loss: string | undefined;
   try {
     text = JSON.stringify(value);
     loss = lossIn(value);
   } catch (cause) {
-    throw unrepresentable(face, 'JSON', cause);
+    throw unrepresentable(caller, 'JSON', cause);
   }
   if (loss !== undefined || text === undefined) {
     throw new ConfigError(
-      `${face}: value: expected a value that JSON can hold, got ${loss ?? describe(value)}. Nothing was stored; convert it, or use a serializer that can (createCache takes serializer: 'structured').`,
+      `${caller}: value: expected a value that JSON can hold, got ${loss ?? describe(value)}. Nothing was stored; convert it, or use a serializer that can (createCache takes serializer: 'structured').`,
     );
   }
   return text;
@@ -82,11 +82,11 @@ function fromJson(stored: string | Uint8Array): unknown {
   return JSON.parse(stored);
 }
 
-function toStructured(face: string, value: unknown): Uint8Array {
+function toStructured(caller: string, value: unknown): Uint8Array {
   try {
     return serialize(value);
   } catch (cause) {
-    throw unrepresentable(face, "the structured serializer (Node.js's v8.serialize)", cause);
+    throw unrepresentable(caller, "the structured serializer (Node.js's v8.serialize)", cause);
   }
 }
 
@@ -97,7 +97,7 @@ function fromStructured(stored: string | Uint8Array): unknown {
   return deserialize(stored);
 }
 
-function checked(face: string, serialized: unknown): string | Uint8Array {
+function checked(caller: string, serialized: unknown): string | Uint8Array {
   // Not `instanceof`: test runners give each file a realm of its own.
   if (
     typeof serialized === 'string' ||
@@ -106,20 +106,20 @@ function checked(face: string, serialized: unknown): string | Uint8Array {
     return serialized as string | Uint8Array;
   }
   throw new ConfigError(
-    `${face}: serializer.serialize: expected it to return a string or a Uint8Array, got ${describe(serialized)}. Nothing was stored.`,
+    `${caller}: serializer.serialize: expected it to return a string or a Uint8Array, got ${describe(serialized)}. Nothing was stored.`,
   );
 }
 
-function unrepresentable(face: string, by: string, cause: unknown): Error {
+function unrepresentable(caller: string, by: string, cause: unknown): Error {
   if (cause instanceof RangeError && /string length|buffer|allocation/i.test(cause.message)) {
     return new TooLargeError(
-      `${face}: value: it is larger than Node.js can serialize at once (${cause.message}). Nothing was stored; store less.`,
+      `${caller}: value: it is larger than Node.js can serialize at once (${cause.message}). Nothing was stored; store less.`,
       { cause },
     );
   }
   const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
   return new ConfigError(
-    `${face}: value: expected a value that ${by} can hold: ${why}. Nothing was stored.`,
+    `${caller}: value: expected a value that ${by} can hold: ${why}. Nothing was stored.`,
     { cause },
   );
 }

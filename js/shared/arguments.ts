@@ -1,4 +1,4 @@
-/** Checks of what the faces are called with. Each error says what was expected, what came and what to do. */
+/** Checks of what the adapters are called with. Each error says what was expected, what came and what to do. */
 
 import { describe } from '../options/check.js';
 import { ConfigError, TooLargeError } from './errors.js';
@@ -7,33 +7,33 @@ import { ConfigError, TooLargeError } from './errors.js';
 const MAX_KEY_BYTES = 65_535;
 
 /** For `get` and `clear`: an empty key counts as none, as with Medusa's own providers. */
-export function optionalKey(face: string, key: unknown): string | undefined {
-  return key === undefined || key === null || key === '' ? undefined : requiredKey(face, key);
+export function optionalKey(caller: string, key: unknown): string | undefined {
+  return key === undefined || key === null || key === '' ? undefined : requiredKey(caller, key);
 }
 
 /** @param name what the caller knows it by */
-export function requiredKey(face: string, key: unknown, name = 'key'): string {
+export function requiredKey(caller: string, key: unknown, name = 'key'): string {
   if (typeof key !== 'string' || key === '') {
-    throw refused(face, name, 'a non-empty string', describe(key));
+    throw refused(caller, name, 'a non-empty string', describe(key));
   }
   if (!key.isWellFormed()) {
     const advice = 'Two such names would be one in the store';
-    throw refused(face, name, 'well-formed Unicode', 'a lone surrogate', advice);
+    throw refused(caller, name, 'well-formed Unicode', 'a lone surrogate', advice);
   }
   // A character has at most 3 bytes for each of its UTF-16 units, so that few need counting.
   if (key.length * 3 > MAX_KEY_BYTES && Buffer.byteLength(key) > MAX_KEY_BYTES) {
     const came = `${Buffer.byteLength(key)}`;
-    throw refused(face, name, `at most ${MAX_KEY_BYTES} bytes`, came, 'Hash it before you use it');
+    throw refused(caller, name, `at most ${MAX_KEY_BYTES} bytes`, came, 'Hash it before you use it');
   }
   return key;
 }
 
 /** Milliseconds. */
-export function lifetime(face: string, ttl: unknown, fallback: number): number {
+export function lifetime(caller: string, ttl: unknown, fallback: number): number {
   const seconds = ttl === undefined ? fallback : ttl;
   if (typeof seconds !== 'number' || !Number.isFinite(seconds) || seconds < 0) {
     throw refused(
-      face,
+      caller,
       'ttl',
       'a finite number of seconds, 0 or more',
       describe(seconds),
@@ -45,10 +45,10 @@ export function lifetime(face: string, ttl: unknown, fallback: number): number {
 }
 
 /** The JSON text of a value that JSON can hold. */
-export function serialized(face: string, data: unknown): string {
+export function serialized(caller: string, data: unknown): string {
   const reason = unfaithful(data);
   if (reason !== undefined) {
-    throw refused(face, 'data', 'a value that JSON can hold', reason);
+    throw refused(caller, 'data', 'a value that JSON can hold', reason);
   }
   let text: string | undefined;
   try {
@@ -56,17 +56,20 @@ export function serialized(face: string, data: unknown): string {
   } catch (cause) {
     if (cause instanceof RangeError && /string length/i.test(cause.message)) {
       throw new TooLargeError(
-        `${face}: data: its JSON text is longer than V8's longest string (some 512 MB). Nothing was stored; store less.`,
+        `${caller}: data: its JSON text is longer than V8's longest string (some 512 MB). Nothing was stored; store less.`,
         { cause },
       );
     }
     const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
-    throw new ConfigError(`${face}: data: expected a value that JSON can hold: ${why}. Nothing was stored.`, {
-      cause,
-    });
+    throw new ConfigError(
+      `${caller}: data: expected a value that JSON can hold: ${why}. Nothing was stored.`,
+      {
+        cause,
+      },
+    );
   }
   if (text === undefined) {
-    throw refused(face, 'data', 'a value that JSON can hold', 'one whose toJSON() returns nothing');
+    throw refused(caller, 'data', 'a value that JSON can hold', 'one whose toJSON() returns nothing');
   }
   return text;
 }
@@ -96,13 +99,13 @@ function unfaithful(data: unknown): string | undefined {
 
 /** An argument that no operation takes. */
 export function refused(
-  face: string,
+  caller: string,
   name: string,
   expected: string,
   came: string,
   advice = '',
 ): ConfigError {
   return new ConfigError(
-    `${face}: ${name}: expected ${expected}, got ${came}.${advice === '' ? '' : ` ${advice}.`} Nothing was done.`,
+    `${caller}: ${name}: expected ${expected}, got ${came}.${advice === '' ? '' : ` ${advice}.`} Nothing was done.`,
   );
 }

@@ -18,11 +18,11 @@ export function handleError(log: OutageLog, what: 'get' | 'set', thrown: unknown
   if (!tolerable(thrown)) {
     throw thrown;
   }
-  tell(log, what, thrown);
+  report(log, what, thrown);
 }
 
 /** Tells the log of a failure that no caller sees. @param what was asked of the store */
-export function tell(log: OutageLog, what: string, error: CachalotError): void {
+export function report(log: OutageLog, what: string, error: CachalotError): void {
   if (error.queued) {
     log.queued(error);
   } else if (isOutage(error) || UNUSABLE.has(error.code)) {

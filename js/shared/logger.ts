@@ -11,7 +11,7 @@ export interface CacheLogger {
   error?(message: string): void;
 }
 
-/** A logger, as one face uses it: every line names the face. */
+/** A logger, as one adapter uses it: every line names the adapter. */
 export class Logger {
   readonly #logger: CacheLogger;
   readonly #name: string;

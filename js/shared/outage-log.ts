@@ -1,4 +1,4 @@
-/** What a face tells its logger: one line when an outage begins, one when it ends, and few in between. */
+/** What a adapter tells its logger: one line when an outage begins, one when it ends, and few in between. */
 
 import type { StoreEvent } from '../store/native-store.js';
 import { type Logger, lossOf } from './logger.js';
@@ -35,7 +35,7 @@ export class OutageLog {
   readonly #last = new Map<string, number>();
   #toldTooLarge = false;
 
-  /** @param meanwhile what the face's callers see until a lost server is back */
+  /** @param meanwhile what the adapter's callers see until a lost server is back */
   constructor(log: Logger, meanwhile = 'Reads from it are misses until it is back') {
     this.#log = log;
     this.#meanwhile = meanwhile;

@@ -15,20 +15,20 @@ export class Batcher {
   private readonly handle: number;
   private readonly receiver: Receiver;
   private readonly corrupt: Corrupt;
-  private flight: PendingBatch;
+  private pending: PendingBatch;
   private scheduled = false;
 
   constructor(handle: number, receiver: Receiver, corrupt: Corrupt) {
     this.handle = handle;
     this.receiver = receiver;
     this.corrupt = corrupt;
-    this.flight = new PendingBatch(corrupt);
+    this.pending = new PendingBatch(corrupt);
   }
 
   /** The operation that was just put into the batch. */
   add(kind: ReplyType): Promise<unknown> {
-    const promise = this.flight.add(kind);
-    if (this.batch.weight >= FLUSH_AT || this.flight.size === MAX_OPERATIONS) {
+    const promise = this.pending.add(kind);
+    if (this.batch.weight >= FLUSH_AT || this.pending.size === MAX_OPERATIONS) {
       this.flush();
     } else if (!this.scheduled) {
       this.scheduled = true;
@@ -38,12 +38,12 @@ export class Batcher {
   }
 
   flush(): void {
-    const { batch, flight } = this;
-    if (flight.size === 0) {
+    const { batch, pending } = this;
+    if (pending.size === 0) {
       return;
     }
-    this.flight = new PendingBatch(this.corrupt);
-    const firstId = this.receiver.board(flight);
+    this.pending = new PendingBatch(this.corrupt);
+    const firstId = this.receiver.register(pending);
     let answers: unknown[] | null;
     try {
       answers = native.submit(
@@ -57,7 +57,7 @@ export class Batcher {
       );
     } catch (error) {
       this.receiver.leave(firstId);
-      flight.fail(error);
+      pending.fail(error);
       return;
     } finally {
       batch.reset();
@@ -65,7 +65,7 @@ export class Batcher {
     if (answers !== null) {
       this.receiver.leave(firstId);
       for (let index = 0; index < answers.length; index++) {
-        flight.settle(index, answers[index]);
+        pending.settle(index, answers[index]);
       }
     }
   }
@@ -77,6 +77,6 @@ export class Batcher {
 }
 
 /** One function for all turns: no closure a turn. */
-function ended(turn: Batcher): void {
-  turn.end();
+function ended(batcher: Batcher): void {
+  batcher.end();
 }

@@ -32,7 +32,7 @@ export type Stats = {
   misses: number;
   sets: number;
   /** Sets that a clear since their miss made too old, or a set since what a `getOrSet` found: nothing was stored. */
-  staleSets: number;
+  rejectedWrites: number;
   /** Sets that no miss guarded: only as fresh as their caller. */
   unguardedSets: number;
   clears: number;

@@ -20,14 +20,14 @@ export function closedByItself(store: object): void {
 }
 
 export function closeHandle(handle: number): Promise<unknown> {
-  const flight = new PendingBatch(() => {});
-  const closed = flight.add(ReplyType.Done);
-  const id = receiver().board(flight);
+  const pending = new PendingBatch(() => {});
+  const closed = pending.add(ReplyType.Done);
+  const id = receiver().register(pending);
   try {
     native.close(handle, id);
   } catch (error) {
     receiver().leave(id);
-    flight.fail(error);
+    pending.fail(error);
   }
   return closed;
 }

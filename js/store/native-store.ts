@@ -36,11 +36,13 @@ export class NativeStore extends StoreConnection {
     if (refused !== undefined) {
       return refused;
     }
-    const { tier } = this;
-    this.batch.get(key, true, tier !== undefined);
-    return tier === undefined
-      ? this.turn.add(ReplyType.Json)
-      : this.turn.add(ReplyType.Stamped).then((answer) => tier.parsed(key, answer as Answer, this.corrupt));
+    const { localCache } = this;
+    this.batch.get(key, true, localCache !== undefined);
+    return localCache === undefined
+      ? this.batcher.add(ReplyType.Json)
+      : this.batcher
+          .add(ReplyType.Stamped)
+          .then((answer) => localCache.parsed(key, answer as Answer, this.corrupt));
   }
 
   /**
@@ -52,11 +54,11 @@ export class NativeStore extends StoreConnection {
     if (refused !== undefined) {
       return refused;
     }
-    const { tier } = this;
-    this.batch.get(key, remember, tier !== undefined);
-    return tier === undefined
-      ? (this.turn.add(ReplyType.Raw) as Promise<string | Uint8Array | undefined>)
-      : this.turn.add(ReplyType.Stamped).then((answer) => tier.received(key, answer as Answer));
+    const { localCache } = this;
+    this.batch.get(key, remember, localCache !== undefined);
+    return localCache === undefined
+      ? (this.batcher.add(ReplyType.Raw) as Promise<string | Uint8Array | undefined>)
+      : this.batcher.add(ReplyType.Stamped).then((answer) => localCache.received(key, answer as Answer));
   }
 
   /**
@@ -68,18 +70,18 @@ export class NativeStore extends StoreConnection {
     if (refused !== undefined) {
       return refused;
     }
-    const { tier } = this;
-    if (tier === undefined || times) {
+    const { localCache } = this;
+    if (localCache === undefined || times) {
       this.batch.read(key, times, false);
-      return this.turn.add(ReplyType.Reading) as Promise<Reading>;
+      return this.batcher.add(ReplyType.Reading) as Promise<Reading>;
     }
     this.batch.read(key, false, true);
-    return this.turn.add(ReplyType.Stamped).then((given) => {
+    return this.batcher.add(ReplyType.Stamped).then((given) => {
       const answer = given as Answer | Parameters<typeof reading>;
       // More fields than a value and its stamp: there was nothing fresh.
       return Array.isArray(answer) && answer.length > 2
         ? reading(...(answer as Parameters<typeof reading>))
-        : reading(tier.received(key, answer as Answer) ?? null);
+        : reading(localCache.received(key, answer as Answer) ?? null);
     });
   }
 
@@ -88,7 +90,7 @@ export class NativeStore extends StoreConnection {
     checkText('key', key);
     this.open();
     this.batch.has(key);
-    return this.turn.add(ReplyType.Done) as Promise<boolean>;
+    return this.batcher.add(ReplyType.Done) as Promise<boolean>;
   }
 
   /**
@@ -106,7 +108,7 @@ export class NativeStore extends StoreConnection {
       return Promise.reject(error);
     }
     this.batch.getMany(keys);
-    return this.turn.add(json ? ReplyType.Many : ReplyType.ManyRaw) as Promise<unknown[]>;
+    return this.batcher.add(json ? ReplyType.Many : ReplyType.ManyRaw) as Promise<unknown[]>;
   }
 
   /** @returns the live values that carry any of the tags */
@@ -114,7 +116,7 @@ export class NativeStore extends StoreConnection {
     const list = taken(tags);
     this.open();
     this.batch.getByTags(list);
-    return this.turn.add(ReplyType.List) as Promise<unknown[]>;
+    return this.batcher.add(ReplyType.List) as Promise<unknown[]>;
   }
 
   /**
@@ -139,7 +141,7 @@ export class NativeStore extends StoreConnection {
     this.open();
     this.batch.set(key, value, ttlMs, list, auto, extra);
     // A lifetime of 0 is a clear, which answers nothing: done as asked.
-    return (await this.changing(key, false, this.turn.add(ReplyType.Done))) !== false;
+    return (await this.changing(key, false, this.batcher.add(ReplyType.Done))) !== false;
   }
 
   /** Clears the key. @returns whether it was there; false too if that could not be asked */
@@ -147,7 +149,7 @@ export class NativeStore extends StoreConnection {
     checkText('key', key);
     this.open();
     this.batch.remove(key);
-    return this.changing(key, false, this.turn.add(ReplyType.Done)) as Promise<boolean>;
+    return this.changing(key, false, this.batcher.add(ReplyType.Done)) as Promise<boolean>;
   }
 
   /**
@@ -163,7 +165,7 @@ export class NativeStore extends StoreConnection {
     this.open();
     const parts = list.parts();
     this.batch.clear(key, parts[0] as TagList, raise);
-    const first = this.turn.add(ReplyType.Done);
+    const first = this.batcher.add(ReplyType.Done);
     const done = parts.length === 1 ? first : this.clearRest(first, parts.slice(1), raise);
     await this.changing(key, list.size > 0, done);
   }
@@ -177,7 +179,7 @@ export class NativeStore extends StoreConnection {
     checkText('key', key);
     this.open();
     this.batch.take(key);
-    return this.changing(key, false, this.turn.add(ReplyType.Raw)) as Promise<
+    return this.changing(key, false, this.batcher.add(ReplyType.Raw)) as Promise<
       string | Uint8Array | undefined
     >;
   }
@@ -190,7 +192,7 @@ export class NativeStore extends StoreConnection {
     checkText('key', key);
     this.open();
     this.batch.expire(key);
-    await this.changing(key, false, this.turn.add(ReplyType.Done));
+    await this.changing(key, false, this.batcher.add(ReplyType.Done));
   }
 
   /**
@@ -203,7 +205,7 @@ export class NativeStore extends StoreConnection {
     checkCursor(cursor);
     this.open();
     this.batch.keys(prefix, cursor);
-    return this.turn.add(ReplyType.Keys) as Promise<KeyPage>;
+    return this.batcher.add(ReplyType.Keys) as Promise<KeyPage>;
   }
 
   /**
@@ -217,7 +219,7 @@ export class NativeStore extends StoreConnection {
     const whole = lockTime(ms);
     this.open();
     this.batch.lock(key, owner, whole);
-    return this.turn.add(ReplyType.Done) as Promise<boolean>;
+    return this.batcher.add(ReplyType.Done) as Promise<boolean>;
   }
 
   /** Gives a lock back; another owner's is left alone. */
@@ -226,7 +228,7 @@ export class NativeStore extends StoreConnection {
     checkOwner(owner);
     this.open();
     this.batch.unlock(key, owner);
-    await this.turn.add(ReplyType.Done);
+    await this.batcher.add(ReplyType.Done);
   }
 
   /**
@@ -239,7 +241,7 @@ export class NativeStore extends StoreConnection {
     checkText('text', text);
     this.open();
     this.batch.publish(channel, text);
-    await this.turn.add(ReplyType.Done);
+    await this.batcher.add(ReplyType.Done);
   }
 
   /**
@@ -254,7 +256,7 @@ export class NativeStore extends StoreConnection {
     this.messages.add(channel, listener);
     this.batch.subscribe(channel);
     try {
-      await this.turn.add(ReplyType.Done);
+      await this.batcher.add(ReplyType.Done);
     } catch (error) {
       if (!isOutage(error)) {
         this.messages.delete(channel, listener);
@@ -269,14 +271,14 @@ export class NativeStore extends StoreConnection {
     this.open();
     if (this.messages.deleteAll(channel)) {
       this.batch.unsubscribe(channel);
-      await this.turn.add(ReplyType.Done);
+      await this.batcher.add(ReplyType.Done);
     }
   }
 
   private async clearRest(first: Promise<unknown>, rest: readonly TagList[], raise: 'all' | 'auto') {
     const done = oneByOne(first, rest, (part) => {
       this.batch.clear(undefined, part, raise);
-      return this.turn.add(ReplyType.Done);
+      return this.batcher.add(ReplyType.Done);
     });
     this.clears.add(done);
     try {

@@ -1,4 +1,4 @@
-/** Opening the store of a face. */
+/** Opening the store of a adapter. */
 
 import { describe } from '../options/check.js';
 import type { StoreSpec } from '../options/native-config.js';
@@ -9,11 +9,11 @@ import { NativeStore, type StoreEvent } from './native-store.js';
  * A description with this prefix in place of its own, if one is given.
  * @throws ConfigError if it is none of `redis()`, `memcached()` and `memory()`
  */
-export function described(face: string, store: unknown, prefix?: string): StoreSpec {
+export function described(caller: string, store: unknown, prefix?: string): StoreSpec {
   const spec = store as Partial<StoreSpec> | null | undefined;
   if (typeof spec !== 'object' || spec === null || typeof spec.kind !== 'string' || !spec.native) {
     throw new ConfigError(
-      `${face}: option "store": expected redis({ url }), memcached({ servers }) or memory(), imported from "cachalot", got ${describe(store, true)}.`,
+      `${caller}: option "store": expected redis({ url }), memcached({ servers }) or memory(), imported from "cachalot", got ${describe(store, true)}.`,
     );
   }
   return prefix === undefined

@@ -2,12 +2,12 @@
 import native from '#native';
 import type { PendingBatch } from './pending-batch.js';
 
-/** An operation's id is its flight's number and, in the last bits, its place in the flight. 0 is no flight: events. */
+/** An operation's id is its pending batch's number and, in the last bits, its place in the pending batch. 0 is no pending batch: events. */
 const PLACE_BITS = 10;
 const PLACES = 1 << PLACE_BITS;
 const LAST_FLIGHT = 2 ** (32 - PLACE_BITS) - 1;
 
-/** Operations in one flight at most. */
+/** Operations in one pending batch at most. */
 export const MAX_OPERATIONS = PLACES;
 
 /** What a store hears. */
@@ -16,26 +16,26 @@ export interface EventSink {
 }
 
 export class Receiver {
-  private readonly flights = new Map<number, PendingBatch>();
+  private readonly pendingBatches = new Map<number, PendingBatch>();
   /** Weak: a store that nobody holds any more is closed when it is collected. */
   private readonly sinks = new Map<number, WeakRef<EventSink>>();
   private next = 1;
 
-  /** @returns the id of the flight's first operation */
-  board(flight: PendingBatch): number {
+  /** @returns the id of the pending batch's first operation */
+  register(pending: PendingBatch): number {
     // Numbers come round after four million flights; one that is still on its way is passed over.
-    while (this.flights.has(this.next)) {
+    while (this.pendingBatches.has(this.next)) {
       this.next = this.next === LAST_FLIGHT ? 1 : this.next + 1;
     }
     const number = this.next;
     this.next = number === LAST_FLIGHT ? 1 : number + 1;
-    this.flights.set(number, flight);
+    this.pendingBatches.set(number, pending);
     return number * PLACES;
   }
 
-  /** The flight was answered elsewhere. */
+  /** The pending batch was answered elsewhere. */
   leave(firstId: number): void {
-    this.flights.delete(firstId >>> PLACE_BITS);
+    this.pendingBatches.delete(firstId >>> PLACE_BITS);
   }
 
   hear(handle: number, sink: EventSink): void {
@@ -60,14 +60,14 @@ export class Receiver {
         continue;
       }
       const number = firstId >>> PLACE_BITS;
-      const flight = this.flights.get(number);
-      // Without a flight (it failed as a whole) its answers are stepped over.
-      for (let place = firstId & (PLACES - 1); flight !== undefined && at < end; place++) {
-        flight.settle(place, flat[at++]);
+      const pending = this.pendingBatches.get(number);
+      // Without a pending batch (it failed as a whole) its answers are stepped over.
+      for (let place = firstId & (PLACES - 1); pending !== undefined && at < end; place++) {
+        pending.settle(place, flat[at++]);
       }
       at = end;
-      if (flight?.done) {
-        this.flights.delete(number);
+      if (pending?.done) {
+        this.pendingBatches.delete(number);
       }
     }
   }

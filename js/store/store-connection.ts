@@ -1,7 +1,7 @@
 /** The connection of an open store: its handle, its batcher, its events and its end. */
 import native from '#native';
 import { LocalCache } from '../local-cache/local-cache.js';
-import type { L1Settings } from '../options/native-config.js';
+import type { LocalCacheSettings } from '../options/native-config.js';
 import { type NativeConfig, nativeText } from '../options/native-config.js';
 import { ClosedError, errorOf } from '../shared/errors.js';
 import { checkText } from './argument-checks.js';
@@ -17,13 +17,13 @@ export class StoreConnection {
   private readonly handle: number;
   private readonly receiver = receiver();
   private readonly sink: EventSink;
-  protected readonly turn: Batcher;
+  protected readonly batcher: Batcher;
   /** The turn's. */
   protected readonly batch: BatchEncoder;
   protected readonly messages = new ChannelListeners();
   protected readonly corrupt: (why: unknown) => void;
-  /** What is kept in this process, if that was asked for. The faces look there first; the methods here ask the store. */
-  readonly tier: LocalCache | undefined;
+  /** What is kept in this process, if that was asked for. The adapters look there first; the methods here ask the store. */
+  readonly localCache: LocalCache | undefined;
   /** Clears of which parts are still to be sent. */
   protected readonly clears = new Set<Promise<void>>();
   private closing: Promise<void> | undefined;
@@ -33,7 +33,7 @@ export class StoreConnection {
    * Returns at once; connections are made in the background.
    * @throws ConfigError on a configuration that the core does not take
    */
-  constructor(config: NativeConfig, onEvent?: (event: StoreEvent) => void, l1?: L1Settings) {
+  constructor(config: NativeConfig, onEvent?: (event: StoreEvent) => void, l1?: LocalCacheSettings) {
     const tell = telling(onEvent);
     this.sink = { event: (event) => this.heard(event as StoreEvent | Message, tell) };
     this.corrupt = corruptions(tell);
@@ -46,9 +46,9 @@ export class StoreConnection {
     } catch (error) {
       throw errorOf(error);
     }
-    this.turn = new Batcher(this.handle, this.receiver, this.corrupt);
-    this.batch = this.turn.batch;
-    this.tier = l1 && new LocalCache(countersOf(this.handle), l1);
+    this.batcher = new Batcher(this.handle, this.receiver, this.corrupt);
+    this.batch = this.batcher.batch;
+    this.localCache = l1 && new LocalCache(countersOf(this.handle), l1);
     this.receiver.hear(this.handle, this.sink);
     closeWhenCollected(this, this.handle);
   }
@@ -58,22 +58,22 @@ export class StoreConnection {
     if (this.lastStats !== undefined) {
       return this.lastStats;
     }
-    const { entries, bytes } = this.tier?.size ?? { entries: 0, bytes: 0 };
-    const l1 = { l1Hits: this.tier?.hits ?? 0, l1Entries: entries, l1Bytes: bytes };
+    const { entries, bytes } = this.localCache?.size ?? { entries: 0, bytes: 0 };
+    const l1 = { l1Hits: this.localCache?.hits ?? 0, l1Entries: entries, l1Bytes: bytes };
     return { ...(JSON.parse(native.stats(this.handle)) as Stats), ...l1 };
   }
 
   /** Finishes what is under way, then lets go of connections. Every later call rejects with `CACHALOT_CLOSED`. */
   close(): Promise<void> {
     // At once, so that what it kept is neither served nor said to be there still.
-    this.tier?.close();
+    this.localCache?.close();
     this.closing ??= this.letGo();
     return this.closing;
   }
 
   /** A write, whose answer is `done`. @param tags whether it clears by tags */
   protected changing<T>(key: string | undefined, tags: boolean, done: Promise<T>): Promise<T> {
-    return this.tier === undefined ? done : this.tier.during(key, tags, done);
+    return this.localCache === undefined ? done : this.localCache.during(key, tags, done);
   }
 
   private heard(event: StoreEvent | Message, tell: (event: StoreEvent) => void): void {
@@ -108,7 +108,7 @@ export class StoreConnection {
     if (this.clears.size > 0) {
       await Promise.allSettled(this.clears);
     }
-    this.turn.flush();
+    this.batcher.flush();
     closedByItself(this);
     this.lastStats = this.stats();
     try {

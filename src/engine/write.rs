@@ -190,7 +190,7 @@ impl<S: Store> Engine<S> {
                 }
                 // Refused for want of an epoch (the get before it failed), no clear was in the way.
                 if guard.is_none_or(|guard| guard.epoch != Epoch::NONE) {
-                    self.stats.stale_sets.add(1);
+                    self.stats.rejected_writes.add(1);
                 }
                 Outcome::Is(false)
             }

@@ -26,7 +26,7 @@ export interface CachalotBusOptions {
 }
 
 const redisStore: Check<StoreSpec> = (value, at) => {
-  const spec = described(at.face, value);
+  const spec = described(at.caller, value);
   const { backend } = spec.native;
   if (backend.type !== 'redis') {
     throw unsupported(
@@ -55,10 +55,10 @@ const checkOptions = object<CachalotBusOptions>({
   logger: loggerOption,
 });
 
-/** @param face whose options these are, for messages */
-export function createBus(face: string, options: CachalotBusOptions): CreateBusDriverResult {
-  const { store, retryQueue, prefix, logger } = checkOptions(options, { face, path: '' });
-  const spec = store ?? redisStore(undefined, { face, path: 'store' });
+/** @param caller whose options these are, for messages */
+export function createBus(caller: string, options: CachalotBusOptions): CreateBusDriverResult {
+  const { store, retryQueue, prefix, logger } = checkOptions(options, { caller, path: '' });
+  const spec = store ?? redisStore(undefined, { caller, path: 'store' });
   return {
     options: retryQueue === undefined ? {} : { retryQueue },
     factory: () => new CachalotTransport(spec, prefix ?? 'bentocache', logOf(logger)),

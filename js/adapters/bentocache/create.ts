@@ -1,4 +1,4 @@
-/** What `useL2Layer` takes, for the faces that make one. */
+/** What `useL2Layer` takes, for the adapters that make one. */
 
 import { type Check, object } from '../../options/check.js';
 import type { StoreSpec } from '../../options/native-config.js';
@@ -27,7 +27,7 @@ export interface CachalotDriverOptions {
   logger?: CacheLogger | undefined;
 }
 
-const anyStore: Check<StoreSpec> = (value, at) => described(at.face, value);
+const anyStore: Check<StoreSpec> = (value, at) => described(at.caller, value);
 
 const checkOptions = object<CachalotDriverOptions>({
   store: anyStore,
@@ -35,13 +35,13 @@ const checkOptions = object<CachalotDriverOptions>({
   logger: loggerOption,
 });
 
-/** @param face whose options these are, for messages */
+/** @param caller whose options these are, for messages */
 export function createDriver(
-  face: string,
+  caller: string,
   options: CachalotDriverOptions,
 ): CreateDriverResult<L2CacheDriver> {
-  const { store, prefix, logger: own } = checkOptions(options, { face, path: '' });
-  const spec = described(face, store);
+  const { store, prefix, logger: own } = checkOptions(options, { caller, path: '' });
+  const spec = described(caller, store);
   let log: Logger | undefined;
   const stores = new SharedStores((name) => {
     const outages = new OutageLog(
@@ -58,17 +58,17 @@ export function createDriver(
         log = logOf(own ?? config.logger);
         log.ignored(spec);
       }
-      return new CachalotDriver(stores.hold(prefixed(face, spec.native.prefix, config.prefix)));
+      return new CachalotDriver(stores.hold(prefixed(caller, spec.native.prefix, config.prefix)));
     },
   };
 }
 
 /** The store's prefix, and behind it the one that Bentocache names. */
-function prefixed(face: string, own: string, named: unknown): string {
+function prefixed(caller: string, own: string, named: unknown): string {
   if (named === undefined || named === null || named === '') {
     return own;
   }
-  const at = { face, path: 'prefix' };
+  const at = { caller, path: 'prefix' };
   const below = checkPrefix(named, at).replace(/:+$/, '');
   return below === '' ? own : checkPrefix(`${own.replace(/:$/, '')}/${below}`, at);
 }

@@ -1,6 +1,6 @@
 /** Bentocache's contract over one store. Outages throw: Bentocache decides whether its callers see them. */
 
-import { nested, spaceTag, tagsOf } from '../../cache/namespaces.js';
+import { joinNamespace, spaceTag, tagsOf } from '../../cache/namespaces.js';
 import { describe } from '../../options/check.js';
 import { refused, requiredKey } from '../../shared/arguments.js';
 import type { NativeStore } from '../../store/native-store.js';
@@ -9,18 +9,18 @@ import type { Hold } from './shared-resources.js';
 import type { L2CacheDriver } from './types.js';
 
 /** Its calls are Bentocache's, whichever function made it. */
-const FACE = 'CachalotDriver';
+const CALLER = 'CachalotDriver';
 
 export class CachalotDriver implements L2CacheDriver {
   readonly type = 'l2';
   readonly #hold: Hold;
   /** Without a last `:`; empty at the root. */
-  readonly #space: string;
+  readonly #namespacePath: string;
 
   /** @internal */
-  constructor(hold: Hold, space = '') {
+  constructor(hold: Hold, namespacePath = '') {
     this.#hold = hold;
-    this.#space = space;
+    this.#namespacePath = namespacePath;
   }
 
   get #store(): NativeStore {
@@ -32,7 +32,7 @@ export class CachalotDriver implements L2CacheDriver {
    * @throws ConfigError on an empty name, or one more than 8 levels deep
    */
   namespace(name: string): CachalotDriver {
-    return new CachalotDriver(this.#hold, nested(FACE, this.#space, name));
+    return new CachalotDriver(this.#hold, joinNamespace(CALLER, this.#namespacePath, name));
   }
 
   /** @throws CachalotError (rejects) on an empty key, and if the store is away or too slow */
@@ -76,7 +76,7 @@ export class CachalotDriver implements L2CacheDriver {
 
   /** Everything below this namespace, in one step however much that is. The root: everything of its prefix. */
   async clear(): Promise<void> {
-    await this.#store.clear({ tags: [this.#space === '' ? '*' : spaceTag(this.#space)] });
+    await this.#store.clear({ tags: [this.#namespacePath === '' ? '*' : spaceTag(this.#namespacePath)] });
   }
 
   /** @returns whether something was there */
@@ -89,7 +89,7 @@ export class CachalotDriver implements L2CacheDriver {
 
   async deleteMany(keys: readonly string[]): Promise<boolean> {
     if (!Array.isArray(keys)) {
-      throw refused(FACE, 'keys', 'an array of strings', describe(keys));
+      throw refused(CALLER, 'keys', 'an array of strings', describe(keys));
     }
     const all = keys.map((key) => this.#full(key));
     await Promise.all(all.map((key) => this.#store.clear({ key })));
@@ -102,8 +102,8 @@ export class CachalotDriver implements L2CacheDriver {
   }
 
   #full(key: unknown): string {
-    const checked = requiredKey(FACE, key);
-    return this.#space === '' ? checked : `${this.#space}:${checked}`;
+    const checked = requiredKey(CALLER, key);
+    return this.#namespacePath === '' ? checked : `${this.#namespacePath}:${checked}`;
   }
 }
 
@@ -118,7 +118,7 @@ function lifetime(ttl: unknown): number {
     return Number.POSITIVE_INFINITY;
   }
   if (typeof ttl !== 'number' || Number.isNaN(ttl)) {
-    throw refused(FACE, 'ttl', 'a number of milliseconds', describe(ttl), 'Leave it out for ever');
+    throw refused(CALLER, 'ttl', 'a number of milliseconds', describe(ttl), 'Leave it out for ever');
   }
   return Math.max(0, ttl);
 }

@@ -5,29 +5,29 @@ import type { CacheLogger } from '../../shared/logger.js';
 import { Logger } from '../../shared/logger.js';
 import { OutageLog } from '../../shared/outage-log.js';
 import { TIMED_OUT, withTimeout } from '../../shared/with-timeout.js';
-import { FACE } from './arguments.js';
+import { CALLER } from './arguments.js';
 import type { CacheBackend, CacheEntry, CacheStore } from './types.js';
 
 /** Whoever asks later than that makes a value of his own, so that a function that hangs keeps nobody waiting for ever. */
 const LEASE_MS = 30_000;
 
 /** A value being made. */
-interface Flight {
+interface CustomLoad {
   /** On the clock of `performance`. */
   readonly began: number;
   value: Promise<unknown>;
   /** The key was set, deleted or made anew since it began: it is given to those who wait, and not stored. */
-  superseded: boolean;
+  isDiscarded: boolean;
 }
 
 export class CustomStoreBackend implements CacheBackend {
   readonly #store: CacheStore;
   readonly #log: OutageLog;
-  readonly #flights = new Map<string, Flight>();
+  readonly #flights = new Map<string, CustomLoad>();
 
   constructor(store: CacheStore, logger: CacheLogger) {
     this.#store = store;
-    this.#log = new OutageLog(new Logger(logger, `${FACE} ${store.name}`));
+    this.#log = new OutageLog(new Logger(logger, `${CALLER} ${store.name}`));
   }
 
   async value(key: string): Promise<unknown> {
@@ -59,7 +59,7 @@ export class CustomStoreBackend implements CacheBackend {
   async delByPattern(pattern: string, before: string): Promise<number | undefined> {
     if (!this.#store.delByPattern) {
       throw new UnsupportedError(
-        `${FACE}: delByPattern: the store "${this.#store.name}" has no delByPattern. Give it one, or delete by keys. Nothing was done.`,
+        `${CALLER}: delByPattern: the store "${this.#store.name}" has no delByPattern. Give it one, or delete by keys. Nothing was done.`,
       );
     }
     // Which keys it fits is that store's to say.
@@ -99,36 +99,36 @@ export class CustomStoreBackend implements CacheBackend {
 
   #start(key: string, ttl: number, fn: () => unknown): Promise<unknown> {
     this.#supersede(key);
-    const flight: Flight = { began: performance.now(), value: Promise.resolve(), superseded: false };
-    this.#flights.set(key, flight);
-    flight.value = this.#fly(key, ttl, fn, flight);
-    return flight.value;
+    const load: CustomLoad = { began: performance.now(), value: Promise.resolve(), isDiscarded: false };
+    this.#flights.set(key, load);
+    load.value = this.#fly(key, ttl, fn, load);
+    return load.value;
   }
 
-  #running(key: string): Flight | undefined {
-    const flight = this.#flights.get(key);
-    return flight !== undefined && performance.now() - flight.began < LEASE_MS ? flight : undefined;
+  #running(key: string): CustomLoad | undefined {
+    const load = this.#flights.get(key);
+    return load !== undefined && performance.now() - load.began < LEASE_MS ? load : undefined;
   }
 
-  async #fly(key: string, ttl: number, fn: () => unknown, flight: Flight): Promise<unknown> {
+  async #fly(key: string, ttl: number, fn: () => unknown, load: CustomLoad): Promise<unknown> {
     try {
       const made = await fn();
       // undefined is how a miss looks.
-      if (made !== undefined && !flight.superseded) {
+      if (made !== undefined && !load.isDiscarded) {
         await this.#write(key, made, ttl);
       }
       return made;
     } finally {
-      if (this.#flights.get(key) === flight) {
+      if (this.#flights.get(key) === load) {
         this.#flights.delete(key);
       }
     }
   }
 
   #supersede(key: string): void {
-    const flight = this.#flights.get(key);
-    if (flight !== undefined) {
-      flight.superseded = true;
+    const load = this.#flights.get(key);
+    if (load !== undefined) {
+      load.isDiscarded = true;
       this.#flights.delete(key);
     }
   }

@@ -6,7 +6,7 @@ import { getOrSet } from '../../cache/get-or-set.js';
 import type { ResolvedEntryOptions } from '../../cache/options.js';
 import { patternOf } from '../../cache/patterns.js';
 import { NO_TAGS } from '../../store/tags.js';
-import { FACE } from './arguments.js';
+import { CALLER } from './arguments.js';
 import { clearPattern, write } from './store.js';
 import type { CacheBackend, CacheEntry } from './types.js';
 
@@ -47,7 +47,7 @@ export class NativeBackend implements CacheBackend {
 
   async delByPattern(pattern: string, before: string): Promise<number | undefined> {
     const { kind } = this.#core.settings.store;
-    refuseUnlistable(FACE, kind, patternOf(pattern, before));
+    refuseUnlistable(CALLER, kind, patternOf(pattern, before));
     return this.#core.attempt('delete by pattern', undefined, () =>
       clearPattern(this.#core, pattern, before),
     );
@@ -67,7 +67,7 @@ export class NativeBackend implements CacheBackend {
     timing: Partial<ResolvedEntryOptions>,
     fn: () => unknown,
   ): Promise<unknown> {
-    const times = { ...this.#core.settings.computing, timed: true, ...timing };
+    const times = { ...this.#core.settings.computing, hasTimes: true, ...timing };
     return this.#core.during(() =>
       getOrSet(this.#core, { method, key, factory: () => fn(), tags: NO_TAGS, timing: times }),
     );

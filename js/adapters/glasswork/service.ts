@@ -4,7 +4,7 @@ import { type Check, describe, invalid, object } from '../../options/check.js';
 import { refused } from '../../shared/arguments.js';
 import { ConfigError } from '../../shared/errors.js';
 import { consoleLogger, loggerOption } from '../../shared/logger.js';
-import { age, callable, FACE, keyOf, milliseconds, patternFrom } from './arguments.js';
+import { age, CALLER, callable, keyOf, patternFrom, ttlMs } from './arguments.js';
 import { CustomStoreBackend } from './custom-store-backend.js';
 import type { Given, PlainKey, TypedKey } from './keys.js';
 import { NativeBackend } from './native-backend.js';
@@ -54,11 +54,15 @@ export class CacheService {
     const own = coreOf(store);
     if (own === undefined && typeof (store as Partial<CacheStore> | null | undefined)?.get !== 'function') {
       throw new ConfigError(
-        `${FACE}: store: expected a CacheStore such as new CachalotStore({ store: redis({ url }) }), got ${describe(store)}.`,
+        `${CALLER}: store: expected a CacheStore such as new CachalotStore({ store: redis({ url }) }), got ${describe(store)}.`,
       );
     }
-    const { defaultTTL, keyPrefix, logger = consoleLogger } = checkConfig(config, { face: FACE, path: '' });
-    this.defaultTTL = defaultTTL ?? aboveZero(undefined, { face: FACE, path: 'defaultTTL' });
+    const {
+      defaultTTL,
+      keyPrefix,
+      logger = consoleLogger,
+    } = checkConfig(config, { caller: CALLER, path: '' });
+    this.defaultTTL = defaultTTL ?? aboveZero(undefined, { caller: CALLER, path: 'defaultTTL' });
     this.before = keyPrefix ? `${keyPrefix}:` : '';
     this.backing = own ? new NativeBackend(own) : new CustomStoreBackend(store, logger);
   }
@@ -118,9 +122,9 @@ export class CacheService {
   async wrapSWR<T>(key: TypedKey<T>, staleTTL: number, maxTTL: number, fn: () => Made<Given<T>>): Promise<T>;
   async wrapSWR<T>(key: PlainKey, staleTTL: number, maxTTL: number, fn: () => Made<T>): Promise<T>;
   async wrapSWR(key: unknown, staleTTL: unknown, maxTTL: unknown, fn: unknown): Promise<unknown> {
-    const [stale, max] = [age('staleTTL', staleTTL), milliseconds('maxTTL', maxTTL)];
+    const [stale, max] = [age('staleTTL', staleTTL), ttlMs('maxTTL', maxTTL)];
     if (max < stale) {
-      throw refused(FACE, 'maxTTL', `at least as long as staleTTL (${staleTTL} s)`, `${maxTTL} s`);
+      throw refused(CALLER, 'maxTTL', `at least as long as staleTTL (${staleTTL} s)`, `${maxTTL} s`);
     }
     return this.backing.wrapSWR(this.full(key), stale, max, callable(fn) as () => unknown);
   }
@@ -140,6 +144,6 @@ export class CacheService {
   }
 
   private ttl(given: unknown): number {
-    return milliseconds('ttl', given === undefined ? this.defaultTTL : given);
+    return ttlMs('ttl', given === undefined ? this.defaultTTL : given);
   }
 }

@@ -12,7 +12,7 @@ import type { CacheLogger } from '../../shared/logger.js';
 import { consoleLogger, loggerOption } from '../../shared/logger.js';
 import type { Stats } from '../../store/native-store.js';
 import { described } from '../../store/open.js';
-import { FACE, keyOf, milliseconds, patternFrom } from './arguments.js';
+import { CALLER, keyOf, patternFrom, ttlMs } from './arguments.js';
 import type { CacheStore } from './types.js';
 
 /** A symbol that copies of this package share: a store of its CommonJS build is known by the service of its ES build. */
@@ -28,7 +28,7 @@ export interface CachalotStoreOptions {
 }
 
 const checkOptions = object<CachalotStoreOptions>({
-  store: (value) => described(FACE, value),
+  store: (value) => described(CALLER, value),
   prefix,
   logger: loggerOption,
 });
@@ -48,8 +48,8 @@ export class CachalotStore implements CacheStore {
    * @throws CachalotError that names the option, what was expected and what came
    */
   constructor(options: CachalotStoreOptions) {
-    const given = checkOptions(options, { face: FACE, path: '' });
-    const store = described(FACE, given.store, given.prefix);
+    const given = checkOptions(options, { caller: CALLER, path: '' });
+    const store = described(CALLER, given.store, given.prefix);
     this.name = `cachalot-${store.kind}`;
     this.core = new Core(settingsOf({ store, logger: given.logger ?? consoleLogger }));
   }
@@ -70,7 +70,7 @@ export class CachalotStore implements CacheStore {
    * @throws TooLargeError (rejects) on a value over the store's limit; no older value is left
    */
   async set<T>(key: string, value: T, ttl: number): Promise<void> {
-    const [checked, ms] = [keyOf(key), milliseconds('ttl', ttl)];
+    const [checked, ms] = [keyOf(key), ttlMs('ttl', ttl)];
     await write(this.core, checked, this.core.encode(checked, value), ms);
   }
 
@@ -127,7 +127,7 @@ export function coreOf(store: unknown): Core | undefined {
 
 /** With the time of it, which `getWithMetadata` and `wrapSWR` go by. @param ttl milliseconds */
 export function write(core: Core, key: string, text: string | Uint8Array, ttl: number): Promise<boolean> {
-  core.flights.supersede(key);
+  core.singleFlight.discardResult(key);
   const now = Date.now();
   const times = { created: now, freshUntil: now + ttl, cost: 0 };
   return core.store.set(key, text, ttl, tagsOf(key), true, { times });
@@ -136,6 +136,6 @@ export function write(core: Core, key: string, text: string | Uint8Array, ttl: n
 export function clearPattern(core: Core, pattern: string, before: string): Promise<number | undefined> {
   core.clears++;
   return core.during(() =>
-    clearMatching(FACE, core.store, core.settings.store.kind, patternOf(pattern, before)),
+    clearMatching(CALLER, core.store, core.settings.store.kind, patternOf(pattern, before)),
   );
 }

@@ -6,7 +6,7 @@ import type { StoreSpec } from '../../options/native-config.js';
 import type { RedisConnectionOptions } from '../../options/redis.js';
 import { ConfigError, UnsupportedError } from '../../shared/errors.js';
 import type { CacheLogger } from '../../shared/logger.js';
-import { FACE } from './arguments.js';
+import { CALLER } from './arguments.js';
 import { CachalotStore } from './store.js';
 import type { CacheStore } from './types.js';
 
@@ -31,7 +31,7 @@ export class RedisCacheStore extends CachalotStore {
     const { options, logger, ...rest } = given('RedisCacheStore', config);
     if (options !== undefined && rest.redisOptions !== undefined) {
       throw new ConfigError(
-        `${FACE}: RedisCacheStore: options "options" and "redisOptions" mean the same. Keep one of them.`,
+        `${CALLER}: RedisCacheStore: options "options" and "redisOptions" mean the same. Keep one of them.`,
       );
     }
     const store = redis(options === undefined ? rest : { ...rest, redisOptions: options });
@@ -88,13 +88,13 @@ export class DynamoDBCacheStore implements CacheStore {
 
 function unsupported(): UnsupportedError {
   return new UnsupportedError(
-    `${FACE}: DynamoDB is not supported yet and comes in a later release. Use new RedisCacheStore({ url }), or new CachalotStore({ store: memcached({ servers }) }) with memcached of "cachalot", meanwhile; on Lambda both need a VPC.`,
+    `${CALLER}: DynamoDB is not supported yet and comes in a later release. Use new RedisCacheStore({ url }), or new CachalotStore({ store: memcached({ servers }) }) with memcached of "cachalot", meanwhile; on Lambda both need a VPC.`,
   );
 }
 
 function given<T extends object>(name: string, config: T): T {
   if (typeof config !== 'object' || config === null) {
-    throw new ConfigError(`${FACE}: ${name}: expected an object of options, got ${describe(config)}.`);
+    throw new ConfigError(`${CALLER}: ${name}: expected an object of options, got ${describe(config)}.`);
   }
   return config;
 }

@@ -1,6 +1,6 @@
 /** Keyv's storage adapter over one store. */
 import { EventEmitter } from 'node:events';
-import { type Duration, milliseconds } from '../../options/duration.js';
+import { type Duration, parseDuration } from '../../options/duration.js';
 import type { UrlObject } from '../../options/redis-url.js';
 import { guarded } from '../../options/stale-write-guard.js';
 import { ConfigError, errorMessage } from '../../shared/errors.js';
@@ -14,7 +14,7 @@ import { type BesideUrl, type CachalotKeyvOptions, checkOptions, joined } from '
 import type { CachalotKeyvDescription, CachalotKeyvEntry, CachalotKeyvEvents } from './types.js';
 import { packed, unpacked } from './values.js';
 
-const FACE = 'CachalotKeyv';
+const CALLER = 'CachalotKeyv';
 
 /** Each Keyv on an adapter listens to it: as many as Keyv allows of its own listeners. */
 const MAX_LISTENERS = 100;
@@ -55,10 +55,10 @@ export class CachalotKeyv {
   /** On Redis by its URL, as `new KeyvRedis('redis://…', { namespace })`. */
   constructor(url: string | UrlObject, options?: BesideUrl<CachalotKeyvOptions>);
   constructor(given: CachalotKeyvOptions | string | UrlObject, beside?: BesideUrl<CachalotKeyvOptions>) {
-    const checked = checkOptions(FACE, joined(FACE, given, beside));
-    const described = describedStore(FACE, checked.store, checked.prefix);
+    const checked = checkOptions(CALLER, joined(CALLER, given, beside));
+    const described = describedStore(CALLER, checked.store, checked.prefix);
     const spec = checked.guardSets === true ? guarded(described) : described;
-    this.names = new KeyMapper(FACE, checked.useKeyPrefix === false);
+    this.names = new KeyMapper(CALLER, checked.useKeyPrefix === false);
     this.names.namespace = checked.namespace;
     this.throwing = checked.throwOnErrors ?? false;
     this.opts = {
@@ -72,7 +72,7 @@ export class CachalotKeyv {
     this.events.setMaxListeners(MAX_LISTENERS);
     // Keyv's own listener hands on to whoever listens to Keyv, and often nobody does.
     const heard = () => this.events.listenerCount('error') > this.watch.listeners;
-    const log = new Logger(checked.logger ?? processWarnings(heard), FACE);
+    const log = new Logger(checked.logger ?? processWarnings(heard), CALLER);
     if (checked.ignored.length > 0) {
       log.ignored(checked);
     }
@@ -113,7 +113,7 @@ export class CachalotKeyv {
       name = this.names.of(key);
     } catch (error) {
       // Keyv 5 keeps silent about what a get throws.
-      this.tell(error);
+      this.report(error);
       throw error;
     }
     try {
@@ -136,7 +136,7 @@ export class CachalotKeyv {
    */
   async set(key: string, value: unknown, ttl?: Duration | undefined): Promise<boolean> {
     const name = this.names.of(key);
-    const [stored, ms] = [packed(FACE, value), lifetime(ttl)];
+    const [stored, ms] = [packed(CALLER, value), lifetime(ttl)];
     try {
       return await this.store.set(name, stored, ms, tagsOfName(name), true);
     } catch (error) {
@@ -152,7 +152,7 @@ export class CachalotKeyv {
   async setMany(entries: readonly CachalotKeyvEntry[]): Promise<unknown> {
     const writes = entries.map(({ key, value, ttl }) => {
       const name = this.names.of(key);
-      return { name, stored: packed(FACE, value), ms: lifetime(ttl) };
+      return { name, stored: packed(CALLER, value), ms: lifetime(ttl) };
     });
     const sets = writes.map(({ name, stored, ms }) =>
       this.store.set(name, stored, ms, tagsOfName(name), true),
@@ -233,7 +233,7 @@ export class CachalotKeyv {
     this.events.on(event, listener as () => void);
     if (event === 'error' && this.watch.errorHeard()) {
       // Keyv 6 leaves it to the store to put the namespace before its keys.
-      this.names.bare = true;
+      this.names.keysArePlain = true;
     }
     return this;
   }
@@ -246,7 +246,7 @@ export class CachalotKeyv {
   private async *entries<Value>(
     namespace: string | undefined,
   ): AsyncGenerator<Array<string | Awaited<Value> | undefined>, void> {
-    const start = this.names.startOf(namespace);
+    const start = this.names.keyPrefix(namespace);
     let cursor: number | undefined = 0;
     while (cursor !== undefined) {
       const page: KeyPage = await this.store.keys(start, cursor);
@@ -278,9 +278,9 @@ export class CachalotKeyv {
   /** A value that cannot be read is told of and left out, as it is a miss to a get. */
   private opened(stored: string | Uint8Array): unknown {
     try {
-      return unpacked(FACE, stored);
+      return unpacked(CALLER, stored);
     } catch (error) {
-      this.tell(error);
+      this.report(error);
       return undefined;
     }
   }
@@ -291,7 +291,7 @@ export class CachalotKeyv {
     otherwise: Answer,
   ): Promise<Answer[]> {
     if (!Array.isArray(keys)) {
-      throw new ConfigError(`${FACE}: keys: expected an array of strings, got ${typeof keys}.`);
+      throw new ConfigError(`${CALLER}: keys: expected an array of strings, got ${typeof keys}.`);
     }
     const names = keys.map((key) => this.names.of(key));
     return this.settled(names.map(ask), otherwise);
@@ -308,13 +308,13 @@ export class CachalotKeyv {
   }
 
   private failed(error: unknown): void {
-    this.tell(error);
+    this.report(error);
     if (this.throwing) {
       throw error;
     }
   }
 
-  private tell(error: unknown): void {
+  private report(error: unknown): void {
     // An 'error' that nobody listens to would be thrown.
     if (this.events.listenerCount('error') === 0) {
       return;
@@ -323,12 +323,15 @@ export class CachalotKeyv {
       this.events.emit('error', error);
     } catch (thrown) {
       // A listener's defect must not cost the answer.
-      process.emitWarning(`A listener of ${FACE}'s errors threw: ${errorMessage(thrown)}`, 'CachalotWarning');
+      process.emitWarning(
+        `A listener of ${CALLER}'s errors threw: ${errorMessage(thrown)}`,
+        'CachalotWarning',
+      );
     }
   }
 }
 
 /** Milliseconds. */
 function lifetime(ttl: unknown): number {
-  return ttl === undefined || ttl === null || ttl === Infinity ? Infinity : milliseconds(FACE, 'ttl', ttl);
+  return ttl === undefined || ttl === null || ttl === Infinity ? Infinity : parseDuration(CALLER, 'ttl', ttl);
 }

@@ -25,7 +25,7 @@ export function createKeyv(
 ): Keyv {
   const { ttl, ...rest } = joined('createKeyv', given, beside) ?? {};
   // Before a store is opened that nobody could close.
-  const ms = defaultLifetime(ttl, { face: 'createKeyv', path: 'ttl' });
+  const ms = defaultLifetime(ttl, { caller: 'createKeyv', path: 'ttl' });
   const store = new CachalotKeyv({ ...rest, useKeyPrefix: false });
   return new Keyv({
     store,

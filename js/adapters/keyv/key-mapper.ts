@@ -14,18 +14,18 @@ import { NO_TAGS, type TagList, tag } from '../../store/tags.js';
 const MAX_NAMESPACES = 1000;
 
 export class KeyMapper {
-  private readonly face: string;
+  private readonly caller: string;
   /** Namespaces that a Keyv has set, each with its name. Several Keyv instances may share an adapter. */
-  private readonly known = new Map<string, string>();
+  private readonly prefixes = new Map<string, string>();
   private current: string | undefined;
   /** The current namespace as names begin with it. */
   private start = '';
   /** Keys come without their namespace, whatever they look like. */
-  bare: boolean;
+  keysArePlain: boolean;
 
-  constructor(face: string, bare: boolean) {
-    this.face = face;
-    this.bare = bare;
+  constructor(caller: string, keysArePlain: boolean) {
+    this.caller = caller;
+    this.keysArePlain = keysArePlain;
   }
 
   get namespace(): string | undefined {
@@ -39,15 +39,15 @@ export class KeyMapper {
       return;
     }
     if (typeof given !== 'string') {
-      throw new ConfigError(`${this.face}: namespace: expected a string, got ${describe(given)}.`);
+      throw new ConfigError(`${this.caller}: namespace: expected a string, got ${describe(given)}.`);
     }
-    requiredKey(this.face, given);
+    requiredKey(this.caller, given);
     const name = escaped(given);
-    this.known.delete(given);
-    this.known.set(given, name);
-    for (const first of this.known.keys()) {
-      if (this.known.size <= MAX_NAMESPACES) break;
-      this.known.delete(first);
+    this.prefixes.delete(given);
+    this.prefixes.set(given, name);
+    for (const first of this.prefixes.keys()) {
+      if (this.prefixes.size <= MAX_NAMESPACES) break;
+      this.prefixes.delete(first);
     }
     this.current = given;
     this.start = `${name}:`;
@@ -58,19 +58,19 @@ export class KeyMapper {
    * A key that begins with a namespace is taken for one that Keyv has completed, as Keyv 5 itself takes it.
    */
   of(key: unknown): string {
-    const given = requiredKey(this.face, key);
-    const name = (this.bare ? undefined : this.completed(given)) ?? this.start + given;
+    const given = requiredKey(this.caller, key);
+    const name = (this.keysArePlain ? undefined : this.completed(given)) ?? this.start + given;
     // With the namespace it may have become too long.
-    return name === given ? name : requiredKey(this.face, name);
+    return name === given ? name : requiredKey(this.caller, name);
   }
 
   /** The name of a key that begins with a namespace: with the longest, for `a:b` is none of `a`'s. */
   private completed(key: string): string | undefined {
-    if (this.known.size === 0) {
+    if (this.prefixes.size === 0) {
       return undefined;
     }
     for (let end = key.lastIndexOf(':'); end > 0; end = key.lastIndexOf(':', end - 1)) {
-      const name = this.known.get(key.slice(0, end));
+      const name = this.prefixes.get(key.slice(0, end));
       if (name !== undefined) {
         return name + key.slice(end);
       }
@@ -79,7 +79,7 @@ export class KeyMapper {
   }
 
   /** What the names of a namespace begin with; `''` = all names. */
-  startOf(namespace: string | undefined): string {
+  keyPrefix(namespace: string | undefined): string {
     return namespace ? `${escaped(namespace)}:` : '';
   }
 
@@ -89,7 +89,7 @@ export class KeyMapper {
       return name;
     }
     const key = name.slice(escaped(namespace).length + 1);
-    return this.bare ? key : `${namespace}:${key}`;
+    return this.keysArePlain ? key : `${namespace}:${key}`;
   }
 
   /** What a clear of the namespace clears; without one it is everything. */

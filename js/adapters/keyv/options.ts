@@ -3,15 +3,15 @@
 import {
   type Check,
   describe,
+  type ForeignNames,
   flag,
   invalid,
-  type Notes,
+  type OptionPath,
   object,
-  type Place,
   text,
 } from '../../options/check.js';
 import { redis } from '../../options/config.js';
-import { milliseconds } from '../../options/duration.js';
+import { parseDuration } from '../../options/duration.js';
 import type { StoreSpec } from '../../options/native-config.js';
 import { isUrl, type UrlObject } from '../../options/redis-url.js';
 import { prefix } from '../../options/store.js';
@@ -62,7 +62,7 @@ export type BesideUrl<T> = Omit<T, 'store'> & { [Name in (typeof KEYV_REDIS)[num
 
 /** One object of options, from what may also be a URL and what stands beside it. */
 export function joined<T extends { store: StoreSpec }>(
-  face: string,
+  caller: string,
   given: T | string | UrlObject,
   beside: BesideUrl<T> | undefined,
 ): T {
@@ -71,13 +71,13 @@ export function joined<T extends { store: StoreSpec }>(
   }
   if (beside !== undefined) {
     throw new ConfigError(
-      `${face}: expected one object of options, or a URL and an object, got two objects. Put all into the first.`,
+      `${caller}: expected one object of options, or a URL and an object, got two objects. Put all into the first.`,
     );
   }
   return given;
 }
 
-const keyvRedisNotes: Notes = (name) =>
+const keyvRedisNotes: ForeignNames = (name) =>
   (KEYV_REDIS as readonly string[]).includes(name) ? 'ignored' : undefined;
 
 /** Checked when it is opened (js/store/open.ts). */
@@ -98,10 +98,10 @@ const check = object<CachalotKeyvOptions>(
 
 /** With what was ignored, of the store's options as well. */
 export function checkOptions(
-  face: string,
+  caller: string,
   given: CachalotKeyvOptions,
 ): Partial<CachalotKeyvOptions> & { ignored: readonly string[] } {
-  const at: Place = { face, path: '', ignored: new Set(given?.store?.ignored) };
+  const at: OptionPath = { caller, path: '', ignored: new Set(given?.store?.ignored) };
   return { ...check(given, at), ignored: [...(at.ignored ?? [])] };
 }
 
@@ -111,7 +111,7 @@ export const defaultLifetime: Check<number | undefined> = (value, at) => {
     return undefined;
   }
   try {
-    return milliseconds(at.face, at.path, value);
+    return parseDuration(at.caller, at.path, value);
   } catch (error) {
     const expected = "milliseconds of 0 or more, or text such as '30s', '5m' or '1h30m'";
     throw error instanceof ConfigError ? invalid(at, expected, describe(value)) : error;

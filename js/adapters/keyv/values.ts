@@ -9,7 +9,7 @@ const BYTES = 1;
 const STRUCTURE = 2;
 
 /** @throws ConfigError on what cannot be kept: a function, a symbol, a promise or anything that holds one */
-export function packed(face: string, value: unknown): string | Uint8Array {
+export function packed(caller: string, value: unknown): string | Uint8Array {
   // Half a surrogate pair has no UTF-8; V8 keeps it.
   if (typeof value === 'string' && value.isWellFormed()) {
     return value;
@@ -24,7 +24,7 @@ export function packed(face: string, value: unknown): string | Uint8Array {
   } catch (cause) {
     const why = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
     throw new ConfigError(
-      `${face}: value: expected one that can be cloned (no function, symbol or promise in it), got one that cannot: ${why}. Nothing was stored.`,
+      `${caller}: value: expected one that can be cloned (no function, symbol or promise in it), got one that cannot: ${why}. Nothing was stored.`,
       { cause },
     );
   }
@@ -32,7 +32,7 @@ export function packed(face: string, value: unknown): string | Uint8Array {
 }
 
 /** @throws CorruptError on bytes that no version of this adapter wrote */
-export function unpacked(face: string, stored: string | Uint8Array): unknown {
+export function unpacked(caller: string, stored: string | Uint8Array): unknown {
   if (typeof stored === 'string') {
     return stored;
   }
@@ -45,9 +45,9 @@ export function unpacked(face: string, stored: string | Uint8Array): unknown {
       return deserialize(content);
     }
   } catch (cause) {
-    throw unreadable(face, cause);
+    throw unreadable(caller, cause);
   }
-  throw unreadable(face);
+  throw unreadable(caller);
 }
 
 function tagged(kind: number, content: Uint8Array): Uint8Array {
@@ -57,9 +57,9 @@ function tagged(kind: number, content: Uint8Array): Uint8Array {
   return whole;
 }
 
-function unreadable(face: string, cause?: unknown): CorruptError {
+function unreadable(caller: string, cause?: unknown): CorruptError {
   return new CorruptError(
-    `${face}: a stored value is nothing that this adapter wrote. It counts as a miss; the next set replaces it, or give the adapter a prefix of its own.`,
+    `${caller}: a stored value is nothing that this adapter wrote. It counts as a miss; the next set replaces it, or give the adapter a prefix of its own.`,
     { cause },
   );
 }

@@ -1,5 +1,5 @@
 /** The options of the older Cache Module: the names that people have in their medusa-config, checked and made into a store. */
-import { agree, type Check, integer, object, type Place, seconds } from '../../options/check.js';
+import { type Check, integer, mergeAliases, type OptionPath, object, seconds } from '../../options/check.js';
 import { DEFAULT_SERVERS } from '../../options/endpoint.js';
 import {
   type IgnoredMemcachedClientOptions,
@@ -13,7 +13,7 @@ import type { NativeEndpoint, StoreSpec } from '../../options/native-config.js';
 import { type RedisOptions, redisShape, redisSpec } from '../../options/redis.js';
 import { type RedisAddress, redisUrl, type UrlObject } from '../../options/redis-url.js';
 import { type GuardedOptions, guarded, staleWriteGuard } from '../../options/stale-write-guard.js';
-import { milliseconds, prefix } from '../../options/store.js';
+import { millisecondsOption, prefix } from '../../options/store.js';
 import { location } from './location.js';
 
 export interface NamespaceOptions extends GuardedOptions {
@@ -55,7 +55,7 @@ export interface MemoryCacheOptions extends Omit<MemoryOptions, 'prefix'>, Names
 
 /** What a service works with. */
 export interface Settings {
-  readonly face: string;
+  readonly caller: string;
   readonly store: StoreSpec;
   /** Seconds. */
   readonly ttl: number;
@@ -65,8 +65,8 @@ export interface Settings {
 const DEFAULT_NAMESPACE = 'medusa';
 const DEFAULT_TTL = 30;
 
-function place(face: string): Place {
-  return { face, path: '', ignored: new Set() };
+function place(caller: string): OptionPath {
+  return { caller, path: '', ignored: new Set() };
 }
 
 /** Medusa adds its `database` to the options of every module, also of one that has no use for it. */
@@ -90,14 +90,14 @@ export function redisSettings(given: unknown): Settings {
   const { redisUrl: address, namespace, ttl, staleWriteGuard: guard, ...rest } = checkRedis(own(given), at);
   const names = { url: 'redisUrl', prefix: 'namespace', fallback: DEFAULT_NAMESPACE };
   const store = redisSpec(at, names, address, { ...rest, prefix: namespace });
-  return { face: at.face, store: guarded(store, guard), ttl: ttl ?? DEFAULT_TTL };
+  return { caller: at.caller, store: guarded(store, guard), ttl: ttl ?? DEFAULT_TTL };
 }
 
 /** memcached's own bounds of `-I`: 1 KiB to 1 GiB. */
 const itemBytes = integer('bytes', 1024, 1024 * 1024 * 1024);
 
 const client: Check<MemcachedClientOptions> = object<OwnClientOptions>(
-  { timeout: milliseconds, maxValue: itemBytes, namespace: prefix },
+  { timeout: millisecondsOption, maxValue: itemBytes, namespace: prefix },
   memcachedClientNotes,
 );
 
@@ -110,7 +110,7 @@ const checkMemcached = object<MemcachedCacheOptions, { location: NativeEndpoint[
 
 export function memcachedSettings(given: unknown): Settings {
   const at = place('cachalot/medusa/cache/memcached');
-  const { face } = at;
+  const { caller } = at;
   const {
     location,
     options,
@@ -119,15 +119,15 @@ export function memcachedSettings(given: unknown): Settings {
     staleWriteGuard: guard,
     ...rest
   } = checkMemcached(own(given), at);
-  const name = agree(face, [
+  const name = mergeAliases(caller, [
     ['namespace', namespace],
     ['options.namespace', options?.namespace],
   ]);
-  const connectTimeout = agree(face, [
+  const connectTimeout = mergeAliases(caller, [
     ['connectTimeout', rest.connectTimeout],
     ['options.timeout', options?.timeout],
   ]);
-  const maxItemBytes = agree(face, [
+  const maxItemBytes = mergeAliases(caller, [
     ['maxItemBytes', rest.maxItemBytes],
     ['options.maxValue', options?.maxValue],
   ]);
@@ -136,7 +136,7 @@ export function memcachedSettings(given: unknown): Settings {
     connectTimeout,
     maxItemBytes,
   });
-  return { face, store: guarded(store, guard), ttl: ttl ?? DEFAULT_TTL };
+  return { caller, store: guarded(store, guard), ttl: ttl ?? DEFAULT_TTL };
 }
 
 const { prefix: _memoryPrefix, ...memoryOwn } = memoryShape;
@@ -149,11 +149,11 @@ const checkMemory = object<MemoryCacheOptions>({
 });
 
 export function memorySettings(given: unknown): Settings {
-  const face = 'cachalot/medusa/cache/memory';
-  const { namespace, ttl, staleWriteGuard: guard, ...rest } = checkMemory(own(given), { face, path: '' });
+  const caller = 'cachalot/medusa/cache/memory';
+  const { namespace, ttl, staleWriteGuard: guard, ...rest } = checkMemory(own(given), { caller, path: '' });
   return {
-    face,
-    store: guarded(memorySpec(face, { ...rest, prefix: namespace ?? DEFAULT_NAMESPACE }), guard),
+    caller,
+    store: guarded(memorySpec(caller, { ...rest, prefix: namespace ?? DEFAULT_NAMESPACE }), guard),
     ttl: ttl ?? DEFAULT_TTL,
   };
 }

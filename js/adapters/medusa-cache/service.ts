@@ -26,7 +26,7 @@ export abstract class CacheModuleService implements MedusaCacheService {
   private readonly store: NativeStore;
   private readonly kind: Settings['store']['kind'];
   private readonly log: OutageLog;
-  private readonly face: string;
+  private readonly caller: string;
   private readonly prefix: string;
   private readonly ttl: number;
 
@@ -35,11 +35,11 @@ export abstract class CacheModuleService implements MedusaCacheService {
 
   /** Connects in the background. */
   protected constructor(settings: Settings, dependencies: unknown) {
-    this.face = settings.face;
+    this.caller = settings.caller;
     this.kind = settings.store.kind;
     this.ttl = settings.ttl;
     this.prefix = settings.store.native.prefix;
-    const log = new Logger(loggerOf(dependencies), settings.face);
+    const log = new Logger(loggerOf(dependencies), settings.caller);
     log.ignored(settings.store);
     this.log = new OutageLog(log);
     this.store = openStore(settings.store, (event) => this.log.event(event));
@@ -52,7 +52,7 @@ export abstract class CacheModuleService implements MedusaCacheService {
    * @throws ClosedError (rejects) after `close()`
    */
   async get<T>(key: string): Promise<T | null> {
-    const checked = requiredKey(this.face, key);
+    const checked = requiredKey(this.caller, key);
     try {
       return ((await this.store.get(checked)) ?? null) as T | null;
     } catch (error) {
@@ -70,11 +70,11 @@ export abstract class CacheModuleService implements MedusaCacheService {
    * @throws ClosedError (rejects) after `close()`
    */
   async set(key: string, data: unknown, ttl?: number): Promise<void> {
-    const checked = requiredKey(this.face, key);
-    const ms = lifetime(this.face, ttl, this.ttl);
+    const checked = requiredKey(this.caller, key);
+    const ms = lifetime(this.caller, ttl, this.ttl);
     let text: string;
     try {
-      text = serialized(this.face, data);
+      text = serialized(this.caller, data);
     } catch (error) {
       if (error instanceof TooLargeError) {
         await this.store.clear({ key: checked });
@@ -101,12 +101,12 @@ export abstract class CacheModuleService implements MedusaCacheService {
    * @throws ClosedError (rejects) after `close()`
    */
   async invalidate(key: string): Promise<void> {
-    const pattern = patternOf(requiredKey(this.face, key));
+    const pattern = patternOf(requiredKey(this.caller, key));
     try {
       if (pattern.means === 'key') {
         await this.store.clear({ key: pattern.key });
       } else {
-        await clearMatching(this.face, this.store, this.kind, pattern);
+        await clearMatching(this.caller, this.store, this.kind, pattern);
       }
     } catch (error) {
       if (error instanceof CachalotError && error.queued) {

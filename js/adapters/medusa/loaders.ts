@@ -31,12 +31,12 @@ export const memcachedLoader: ProviderLoader = async (args) => load(memcachedFac
 /** Checks and registers the options of `MemoryCachingProvider`. */
 export const memoryLoader: ProviderLoader = async (args) => load(memoryFace, args);
 
-function load(face: Face, { container, logger, options, moduleOptions }: LoaderArguments): void {
+function load(caller: Face, { container, logger, options, moduleOptions }: LoaderArguments): void {
   // Without options of its own a provider's loader is given the Caching Module's in their place.
   const none = moduleOptions === undefined && isCachingModules(options);
-  const settings = face.settings(none ? undefined : options);
-  register(container, face, settings);
-  const told = new Logger(loggerOf({ logger }), face.identifier);
+  const settings = caller.settings(none ? undefined : options);
+  register(container, caller, settings);
+  const told = new Logger(loggerOf({ logger }), caller.identifier);
   told.ignored(settings.store);
   if (settings.store.servers.length === 0) {
     told.line('info', 'Caching in process memory');

@@ -1,6 +1,6 @@
 /** The providers' own options: the names people already have in their medusa-config, checked and made into a store. */
 import { type L1Options, l1InSeconds, secondsToMs, withL1 } from '../../local-cache/settings.js';
-import { agree, object, type Place, seconds } from '../../options/check.js';
+import { mergeAliases, type OptionPath, object, seconds } from '../../options/check.js';
 import { DEFAULT_SERVERS, memcachedServers } from '../../options/endpoint.js';
 import { ioredisNotes, memcachedNotes } from '../../options/foreign-names.js';
 import { type MemcachedOptions, memcachedShape, memcachedSpec } from '../../options/memcached.js';
@@ -104,11 +104,11 @@ export const memcachedFace: Face = {
       staleWriteGuard: guard,
       ...rest
     } = checkMemcached(given ?? {}, at);
-    const name = agree(at.face, [
+    const name = mergeAliases(at.caller, [
       ['cachePrefix', cachePrefix],
       ['keyPrefix', keyPrefix],
     ]);
-    const ttl = agree(at.face, [
+    const ttl = mergeAliases(at.caller, [
       ['defaultTtl', defaultTtl],
       ['options.expires', rest.options?.expires],
     ]);
@@ -129,10 +129,10 @@ export const memoryFace: Face = {
   settings(given) {
     const at = place(this);
     const { ttl = DEFAULT_TTL, l1, staleWriteGuard: guard, ...rest } = checkMemory(given ?? {}, at);
-    return { store: guarded(withL1(memorySpec(at.face, rest), l1, secondsToMs), guard), ttl };
+    return { store: guarded(withL1(memorySpec(at.caller, rest), l1, secondsToMs), guard), ttl };
   },
 };
 
-function place(face: Face): Place {
-  return { face: face.identifier, path: '', ignored: new Set() };
+function place(caller: Face): OptionPath {
+  return { caller: caller.identifier, path: '', ignored: new Set() };
 }

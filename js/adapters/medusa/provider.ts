@@ -25,7 +25,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
   private readonly store: NativeStore;
   private readonly log: OutageLog;
   private readonly ttl: number;
-  private readonly face: string;
+  private readonly caller: string;
   private readonly prefix: string;
   private closing: Promise<void> | undefined;
 
@@ -33,12 +33,12 @@ export abstract class CachingProvider implements MedusaCachingProvider {
    * Connects in the background.
    * @throws CachalotError if an option is unknown or ill-typed
    */
-  protected constructor(face: Face, dependencies: unknown, options: unknown) {
-    const settings = settingsFor(face, dependencies, options);
-    this.face = face.identifier;
+  protected constructor(caller: Face, dependencies: unknown, options: unknown) {
+    const settings = settingsFor(caller, dependencies, options);
+    this.caller = caller.identifier;
     this.ttl = settings.ttl;
     this.prefix = settings.store.native.prefix;
-    this.log = new OutageLog(new Logger(loggerOf(dependencies), face.identifier));
+    this.log = new OutageLog(new Logger(loggerOf(dependencies), caller.identifier));
     this.store = openStore(settings.store, (event) => this.log.event(event));
   }
 
@@ -51,12 +51,12 @@ export abstract class CachingProvider implements MedusaCachingProvider {
   // biome-ignore lint/suspicious/noExplicitAny: Medusa's contract says any, and callers rely on it.
   async get(request: GetRequest): Promise<any> {
     // Before the key is checked: what is kept was asked for before.
-    const kept = this.store.tier?.value(request?.key as string);
-    if (kept !== undefined) {
-      return kept;
+    const localHit = this.store.localCache?.value(request?.key as string);
+    if (localHit !== undefined) {
+      return localHit;
     }
-    const key = optionalKey(this.face, request?.key);
-    const tags = key === undefined ? tagList(this.face, request?.tags) : NO_TAGS;
+    const key = optionalKey(this.caller, request?.key);
+    const tags = key === undefined ? tagList(this.caller, request?.tags) : NO_TAGS;
     try {
       if (key !== undefined) {
         const value = await this.store.get(key);
@@ -71,7 +71,7 @@ export abstract class CachingProvider implements MedusaCachingProvider {
 
   /**
    * Stores a value and replaces value, tags and options of the key together. Data read by a `get` before a clear of the
-   * key or of one of the tags is not stored after it: `stats().staleSets` counts that, and the channel `cachalot:set` of
+   * key or of one of the tags is not stored after it: `stats().rejectedWrites` counts that, and the channel `cachalot:set` of
    * node:diagnostics_channel tells of it. In an outage nothing is stored, nor is a value over `maxValueBytes` or the server's
    * limit; then no older value is left, and the log says so once. It resolves all the same.
    * @throws ConfigError (rejects) on `undefined` or anything else that JSON cannot hold, an empty key or one that is no
@@ -83,13 +83,13 @@ export abstract class CachingProvider implements MedusaCachingProvider {
   }
 
   private async storeValue(request: SetRequest): Promise<void> {
-    const key = requiredKey(this.face, request?.key);
-    const ttl = lifetime(this.face, request.ttl, this.ttl);
-    const tags = tagList(this.face, request.tags);
+    const key = requiredKey(this.caller, request?.key);
+    const ttl = lifetime(this.caller, request.ttl, this.ttl);
+    const tags = tagList(this.caller, request.tags);
     const auto = request.options?.autoInvalidate !== false;
     let data: string;
     try {
-      data = serialized(this.face, request.data);
+      data = serialized(this.caller, request.data);
     } catch (error) {
       if (error instanceof TooLargeError) {
         await this.clearEntries({ key });
@@ -121,9 +121,9 @@ export abstract class CachingProvider implements MedusaCachingProvider {
   }
 
   private async clearEntries(request: ClearRequest): Promise<void> {
-    const key = optionalKey(this.face, request?.key);
+    const key = optionalKey(this.caller, request?.key);
     const raise = raised(request?.options);
-    const given = tagList(this.face, request?.tags);
+    const given = tagList(this.caller, request?.tags);
     const tags = raise === undefined ? NO_TAGS : given;
     if (key === undefined && tags.size === 0) {
       return;

@@ -14,28 +14,28 @@ export interface RegistrationContainer {
 }
 
 /** Named by kind, so that a hand-written module with several providers in one container keeps them apart as well. */
-function registrationName(face: Face): string {
-  return `${face.identifier}-settings`;
+function registrationName(caller: Face): string {
+  return `${caller.identifier}-settings`;
 }
 
-export function register(container: RegistrationContainer, face: Face, settings: Settings): void {
-  container.register({ [registrationName(face)]: { resolve: () => settings } });
+export function register(container: RegistrationContainer, caller: Face, settings: Settings): void {
+  container.register({ [registrationName(caller)]: { resolve: () => settings } });
 }
 
 /** The loader's settings if there was one, else those of the second argument. */
-export function settingsFor(face: Face, dependencies: unknown, options: unknown): Settings {
-  const registered = probe(dependencies, registrationName(face));
+export function settingsFor(caller: Face, dependencies: unknown, options: unknown): Settings {
+  const registered = probe(dependencies, registrationName(caller));
   if (registered !== undefined) {
     return registered as Settings;
   }
   if (isCachingModules(options)) {
     throw new ConfigError(
-      `${face.identifier}: expected the provider's options, got those of the Caching Module. Medusa gives a provider its options through its loader only: export it too, { services, loaders }, as cachalot/medusa does.`,
+      `${caller.identifier}: expected the provider's options, got those of the Caching Module. Medusa gives a provider its options through its loader only: export it too, { services, loaders }, as cachalot/medusa does.`,
     );
   }
-  const settings = face.settings(options);
+  const settings = caller.settings(options);
   // The loader, where there is one, has told of it.
-  new Logger(loggerOf(dependencies), face.identifier).ignored(settings.store);
+  new Logger(loggerOf(dependencies), caller.identifier).ignored(settings.store);
   return settings;
 }
 
