@@ -7,7 +7,7 @@ mod support;
 use cachalot::config::Endpoint;
 use cachalot::error::{Code, Error};
 use cachalot::events::Event;
-use rand::Rng;
+use rand::RngExt;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::{Duration, Instant};

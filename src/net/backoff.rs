@@ -1,6 +1,6 @@
 //! When to try again.
 
-use rand::Rng;
+use rand::RngExt;
 use std::time::Duration;
 
 /// A server that restarts in place is often back within this; a refused attempt costs next to nothing.

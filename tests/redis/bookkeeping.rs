@@ -7,7 +7,7 @@ use cachalot::model::key::bucket;
 use cachalot::model::tag::Invalidation;
 use cachalot::store::request::WriteOutcome;
 use cachalot::store::traits::EntryStore;
-use rand::Rng;
+use rand::RngExt;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_lost_log_costs_misses_and_nothing_more() {
