@@ -11,7 +11,7 @@ use cachalot::store::form::{WireEntry, WireVersion};
 use cachalot::store::request::{ReadEntry, SeenVersion, Write, WriteOutcome};
 use cachalot::store::traits::EntryStore;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use std::sync::Arc;
 use std::time::Duration;
 

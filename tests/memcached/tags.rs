@@ -6,7 +6,7 @@ use cachalot::model::tag::Invalidation;
 use cachalot::store::guard::Guard;
 use cachalot::store::request::WriteOutcome;
 use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use rand::{RngExt, SeedableRng};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::task::{Context, Waker};
