@@ -12,6 +12,8 @@ export interface CacheLike<Allowed = JsonStorable> extends Omit<Cache<Allowed>, 
 /**
  * A cache over a store. Returns at once; connections are made in the background.
  * @throws ConfigError that names the option, what was expected and what came
+ * @example
+ * const cache = createCache({ store: redis({ url: 'redis://127.0.0.1:6379' }), ttl: '10m' });
  */
 export function createCache(options: CacheOptions & { serializer?: 'json' | undefined }): Cache<JsonStorable>;
 export function createCache(options: CacheOptions): Cache<unknown>;

@@ -58,6 +58,8 @@ const checkMemory = object<MemoryStoreOptions>(memoryShape, elsewhere());
 /**
  * A store on Redis or Valkey, by its URL alone or with options.
  * @throws ConfigError that names the option, what was expected and what came
+ * @example
+ * const store = redis({ url: 'redis://127.0.0.1:6379', db: 1 });
  */
 export function redis(options: RedisStoreOptions | string | UrlObject): StoreSpec {
   const at = place('redis()');
@@ -71,6 +73,8 @@ export function redis(options: RedisStoreOptions | string | UrlObject): StoreSpe
 /**
  * A store on memcached 1.6 or later.
  * @throws ConfigError that names the option, what was expected and what came
+ * @example
+ * const store = memcached({ servers: ['127.0.0.1:11211'] });
  */
 export function memcached(options: MemcachedStoreOptions = {}): StoreSpec {
   const at = place('memcached()');
@@ -89,6 +93,8 @@ export function memcached(options: MemcachedStoreOptions = {}): StoreSpec {
 /**
  * A store in this process's memory.
  * @throws ConfigError that names the option, what was expected and what came
+ * @example
+ * const store = memory({ maxBytes: 64 * 1024 * 1024 });
  */
 export function memory(options: MemoryStoreOptions = {}): StoreSpec {
   const caller = 'memory()';

@@ -55,11 +55,13 @@ export interface MemjsOptions extends OwnMemjsOptions, IgnoredMemjsOptions {}
 
 /** What the store factory and the Medusa provider have in common. */
 export interface MemcachedOptions extends StoreOptions, TimeoutOptions {
-  /** For the server's ASCII authentication (`-Y`). */
+  /** For the server's ASCII authentication (`-Y`), with `password`. @default none */
   username?: string | undefined;
+  /** Needed with `username`. @default none */
   password?: string | undefined;
   /** The server's item limit (`-I`), in bytes. A larger value is `CACHALOT_TOO_LARGE`. @default 1048576 */
   maxItemBytes?: number | undefined;
+  /** memjs's options, where they have a meaning here. @default none */
   options?: MemjsOptions | undefined;
 }
 

@@ -69,11 +69,15 @@ export interface RedisOptions extends StoreOptions, TimeoutOptions {
   prefix?: string | undefined;
   /** As `compression.threshold`: values of fewer bytes are stored as they are. @default 2048 */
   compressionThreshold?: number | undefined;
+  /** ioredis's options, where they have a meaning here. @default none */
   redisOptions?: RedisConnectionOptions | undefined;
-  /** As in `redisOptions`. */
+  /** ACL user, as in `redisOptions`. @default the URL's */
   username?: string | undefined;
+  /** As in `redisOptions`. @default the URL's */
   password?: string | undefined;
+  /** Database index, as in `redisOptions`. @default the URL's, or 0 */
   db?: number | undefined;
+  /** As in `redisOptions`: shown by `CLIENT LIST`. @default none */
   connectionName?: string | undefined;
   /**
    * Speak RESP3, which messages between processes need, and let the server tell of changes where values are kept in the

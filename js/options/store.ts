@@ -14,7 +14,7 @@ import {
 import { defined, type NativeCompression, type NativeConfig, type NativeTimeouts } from './native-config.js';
 
 export interface CompressionOptions {
-  /** @default true, except for process memory: false */
+  /** Whether values are compressed. @default true, except for process memory: false */
   enabled?: boolean | undefined;
   /** Values of fewer bytes are stored as they are. @default 2048; for process memory 16384 */
   threshold?: number | undefined;
@@ -23,12 +23,15 @@ export interface CompressionOptions {
    * @default 1 for zstd, 6 for deflate
    */
   level?: number | undefined;
-  /** @default 'zstd' */
+  /** How they are compressed. A reader goes by the entry, not by this. @default 'zstd' */
   algorithm?: 'zstd' | 'lz4' | 'deflate' | undefined;
 }
 
 export interface StoreOptions {
-  /** `true` and `false` switch it on and off with the defaults. Values are kept compressed only if that is smaller. */
+  /**
+   * `true` and `false` switch it on and off with the defaults. Values are kept compressed only if that is smaller.
+   * @default true, except for process memory: false
+   */
   compression?: boolean | CompressionOptions | undefined;
   /** Largest value, in bytes of its JSON text, that is stored or read. @default 67108864 (64 MiB) */
   maxValueBytes?: number | undefined;

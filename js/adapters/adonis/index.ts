@@ -9,7 +9,9 @@ export type { CreateBusDriverResult, CreateDriverResult, L2CacheDriver } from '.
 
 /** Something that AdonisJS resolves when it builds the cache (its `ConfigProvider`, written out). */
 export interface ConfigProvider<T> {
+  /** Tells AdonisJS what it is. */
   type: 'provider';
+  /** Makes it, when the application builds the cache. */
   // biome-ignore lint/suspicious/noExplicitAny: the application, of which nothing is needed here.
   resolver: (app: any) => Promise<T>;
 }
@@ -18,6 +20,8 @@ export interface ConfigProvider<T> {
  * The layer that the application's processes share. Options are checked when the configuration is loaded; the store opens
  * when the cache is first used.
  * @throws ConfigError that names the option, what was expected and what came
+ * @example
+ * const layer = cachalot({ store: redis({ url: 'redis://127.0.0.1:6379' }) });
  */
 export function cachalot(options: CachalotDriverOptions): ConfigProvider<CreateDriverResult<L2CacheDriver>> {
   const driver = createDriver('cachalot()', options);
@@ -29,6 +33,8 @@ export function cachalot(options: CachalotDriverOptions): ConfigProvider<CreateD
  * `store().useL1Layer(…).useL2Layer(…).useBus(cachalotBus({ store: redis({ url }) }))`.
  * @throws ConfigError that names the option, what was expected and what came
  * @throws UnsupportedError on another store than `redis({ url })`, or one with `tracking: false`
+ * @example
+ * const bus = cachalotBus({ store: redis({ url: 'redis://127.0.0.1:6379' }) });
  */
 export function cachalotBus(options: CachalotBusOptions): ConfigProvider<CreateBusDriverResult> {
   const bus = createBus('cachalotBus()', options);

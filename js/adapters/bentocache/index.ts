@@ -17,6 +17,8 @@ export type {
 /**
  * For `useL2Layer`. The store opens when Bentocache first uses it; all that it makes of one result shares one connection.
  * @throws ConfigError that names the option, what was expected and what came
+ * @example
+ * const layer = cachalotDriver({ store: redis({ url: 'redis://127.0.0.1:6379' }) });
  */
 export function cachalotDriver(options: CachalotDriverOptions): CreateDriverResult<L2CacheDriver> {
   return createDriver('cachalotDriver()', options);
@@ -27,6 +29,8 @@ export function cachalotDriver(options: CachalotDriverOptions): CreateDriverResu
  * or Valkey.
  * @throws ConfigError that names the option, what was expected and what came
  * @throws UnsupportedError on another store than `redis({ url })`, or one with `tracking: false`
+ * @example
+ * const bus = cachalotBusDriver({ store: redis({ url: 'redis://127.0.0.1:6379' }) });
  */
 export function cachalotBusDriver(options: CachalotBusOptions): CreateBusDriverResult {
   return createBus('cachalotBusDriver()', options);

@@ -40,9 +40,11 @@ export interface BusTransport {
 
 /** Bentocache's queue of messages that could not be sent. */
 export interface RetryQueueOptions {
+  /** Whether there is one. @default Bentocache's */
   enabled?: boolean;
+  /** Messages kept at most. @default Bentocache's */
   maxSize?: number;
-  /** Milliseconds, or text such as `'2s'`. */
+  /** Milliseconds, or text such as `'2s'`. @default Bentocache's */
   retryInterval?: number | string | null | false;
 }
 

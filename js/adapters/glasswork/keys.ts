@@ -24,10 +24,9 @@ export type Given<T> = [T][T extends unknown ? 0 : never];
 /**
  * A factory of keys for values of `T`.
  *
- * ```ts
+ * @example
  * const userKey = createCacheKey<User>('user', (id: string) => `user:${id}`);
- * const user = await cache.get(userKey('123')); // User | undefined
- * ```
+ * const user = await service.get(userKey('123'));
  *
  * @param name what is cached, for people: the name of the function that is returned
  * @throws ConfigError if `toKey` is no function

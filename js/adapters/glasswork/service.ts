@@ -67,32 +67,56 @@ export class CacheService {
     this.backing = own ? new NativeBackend(own) : new CustomStoreBackend(store, logger);
   }
 
-  /** @returns the value, or `undefined`; also in an outage */
+  /**
+   * Reads a value.
+   * @returns the value, or `undefined`; also in an outage
+   * @example
+   * const user = await service.get<User>('user:1');
+   */
   async get<T>(key: TypedKey<T>): Promise<T | undefined>;
   async get<T = unknown>(key: PlainKey): Promise<T | undefined>;
   async get(key: unknown): Promise<unknown> {
     return this.backing.value(this.full(key));
   }
 
-  /** @returns the value and when it was cached, or `undefined`; also in an outage */
+  /**
+   * Reads a value with its age.
+   * @returns the value and when it was cached, or `undefined`; also in an outage
+   * @example
+   * const entry = await service.getWithMetadata<User>('user:1');
+   */
   async getWithMetadata<T>(key: TypedKey<T>): Promise<CacheEntry<T> | undefined>;
   async getWithMetadata<T = unknown>(key: PlainKey): Promise<CacheEntry<T> | undefined>;
   async getWithMetadata(key: unknown): Promise<CacheEntry<unknown> | undefined> {
     return this.backing.entry(this.full(key));
   }
 
-  /** @param ttl seconds above 0. @default the option `defaultTTL` */
+  /**
+   * Stores a value.
+   * @param ttl seconds above 0. @default the option `defaultTTL`
+   * @example
+   * await service.set('user:1', user, 60);
+   */
   async set<T>(key: TypedKey<T>, value: Given<T>, ttl?: number): Promise<void>;
   async set(key: PlainKey, value: unknown, ttl?: number): Promise<void>;
   async set(key: unknown, value: unknown, ttl?: number): Promise<void> {
     await this.backing.set(this.full(key), value, this.ttl(ttl));
   }
 
+  /**
+   * Removes a value.
+   * @example
+   * await service.del('user:1');
+   */
   async del(key: TypedKey<unknown> | PlainKey): Promise<void> {
     await this.backing.del(this.full(key));
   }
 
-  /** @returns whether there is a value; false in an outage */
+  /**
+   * Whether there is a value; false in an outage.
+   * @example
+   * const isCached = await service.has('user:1');
+   */
   async has(key: TypedKey<unknown> | PlainKey): Promise<boolean> {
     return this.backing.has(this.full(key));
   }
@@ -101,6 +125,8 @@ export class CacheService {
    * The cached value, or what `fn` makes, which is then cached. `undefined` is given and not cached.
    * @param ttl seconds above 0. @default the option `defaultTTL`
    * @throws whatever `fn` throws
+   * @example
+   * const user = await service.wrap('user:1', 60, () => load(1));
    */
   async wrap<T>(key: TypedKey<T>, ttl: number | undefined, fn: () => Made<Given<T>>): Promise<T>;
   async wrap<T>(key: TypedKey<T>, fn: () => Made<Given<T>>): Promise<T>;
@@ -118,6 +144,8 @@ export class CacheService {
    * @param staleTTL seconds since the value was cached
    * @param maxTTL seconds above 0 and not less than `staleTTL`, after which there is no value any more
    * @throws whatever `fn` throws where there is no value
+   * @example
+   * const user = await service.wrapSWR('user:1', 60, 3600, () => load(1));
    */
   async wrapSWR<T>(key: TypedKey<T>, staleTTL: number, maxTTL: number, fn: () => Made<Given<T>>): Promise<T>;
   async wrapSWR<T>(key: PlainKey, staleTTL: number, maxTTL: number, fn: () => Made<T>): Promise<T>;
@@ -134,6 +162,8 @@ export class CacheService {
    * `keyPrefix` stands before it.
    * @returns how many there were, or `undefined` where nobody counted: see the store
    * @throws UnsupportedError (rejects) on a pattern that memcached cannot serve; it says which it can
+   * @example
+   * await service.delByPattern('user:*');
    */
   async delByPattern(pattern: string): Promise<number | undefined> {
     return this.backing.delByPattern(patternFrom(pattern), this.before);

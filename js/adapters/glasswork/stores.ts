@@ -11,14 +11,14 @@ import { CachalotStore } from './store.js';
 import type { CacheStore } from './types.js';
 
 export interface RedisCacheStoreConfig extends RedisStoreOptions {
-  /** As `redisOptions`: ioredis's options, of which those without a meaning here are ignored. */
+  /** As `redisOptions`: ioredis's options, of which those without a meaning here are ignored. @default none */
   options?: RedisConnectionOptions | undefined;
-  /** @default console */
+  /** Gets a line when an outage begins and one when it ends. @default console */
   logger?: CacheLogger | undefined;
 }
 
 export interface MemoryCacheStoreConfig extends MemoryStoreOptions {
-  /** @default console */
+  /** Gets a line when an outage begins and one when it ends. @default console */
   logger?: CacheLogger | undefined;
 }
 
@@ -59,8 +59,11 @@ export class MemoryCacheStore extends CachalotStore {
 }
 
 export interface DynamoDBCacheStoreConfig {
+  /** Of the table that would be used. */
   tableName: string;
+  /** AWS region. @default none */
   region?: string | undefined;
+  /** Another server than AWS's. @default none */
   endpoint?: string | undefined;
 }
 

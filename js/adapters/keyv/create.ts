@@ -16,6 +16,8 @@ export interface CreateKeyvOptions extends Omit<CachalotKeyvOptions, 'useKeyPref
  * A Keyv whose keys the adapter puts into their namespace, without one that Keyv makes up (`keyv`). Needs Keyv 5 or 6
  * beside this package.
  * @throws ConfigError that names the option, what was expected and what came
+ * @example
+ * const keyv = createKeyv('redis://127.0.0.1:6379', { namespace: 'sessions', ttl: '1h' });
  */
 export function createKeyv(url: string | UrlObject, options?: BesideUrl<CreateKeyvOptions>): Keyv;
 export function createKeyv(options: CreateKeyvOptions): Keyv;

@@ -48,6 +48,7 @@ export interface MemcachedCacheOptions extends Omit<MemcachedOptions, 'options'>
    * @default '127.0.0.1:11211'
    */
   location?: string | readonly string[] | Readonly<Record<string, number>> | undefined;
+  /** The client's options, where they have a meaning here. @default none */
   options?: MemcachedClientOptions | undefined;
 }
 

@@ -25,7 +25,7 @@ export interface MemcachedProviderOptions extends MemcachedOptions, GuardedOptio
   serverUrls?: readonly string[] | undefined;
   /** What every key in the store starts with. @default 'medusa' */
   cachePrefix?: string | undefined;
-  /** The same as `cachePrefix`. */
+  /** The same as `cachePrefix`. @default 'medusa' */
   keyPrefix?: string | undefined;
   /** Lifetime of a `set` that names none, in seconds. @default 3600 */
   defaultTtl?: number | undefined;
