@@ -67,14 +67,14 @@ impl Batch {
 
     /// In its place among the others, once its values are packed.
     async fn run_in_order(mut self, engine: &AnyEngine, gate: &FifoGate) {
-        let turn = if self.packing.is_empty() {
-            gate.behind().await
+        let permit = if self.packing.is_empty() {
+            gate.acquire_behind().await
         } else {
-            let turn = gate.turn().await;
+            let permit = gate.acquire().await;
             self.packing.finish(&mut self.ops).await;
-            Some(turn)
+            Some(permit)
         };
-        run_with(turn, self.run(engine)).await;
+        run_with(permit, self.run(engine)).await;
     }
 }
 

@@ -1,5 +1,5 @@
-//! A line in which operations wait while something must be done before them, and in which whatever comes meanwhile waits
-//! too: they begin in the order in which they were asked for.
+//! A gate at which operations wait while something must be done before them. Whatever comes meanwhile waits too, so that they begin in
+//! the order in which they were asked for.
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -9,13 +9,13 @@ use tokio::task::unconstrained;
 
 #[derive(Default)]
 pub struct FifoGate {
-    /// Who waits, and who is at the head.
+    /// How many wait, and hold the permit.
     length: AtomicUsize,
     /// Fair: it goes from one to the next in the order in which they came.
     head: Mutex<()>,
 }
 
-/// The head of the line. Given to the next in line when it is dropped, which must be after the first command was sent.
+/// The head of the gate. Given to the next in line when it is dropped, which must be after the first command was sent.
 pub struct Permit<'a> {
     _head: MutexGuard<'a, ()>,
     // Dropped after the head: until the next one has it, the line is not empty.
@@ -36,27 +36,27 @@ impl FifoGate {
         self.length.load(Acquire) == 0
     }
 
-    /// Joins at its first poll. Whoever gives up waiting, or is dropped, leaves the line.
-    pub async fn turn(&self) -> Permit<'_> {
+    /// Joins at its first poll. Whoever gives up waiting, or is dropped, leaves the gate.
+    pub async fn acquire(&self) -> Permit<'_> {
         self.length.fetch_add(1, AcqRel);
         let place = Place(&self.length);
-        // Without the runtime's budget for a turn: where it is used up, it would not join yet.
+        // Without the runtime's budget for a permit: where it is used up, it would not join yet.
         Permit { _head: unconstrained(self.head.lock()).await, _place: place }
     }
 
-    /// A turn behind those who wait, if any do.
-    pub async fn behind(&self) -> Option<Permit<'_>> {
-        if self.is_empty() { None } else { Some(self.turn().await) }
+    /// Acquires a permit behind those who wait, if any do.
+    pub async fn acquire_behind(&self) -> Option<Permit<'_>> {
+        if self.is_empty() { None } else { Some(self.acquire().await) }
     }
 }
 
-/// Runs what sends its first command at its first poll; then the next in line may begin.
-pub async fn run_with<T>(turn: Option<Permit<'_>>, work: impl Future<Output = T>) -> T {
-    let mut turn = turn;
+/// Runs work that sends its first command at its first poll; then the next who waits may begin.
+pub async fn run_with<T>(permit: Option<Permit<'_>>, work: impl Future<Output = T>) -> T {
+    let mut permit = permit;
     let mut work = pin!(work);
     poll_fn(|context| {
         let polled = work.as_mut().poll(context);
-        turn = None;
+        permit = None;
         polled
     })
     .await
@@ -78,18 +78,18 @@ mod tests {
 
     #[tokio::test(flavor = "multi_thread")]
     async fn who_waits_begins_in_order_and_nobody_overtakes() {
-        let line = Arc::new(FifoGate::default());
+        let gate = Arc::new(FifoGate::default());
         let order = Arc::new(parking_lot::Mutex::new(Vec::new()));
         for _ in 0..50 {
-            let first = line.turn().await;
+            let first = gate.acquire().await;
             let mut tasks = Vec::new();
             let mut joined = Vec::new();
             for at in 0..20 {
-                let (line, order) = (line.clone(), order.clone());
+                let (gate, order) = (gate.clone(), order.clone());
                 let mut work = async move {
-                    let turn = line.behind().await;
-                    assert!(turn.is_some());
-                    run_with(turn, async { order.lock().push(at) }).await;
+                    let permit = gate.acquire_behind().await;
+                    assert!(permit.is_some());
+                    run_with(permit, async { order.lock().push(at) }).await;
                 }
                 .boxed();
                 // In line since this poll.
@@ -104,38 +104,38 @@ mod tests {
                 task.unwrap();
             }
             assert_eq!(std::mem::take(&mut *order.lock()), (0..20).collect::<Vec<_>>());
-            assert!(line.is_empty() && line.behind().await.is_none());
+            assert!(gate.is_empty() && gate.acquire_behind().await.is_none());
         }
     }
 
     #[tokio::test]
     async fn whoever_gives_up_or_is_dropped_does_not_hold_the_others_up() {
-        let line = FifoGate::default();
-        let first = line.turn().await;
-        assert!(timeout(Duration::from_millis(5), line.turn()).await.is_err());
-        let mut second = Box::pin(line.turn());
-        let mut third = Box::pin(line.turn());
+        let gate = FifoGate::default();
+        let first = gate.acquire().await;
+        assert!(timeout(Duration::from_millis(5), gate.acquire()).await.is_err());
+        let mut second = Box::pin(gate.acquire());
+        let mut third = Box::pin(gate.acquire());
         assert!(is_pending(&mut second));
         assert!(is_pending(&mut third));
         drop(second);
         drop(first);
         drop(third.await);
         // The head was given to one that is dropped before it takes it up.
-        let first = line.turn().await;
-        let mut second = Box::pin(line.turn());
+        let first = gate.acquire().await;
+        let mut second = Box::pin(gate.acquire());
         assert!(is_pending(&mut second));
         drop(first);
         drop(second);
-        assert!(line.is_empty());
-        drop(line.turn().now_or_never().unwrap());
+        assert!(gate.is_empty());
+        drop(gate.acquire().now_or_never().unwrap());
     }
 
     #[tokio::test]
     async fn the_next_begins_once_the_one_before_has_been_polled_not_when_it_ends() {
-        let line = FifoGate::default();
-        let mut endless = Box::pin(run_with(Some(line.turn().await), pending::<()>()));
-        assert!(!line.is_empty());
+        let gate = FifoGate::default();
+        let mut endless = Box::pin(run_with(Some(gate.acquire().await), pending::<()>()));
+        assert!(!gate.is_empty());
         assert!(is_pending(&mut endless));
-        assert!(line.is_empty());
+        assert!(gate.is_empty());
     }
 }

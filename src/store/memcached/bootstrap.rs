@@ -20,12 +20,12 @@ impl Core {
         under_way: &WriteGuard<'_>,
         now: UnixMs,
     ) -> Result<Vec<Result<WriteOutcome>>> {
-        let turn = self.gate.turn().await;
+        let permit = self.gate.acquire().await;
         if self.last_epoch() == Epoch::NONE {
             let life = writes.iter().map(|write| write.ttl).reduce(Ttl::max);
             self.learn(life.unwrap_or(Ttl::Forever)).await?;
         }
-        Ok(run_with(Some(turn), self.write_all(writes, under_way, now)).await)
+        Ok(run_with(Some(permit), self.write_all(writes, under_way, now)).await)
     }
 
     /// One round trip, unless the prefix is new to the server. `life`: the longest of the entries.

@@ -173,7 +173,7 @@ impl Core {
     ) -> impl Future<Output = Result<T>> + Send + 'a {
         self.within(match self.gate.is_empty() {
             true => Either::Left(what),
-            false => Either::Right(async { run_with(self.gate.behind().await, what).await }.boxed()),
+            false => Either::Right(async { run_with(self.gate.acquire_behind().await, what).await }.boxed()),
         })
     }
 

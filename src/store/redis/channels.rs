@@ -16,11 +16,11 @@ impl Core {
     pub async fn publish(&self, channel: &str, payload: &str) -> Result<()> {
         let deadline = self.deadline();
         // After the clears that an outage kept back: what is told of has happened.
-        let turn = self.wait_for_deferred(deadline).await?;
+        let permit = self.wait_for_deferred(deadline).await?;
         let name = format!("{}{channel}", self.server.state.channels.prefix);
         let pipeline = Pipeline::one(&[b"PUBLISH", name.as_bytes(), payload.as_bytes()]);
         let reply = self.send(pipeline);
-        drop(turn);
+        drop(permit);
         reply::integer(&reply::only(deadline.bound(reply).await?)).map(|_| ())
     }
 

@@ -42,9 +42,9 @@ impl Core {
             return Ok(None);
         }
         let waiting = async {
-            let turn = self.gate.turn().await;
+            let permit = self.gate.acquire().await;
             self.replay().await?;
-            Ok(Some(turn))
+            Ok(Some(permit))
         };
         deadline.bound(waiting).await
     }
@@ -70,11 +70,11 @@ impl Core {
 
     pub async fn clear(&self, clear: Clear) -> Result<()> {
         let work = async {
-            let turn = match names(&clear) > AT_ONCE {
-                true => Some(self.gate.turn().await),
-                false => self.gate.behind().await,
+            let permit = match names(&clear) > AT_ONCE {
+                true => Some(self.gate.acquire().await),
+                false => self.gate.acquire_behind().await,
             };
-            self.clear_now(&clear, turn).await
+            self.clear_now(&clear, permit).await
         };
         let outcome = self.deadline().bound(work).await;
         let Err(error) = outcome else { return Ok(()) };
@@ -93,7 +93,7 @@ impl Core {
 
     /// A part that fails leaves the whole to be made again; to clear twice does no harm. `turn`: to be given on when the last
     /// part is sent.
-    async fn clear_now(&self, clear: &Clear, mut turn: Option<Permit<'_>>) -> Result<()> {
+    async fn clear_now(&self, clear: &Clear, mut permit: Option<Permit<'_>>) -> Result<()> {
         let mut left = parts(clear);
         let mut how = Call::Sha;
         let mut round = if names(clear) > AT_ONCE { PARTS_A_ROUND } else { left.len().max(1) };
@@ -103,7 +103,7 @@ impl Core {
             // All parts of a round travel at once, so that their order among other requests is kept.
             let sent: Vec<_> = left.iter().map(|part| self.send_part(part, how)).collect();
             if rest.is_empty() {
-                turn = None;
+                permit = None;
             }
             let forgotten = self.acknowledged(left, join_all(sent).await, how)?;
             // A server that is far away would take too long for many rounds; then its pauses matter less.
@@ -114,7 +114,7 @@ impl Core {
             how = if forgotten.is_empty() { Call::Sha } else { Call::Text };
             left = forgotten.into_iter().chain(rest).collect();
         }
-        drop(turn);
+        drop(permit);
         if !clear.tags.is_empty() {
             self.sweeper.sweep();
         }

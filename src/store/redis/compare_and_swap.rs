@@ -138,10 +138,10 @@ impl Core {
     pub async fn lock(&self, key: &str, owner: &str, ms: Option<u64>) -> Result<bool> {
         let deadline = self.deadline();
         // Like the read and the set beside it, so that they keep their order.
-        let turn = self.wait_for_deferred(deadline).await?;
+        let permit = self.wait_for_deferred(deadline).await?;
         let name = self.space.lock(key);
         let asked = self.lock_of(&name, owner, ms, None);
-        deadline.bound(run_with(turn, asked)).await
+        deadline.bound(run_with(permit, asked)).await
     }
 
     /// The same of a lock by its own name. `note`: a key, and what is written there if the lock is theirs.

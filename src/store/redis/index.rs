@@ -86,9 +86,9 @@ impl Core {
 
     /// What a scan lists, and where it goes on; `None` where a foreign type is in the index's place.
     async fn scanned(&self, scan: Pipeline, deadline: Deadline) -> Result<Option<(Vec<Value>, Option<u64>)>> {
-        let turn = self.wait_for_deferred(deadline).await?;
+        let permit = self.wait_for_deferred(deadline).await?;
         let reply = self.send(scan);
-        drop(turn);
+        drop(permit);
         let reply = reply::only(deadline.bound(reply).await?);
         if matches!(&reply, Value::ServerError(error) if error.code() == "WRONGTYPE") {
             return Ok(None);

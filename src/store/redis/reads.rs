@@ -25,7 +25,7 @@ const LOOKED_UP: usize = 500;
 impl Core {
     pub async fn read(&self, keys: &[String]) -> Result<Vec<KeyRead<Wire>>> {
         let deadline = self.deadline();
-        let turn = self.wait_for_deferred(deadline).await?;
+        let permit = self.wait_for_deferred(deadline).await?;
         let asked = self.heartbeat();
         let mut pipeline = Pipeline::default();
         pipeline.begin(2 + keys.len());
@@ -34,7 +34,7 @@ impl Core {
         for key in keys {
             pipeline.arg_of(&[self.names.entry.as_bytes(), key.as_bytes()]);
         }
-        let reading = self.judged(pipeline, keys.len(), turn, deadline).await?;
+        let reading = self.judged(pipeline, keys.len(), permit, deadline).await?;
         asked.answered();
         let (epoch, lease) = (reading.epoch, reading.lease);
         let reads = reading.entries.into_iter().zip(reading.clearances).map(|(entry, clearance)| {
@@ -49,7 +49,7 @@ impl Core {
         &self,
         pipeline: Pipeline,
         entries: usize,
-        turn: Option<Permit<'_>>,
+        permit: Option<Permit<'_>>,
         deadline: Deadline,
     ) -> Result<Reading> {
         let state = self.server.state.clone();
@@ -65,7 +65,7 @@ impl Core {
                 Ok(())
             }),
         );
-        drop(turn);
+        drop(permit);
         let mut reading = reading(deadline.bound(replies).await?, entries)?;
         loop {
             reading = match std::mem::take(&mut reading.next) {

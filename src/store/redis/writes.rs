@@ -51,8 +51,8 @@ enum Answer {
 impl Core {
     pub async fn write(&self, writes: Vec<Write<Wire>>) -> Vec<Result<WriteOutcome>> {
         let deadline = self.deadline();
-        let turn = match self.wait_for_deferred(deadline).await {
-            Ok(turn) => turn,
+        let permit = match self.wait_for_deferred(deadline).await {
+            Ok(permit) => permit,
             Err(error) => return writes.iter().map(|_| Err(error.clone())).collect(),
         };
         let (mut slots, connection_id): (Vec<Slot>, u64) = {
@@ -82,7 +82,7 @@ impl Core {
         // Another connection may lead to a history in which what was read before the set is outdated.
         let is_guarded = |slot: &Slot| slot.outcome.is_none() && slot.write.guard.is_some();
         let over = slots.iter().any(is_guarded).then_some(connection_id);
-        self.send_sets(&mut slots, over, turn, deadline).await;
+        self.send_sets(&mut slots, over, permit, deadline).await;
         let lost = || {
             Err(Error::new(
                 Code::Server,
@@ -97,7 +97,7 @@ impl Core {
         &self,
         slots: &mut [Slot],
         over: Option<u64>,
-        turn: Option<Permit<'_>>,
+        permit: Option<Permit<'_>>,
         deadline: Deadline,
     ) {
         let mut groups = groups(slots);
@@ -114,7 +114,7 @@ impl Core {
             how = Call::Sha;
         }
         let replies = self.send_on(over, pipeline);
-        drop(turn);
+        drop(permit);
         let answers = match deadline.bound(replies).await {
             Ok(replies) => self.answers(&groups, replies),
             Err(error) => {
