@@ -57,7 +57,7 @@ export const TARGETS = [
     cells: [{ workload: 'get', bytes: KB, concurrency: 1, ...plain }],
     metric: 'p50',
     bounds: { ioredis: 1.3 },
-    why: 'A reply wakes two threads, and a client in JavaScript one.',
+    why: 'Where the JavaScript thread reads the reply itself (Node.js on Linux), what is left is the turn of a batch through the core; elsewhere a reply wakes two threads, and a client in JavaScript one.',
     closes: 'A way of its own for a single get, past the batch (docs/decisions/0013).',
   },
   {

@@ -29,7 +29,7 @@ const inTurn =
 const clippy = (...features) =>
   cargo('clippy', '--locked', '--all-targets', ...features, '--', '-D', 'warnings');
 const NAPI = 'node_modules/@napi-rs/cli/dist/cli.js';
-const RUST_TESTS = ['test', '--locked', '--no-default-features', '--no-fail-fast'];
+const RUST_TESTS = ['test', '--locked', '--no-default-features', '--features', 'direct-reads', '--no-fail-fast'];
 
 /** A package with dependencies of its own: installed, then its own `npm test`. */
 const testPackage = (folder, what, { name = folder, needs = [], ...more } = {}) => ({
@@ -75,7 +75,7 @@ const STAGES = [
     what: 'Rust lint, the core alone and with the addon',
     needs: ['tools'],
     // With the feature of benchmark/native, so that what it measures goes on compiling.
-    run: inTurn(clippy('--no-default-features', '--features', 'bench'), clippy()),
+    run: inTurn(clippy('--no-default-features', '--features', 'bench,direct-reads'), clippy()),
   },
   {
     name: 'rust-build',

@@ -6,7 +6,7 @@ mod support;
 
 use cachalot::config::{Endpoint, Timeouts};
 use cachalot::error::{Code, Error};
-use cachalot::net::poll_scope::poll_inline;
+use cachalot::net::poll_scope::{PollOutcome, poll_inline};
 use cachalot::net::request::MAX_REQUESTS;
 use std::io::{BufRead, BufReader, Write};
 use std::sync::Arc;
@@ -268,10 +268,10 @@ fn a_request_for_an_idle_link_is_on_the_wire_before_the_runtime_runs() {
     for id in ["a", "b"] {
         // Sent by its first poll, as the parts of a batch are.
         let mut work = Box::pin(async { client.link.send(format!("echo {id} 0\n").into_bytes(), 1).await });
-        let (polled, is_sent) = poll_inline(work.as_mut(), &mut Context::from_waker(Waker::noop()));
+        let (polled, began) = poll_inline(work.as_mut(), &mut Context::from_waker(Waker::noop()), false);
         assert!(polled.is_pending());
         // The first one has to wake the task, so that it sets its watchdog; neither waits for it.
-        assert!(is_sent);
+        assert_eq!(began, PollOutcome::Sent);
         assert_eq!(hears.recv_timeout(Duration::from_secs(10)).unwrap(), format!("echo {id} 0"));
         assert!(!client.link.is_idle());
         assert_eq!(runtime.block_on(work).unwrap()[0].0, id);

@@ -1,5 +1,7 @@
-// A process whose gets follow each other. The first argument says what it then does.
+// A process whose gets follow each other, so that its own thread reads the replies. What it then does is told by the
+// first argument.
 
+import { readdirSync, readFileSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 
 // Where only threads load the addon, the last of them also lets go of the library.
@@ -15,7 +17,7 @@ function reader(port) {
     for (let at = 0; at < flat.length; at += 2 + flat[at + 1]) {
       if (flat[at] !== 0) answered(flat[at + 2]);
     }
-  });
+  }, process.versions.uv);
   const handle = addon.open(redisOn(port, 1_000));
   let first = 0;
   return () => {
@@ -35,10 +37,19 @@ async function read(get, times) {
 }
 
 const scenes = {
-  /** Has nothing else to do: ends by itself, though the connection is up. */
+  /** Has nothing else to do: ends by itself, though the connection is up and a poll waits for it. */
   async ends(port) {
     await read(reader(port), 50);
     console.log('read 50');
+  },
+
+  /** Says whether the runtime's thread slept through the replies. */
+  async woken(port) {
+    const get = reader(port);
+    await read(get, 20);
+    const before = runs();
+    await read(get, 500);
+    console.log(runs() - before < 100 ? 'slept' : 'woken');
   },
 
   /** What the answers lead to is the process's to hear of, as ever. */
@@ -82,6 +93,18 @@ const scenes = {
     console.log(`ended ${THREADS}`);
   },
 };
+
+/** How often threads of the runtime were given a core. */
+function runs() {
+  let sum = 0;
+  for (const task of readdirSync('/proc/self/task')) {
+    const folder = `/proc/self/task/${task}`;
+    if (readFileSync(`${folder}/comm`, 'utf8').trim() === 'cachalot') {
+      sum += Number(readFileSync(`${folder}/schedstat`, 'utf8').trim().split(' ')[2]);
+    }
+  }
+  return sum;
+}
 
 async function threads(port) {
   for (let n = 0; n < THREADS; n += 2) await Promise.all([thread(port, n), thread(port, n + 1)]);

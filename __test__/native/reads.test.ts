@@ -1,8 +1,8 @@
-// Gets that follow each other: their requests are written by this thread (docs/decisions/0013).
+// Gets that follow each other: this thread reads their replies itself (docs/decisions/0013), and gives the reading back.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -15,7 +15,7 @@ const { redis, memcached } = inject('servers');
 const COMMAND_MS = 400;
 const MINUTE = 60_000;
 
-/** Where the system counts descriptors. */
+/** Where replies are read here, and where the system tells of it. */
 const LINUX = process.platform === 'linux';
 
 function redisStore(
@@ -28,7 +28,7 @@ function redisStore(
   return new NativeStore({ prefix, backend: { type: 'redis', endpoint, timeouts } }, onEvent);
 }
 
-/** Asks one by one. */
+/** Asked one by one until this thread reads, and then that often. */
 async function follow(store: NativeStore, key: string, times = 20): Promise<unknown> {
   let value: unknown;
   for (let n = 0; n < times; n++) value = await store.get(key);
@@ -37,6 +37,18 @@ async function follow(store: NativeStore, key: string, times = 20): Promise<unkn
 
 function busy(ms: number): void {
   for (const until = performance.now() + ms; performance.now() < until; );
+}
+
+/** How often threads of the runtime were given a core. */
+function runs(): number {
+  let sum = 0;
+  for (const task of readdirSync('/proc/self/task')) {
+    const folder = `/proc/self/task/${task}`;
+    if (readFileSync(`${folder}/comm`, 'utf8').trim() === 'cachalot') {
+      sum += Number(readFileSync(`${folder}/schedstat`, 'utf8').trim().split(' ')[2]);
+    }
+  }
+  return sum;
 }
 
 describe.each([
@@ -80,6 +92,14 @@ describe.each([
   });
 
   if (LINUX) {
+    it('wakes no other thread', async () => {
+      await store.set('k', '1', MINUTE, ['t'], true);
+      await follow(store, 'k');
+      const before = runs();
+      await follow(store, 'k', 500);
+      expect(runs() - before).toBeLessThan(100);
+    });
+
     it('leaves no descriptor behind', async () => {
       const count = () => readdirSync('/proc/self/fd').length;
       await follow(store, 'k');
@@ -198,11 +218,12 @@ describe('a wire that breaks', () => {
 });
 
 describe('a process', () => {
-  async function run(scene: string) {
+  async function run(scene: string, variables: Record<string, string> = {}) {
     const file = fileURLToPath(new URL('./reads.mjs', import.meta.url));
     const child = spawn(process.execPath, [file, scene, String(redis.port)], {
       timeout: 60_000,
       killSignal: 'SIGKILL',
+      env: { ...process.env, ...variables },
     });
     let out = '';
     let err = '';
@@ -214,6 +235,14 @@ describe('a process', () => {
     });
     const [code, signal] = await once(child, 'close');
     return { code, signal, out: out.trim(), err };
+  }
+
+  if (LINUX) {
+    it('leaves the reading to the core, if CACHALOT_DIRECT_READS is 0', async () => {
+      expect(await run('woken')).toMatchObject({ code: 0, out: 'slept' });
+      expect(await run('woken', { CACHALOT_DIRECT_READS: '1' })).toMatchObject({ code: 0, out: 'slept' });
+      expect(await run('woken', { CACHALOT_DIRECT_READS: '0' })).toMatchObject({ code: 0, out: 'woken' });
+    });
   }
 
   it.each([

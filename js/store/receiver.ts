@@ -78,6 +78,16 @@ export class Receiver {
   }
 }
 
+/**
+ * The version of Node.js's own libuv. `undefined` on a runtime that only looks like Node.js, or drives the event loop in
+ * its own way.
+ */
+function libuv(): string | undefined {
+  const { bun, deno, electron, uv } = process.versions;
+  const isNode = process.release.name === 'node' && (bun ?? deno ?? electron) === undefined;
+  return isNode ? uv : undefined;
+}
+
 const SHARED = Symbol.for('cachalot.receiver');
 
 /**
@@ -88,7 +98,7 @@ export function receiver(): Receiver {
   const addon = native as typeof native & { [SHARED]?: Receiver };
   if (addon[SHARED] === undefined) {
     const created = new Receiver();
-    native.listen((flat) => created.deliver(flat));
+    native.listen((flat) => created.deliver(flat), libuv());
     Object.defineProperty(addon, SHARED, { value: created });
     return created;
   }

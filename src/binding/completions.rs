@@ -1,5 +1,7 @@
 //! Carries the queue over to JavaScript: one weak threadsafe function for each environment, one call for many results.
 
+use super::batch_reply::unanswered;
+use super::direct::Polls;
 use super::environment::{Environment, Receiver};
 use super::queue::{Delivery, Queue};
 use super::values::{self, check};
@@ -30,11 +32,11 @@ impl Function {
     }
 }
 
-/// Registers `deliver`. The function holds the event loop open only while operations are in reply.
-pub fn listen(env: sys::napi_env, deliver: sys::napi_value) -> Result<()> {
+/// Registers `deliver`. `libuv`: the version of Node.js's own, where replies may be read here. The function holds the event loop open only while operations are in reply.
+pub fn listen(env: sys::napi_env, deliver: sys::napi_value, libuv: Option<&str>) -> Result<()> {
     let environment = Environment::of(env)?;
     let name = values::text(env, "cachalot")?;
-    let mut function = ptr::null_mut();
+    let (mut function, mut reference, mut context) = (ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
     // SAFETY: `deliver` is checked to be a function by the call itself; no context, no finalizer.
     unsafe {
         check(sys::napi_create_threadsafe_function(
@@ -51,10 +53,13 @@ pub fn listen(env: sys::napi_env, deliver: sys::napi_value) -> Result<()> {
             &mut function,
         ))?;
         check(sys::napi_unref_threadsafe_function(env, function))?;
+        check(sys::napi_create_reference(env, deliver, 1, &mut reference))?;
+        check(sys::napi_async_init(env, ptr::null_mut(), name, &mut context))?;
     }
     let wake = Function(function);
     let queue = Arc::new(Queue::new(Box::new(move || wake.call())));
-    environment.receive(env, Receiver { queue, function })
+    let polls = libuv.and_then(|libuv| Polls::of(env, libuv, queue.clone(), carry_from_loop));
+    environment.receive(env, Receiver { queue, function, deliver: reference, context, env }, polls)
 }
 
 /// Runs on the JavaScript thread, once for each wake.
@@ -67,8 +72,41 @@ unsafe extern "C" fn woken(env: sys::napi_env, deliver: sys::napi_value, _: *mut
     let _ = catch_unwind(AssertUnwindSafe(|| carry(env, deliver)));
 }
 
+/// From a callback of the event loop, after `Queue::suppress_wake`.
+fn carry_from_loop(env: sys::napi_env) {
+    let Ok(receiver) = Environment::of(env).and_then(Environment::receiver) else { return };
+    if scoped(env, receiver).is_err() {
+        // What is left in the queue, if anything, goes the other way.
+        receiver.queue.force_wake();
+    }
+}
+
+/// What the threadsafe function does around its call: the callback scope's end runs the ticks and microtasks that it led
+/// to, and what they throw is the process's to hear of.
+fn scoped(env: sys::napi_env, receiver: &Receiver) -> Result<()> {
+    let (mut handles, mut calls, mut deliver, mut resource) =
+        (ptr::null_mut(), ptr::null_mut(), ptr::null_mut(), ptr::null_mut());
+    // SAFETY: on the thread of `env`. Each scope is closed once, the inner one first; the values are of the outer one.
+    unsafe {
+        check(sys::napi_open_handle_scope(env, &mut handles))?;
+        let opened = check(sys::napi_get_reference_value(env, receiver.deliver, &mut deliver))
+            .and_then(|()| check(sys::napi_create_object(env, &mut resource)))
+            .and_then(|()| check(sys::napi_open_callback_scope(env, resource, receiver.context, &mut calls)));
+        let carried = opened.and_then(|()| {
+            let carried = catch_unwind(AssertUnwindSafe(|| carry(env, deliver)));
+            let closed = check(sys::napi_close_callback_scope(env, calls));
+            carried.unwrap_or_else(|_| Err(unanswered())).and(closed)
+        });
+        check(sys::napi_close_handle_scope(env, handles))?;
+        carried
+    }
+}
+
 fn carry(env: sys::napi_env, deliver: sys::napi_value) -> Result<()> {
     let environment = Environment::of(env)?;
+    if let Some(polls) = environment.polls() {
+        polls.sweep();
+    }
     let delivery = environment.receiver()?.queue.take();
     if delivery.chunks.is_empty() && delivery.events.is_empty() {
         return Ok(());

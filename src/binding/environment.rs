@@ -1,5 +1,7 @@
 //! What belongs to one JavaScript environment: its stores, its receiver, and how long it stays awake.
 
+use super::direct::Polls;
+use super::inline_task::Claimed;
 use super::queue::Queue;
 use super::runtime;
 use super::store_handle::StoreHandle;
@@ -23,11 +25,16 @@ pub struct Environment {
     receiver: OnceCell<Receiver>,
     /// Operations that JavaScript waits for: while there are any, the process stays alive.
     in_flight: Cell<usize>,
+    polls: OnceCell<Polls>,
 }
 
 pub struct Receiver {
     pub queue: Arc<Queue>,
     pub function: sys::napi_threadsafe_function,
+    pub deliver: sys::napi_ref,
+    /// In which `deliver` is called from the event loop.
+    pub context: sys::napi_async_context,
+    pub env: sys::napi_env,
 }
 
 impl Environment {
@@ -54,12 +61,15 @@ impl Environment {
     }
 
     /// Called once. From now on the environment's end is noticed.
-    pub fn receive(&self, env: sys::napi_env, receiver: Receiver) -> Result<()> {
+    pub fn receive(&self, env: sys::napi_env, receiver: Receiver, polls: Option<Polls>) -> Result<()> {
         if self.receiver.set(receiver).is_err() {
             return Err(Error::new(
                 Code::Internal,
                 "listen was called twice in one environment; call it once.",
             ));
+        }
+        if let Some(polls) = polls {
+            let _ = self.polls.set(polls);
         }
         // Hooks run in reverse order: this one, added after the threadsafe function, runs before that one goes.
         // SAFETY: the hook's argument outlives it, see `finalize`.
@@ -72,6 +82,18 @@ impl Environment {
         let missing =
             || Error::new(Code::Internal, "listen must be called before anything else in an environment.");
         self.receiver.get().ok_or_else(missing)
+    }
+
+    pub fn polls(&self) -> Option<&Polls> {
+        self.polls.get()
+    }
+
+    /// Waits for the replies that this thread has claimed on.
+    pub fn wait(&self, claimed: Claimed) {
+        match self.polls() {
+            Some(polls) => polls.wait(claimed),
+            None => claimed.iter().for_each(|reader| reader.release(false)),
+        }
     }
 
     pub fn next_handle() -> u32 {
@@ -115,6 +137,8 @@ impl Environment {
     fn end(&self) {
         if let Some(receiver) = self.receiver.get() {
             receiver.queue.end();
+            // SAFETY: on the thread of the environment, which still lives; nothing is called in the context any more.
+            unsafe { sys::napi_async_destroy(receiver.env, receiver.context) };
         }
         let stores = self.stores.take();
         if let Ok(runtime) = runtime::handle() {

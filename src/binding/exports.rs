@@ -2,6 +2,7 @@
 //! much to call. No panic leaves them.
 
 use super::batch_reply::{BatchReply, unanswered};
+use super::direct::Polls;
 use super::environment::Environment;
 use super::store_handle::StoreHandle;
 use super::values::Raw;
@@ -75,9 +76,12 @@ pub fn open(env: Env, config: String) -> Result<u32> {
 /// ticket `[value or null, ticket, stale]` and, where it has times, `created, freshUntil, cost`, or of keys
 /// `[next cursor or null, key…]`; object `{code, message, queued}` = error. `firstId` 0: each result is an event, the
 /// JSON of src/events.rs with the store's `handle`.
-#[napi(ts_args_type = "deliver: (flat: unknown[]) => void")]
-pub fn listen(env: Env, deliver: Raw) -> Result<()> {
-    guard(|| completions::listen(env.raw(), deliver.0))
+///
+/// `libuv`: its version, where this is Node.js itself, whose event loop may be used to wait for replies (not by default: others
+/// offer its functions, and then abort).
+#[napi(ts_args_type = "deliver: (flat: unknown[]) => void, libuv?: string")]
+pub fn listen(env: Env, deliver: Raw, libuv: Option<String>) -> Result<()> {
+    guard(|| completions::listen(env.raw(), deliver.0, libuv.as_deref()))
 }
 
 /// One turn's operations. Stores in process memory answer at once, with the results in order; others return null and
@@ -139,7 +143,9 @@ pub fn submit(
         let runtime = runtime::handle()?;
         environment.add_in_flight(raw, ops.len())?;
         let reply = BatchReply::new(environment.receiver()?.queue.clone(), first_id, ops.len());
-        store.start(ops, now, reply, &runtime);
+        let reads = environment.polls().is_some_and(Polls::is_on);
+        let claimed = store.start(ops, now, reply, &runtime, reads);
+        environment.wait(claimed);
         Ok(None)
     })
 }

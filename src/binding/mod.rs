@@ -1,7 +1,8 @@
 //! The only place that imports napi. Holds no rule of caching.
 //!
 //! - `batch`: the operations of one event-loop tick, from words and text to `Op`s. No napi.
-//! - `inline_task`: starts a small batch on the JavaScript thread. No napi.
+//! - `inline_task`: starts a small batch on the JavaScript thread, and goes on with it there if that thread reads the reply. No napi.
+//! - `direct`: connections whose replies that thread reads itself.
 //! - `queue`: what waits for the JavaScript thread, and when that is woken. No napi.
 //! - `batch_reply`: answers every operation of a batch once, whatever happens. `memory_permit`: the bytes in flight. No napi.
 //! - `packing`: compresses large values beside the runtime's one thread, when many come at once.
@@ -12,7 +13,7 @@
 //! - `completions`: carries the queue over to JavaScript.
 //! - `exports`: the functions of index.d.ts.
 //!
-//! Node-API is called as C: only the modules that are marked so here have `unsafe` code, and the rest of the crate none.
+//! Node-API and libuv are called as C: only the modules that are marked so here have `unsafe` code, and the rest of the crate none.
 //!
 //! What needs napi is left out of the crate's own tests: no Node.js runs them.
 
@@ -22,16 +23,20 @@ mod batch_reply;
 #[allow(unsafe_code)]
 mod completions;
 #[cfg(not(test))]
+mod direct;
+#[cfg(not(test))]
 #[allow(unsafe_code)]
 mod environment;
 #[cfg(not(test))]
 #[allow(unsafe_code)]
 mod exports;
-#[cfg_attr(test, allow(dead_code))]
+// Without direct reads a half of it has no user.
+#[cfg_attr(any(test, not(feature = "direct-reads")), allow(dead_code))]
 mod inline_task;
 mod memory_permit;
 #[cfg(not(test))]
 mod packing;
+#[cfg_attr(not(feature = "direct-reads"), allow(dead_code))]
 mod queue;
 #[cfg(not(test))]
 mod runtime;

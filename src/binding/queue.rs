@@ -123,6 +123,17 @@ impl Queue {
         }
     }
 
+    /// For the JavaScript thread, which will `take` in any case: what is pushed until then needs no wake.
+    pub fn suppress_wake(&self) {
+        self.state.lock().woken = true;
+    }
+
+    /// Wakes for what is left, whether or not a wake is due.
+    pub fn force_wake(&self) {
+        let state = self.state.lock();
+        self.wake_if(!state.is_over, state);
+    }
+
     /// Called on the JavaScript thread, once for each wake. Wakes again if something is left.
     pub fn take(&self) -> Delivery {
         let mut state = self.state.lock();
@@ -233,6 +244,19 @@ mod tests {
         queue.tell("{}".into());
         assert!(queue.take().chunks.is_empty());
         assert_eq!(wakes.load(SeqCst), 1);
+    }
+
+    #[test]
+    fn a_thread_that_comes_anyway_is_not_woken_and_can_still_be() {
+        let (queue, wakes) = counted();
+        queue.suppress_wake();
+        queue.push(chunk(1, 1));
+        assert_eq!(wakes.load(SeqCst), 0);
+        queue.force_wake();
+        assert_eq!(wakes.load(SeqCst), 1);
+        assert_eq!(queue.take().chunks.len(), 1);
+        queue.push(chunk(2, 1));
+        assert_eq!(wakes.load(SeqCst), 2);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! An open store and the batches under way on it.
 
 use super::batch_reply::BatchReply;
-use super::inline_task::run_inline;
+use super::inline_task::{Claimed, run_inline};
 use super::memory_permit::MemoryPermit;
 use super::packing::Packing;
 use crate::engine::{AnyEngine, OVERHEAD, Op, Outcome};
@@ -94,7 +94,16 @@ impl StoreHandle {
     /// Batches are started in the order in which they were submitted: the runtime has one worker, and whichever of their
     /// tasks it takes up first (now and then one that came later) runs the batch that has waited longest.
     /// What there is no room for is answered here: a caller can ask faster than the runtime can even look.
-    pub fn start(self: Arc<Self>, ops: Vec<Op>, now: u64, reply: BatchReply, runtime: &Handle) {
+    /// `reads`: the calling thread can wait for replies; it must, for what is returned.
+    pub fn start(
+        self: Arc<Self>,
+        ops: Vec<Op>,
+        now: u64,
+        reply: BatchReply,
+        runtime: &Handle,
+        reads: bool,
+    ) -> Claimed {
+        let mut claimed = Claimed::new();
         let asked: usize = ops.iter().map(Op::weight).sum();
         let waiting = self.bytes_in_flight.load(Acquire);
         let crowded = waiting > 0 && waiting + asked > MAX_BYTES_IN_FLIGHT;
@@ -110,8 +119,10 @@ impl StoreHandle {
         let batch = Batch { ops, now, reply, places, permit, packing };
         let running = Running { store: self.clone() };
         if is_small && is_first && self.engine.is_idle() {
-            run_inline(async move { batch.run(&running.store.engine).await }, runtime);
-            return;
+            // What L1 holds is judged by changes that are told meanwhile: no busy thread may be in their way.
+            let reads = reads && self.engine.versions().is_none();
+            run_inline(async move { batch.run(&running.store.engine).await }, runtime, reads, &mut claimed);
+            return claimed;
         }
         self.unsent.fetch_add(1, AcqRel);
         self.line.lock().push_back(batch);
@@ -129,6 +140,7 @@ impl StoreHandle {
                 .await;
             }
         });
+        claimed
     }
 
     /// What must be done for want of room all the same, and where it stands in the batch.

@@ -62,6 +62,10 @@ impl StoredValue {
         self.len() == 0
     }
 
+    pub fn is_compressed(&self) -> bool {
+        matches!(self, StoredValue::Packed { codec, .. } if *codec != Codec::None)
+    }
+
     pub fn unpack(self) -> Result<Value> {
         match self {
             StoredValue::Plain(value) => Ok(value),

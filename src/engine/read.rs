@@ -11,6 +11,7 @@ use crate::model::tag::{Epoch, Validity};
 use crate::model::time::UnixMs;
 use crate::model::ttl::Times;
 use crate::model::version_table::{Stamp, UNHEARD_MS, VersionTable};
+use crate::net::poll_scope::leave_caller_thread;
 use crate::store::form::{Decoded, DecodedEntry, EntryForm};
 use crate::store::guard::{Guard, Lease};
 use crate::store::request::{KeyRead, ReadEntry, SeenVersion};
@@ -172,6 +173,9 @@ impl<S: Store> Engine<S> {
         if let Some(versions) = self.versions() {
             lookups.iter().zip(stamps).for_each(|(keyed, stamp)| keyed.lookup.stamp(versions, stamp));
         }
+        if lookups.iter().any(|keyed| keyed.lookup.is_compressed()) {
+            leave_caller_thread().await;
+        }
         lookups
     }
 
@@ -231,6 +235,11 @@ impl<F: EntryForm> Lookup<F> {
         if let Lookup::Live(live) = self {
             stamp.tags(versions, live.tags.as_ref().iter().copied());
         }
+    }
+
+    /// What is small on the wire may be large.
+    fn is_compressed(&self) -> bool {
+        matches!(self, Lookup::Live(live) if live.value.is_compressed())
     }
 }
 

@@ -11,11 +11,11 @@
 //! - After a silence, such as that of a frozen process, a request is not written to a server that has hung up: it waits
 //!   for the next connection. Time in which the process was frozen does not count as `connectTimeout`.
 
+use super::direct::shared_socket::{DirectWrite, SharedSocket};
 use super::handshake::Server;
 use super::poll_scope;
 use super::protocol::Protocol;
 use super::request::{Inbox, Message, Pending, ReplyObserver, Request, Shared};
-use super::shared_socket::{DirectWrite, SharedSocket};
 use super::supervisor::Supervisor;
 use super::timeout::timeout_at;
 use crate::config::{Endpoint, Timeouts};

@@ -1,12 +1,12 @@
 //! A connection while it serves requests: reads and writes in one place, so that neither direction can wait for the
 //! other, and one wake of the task takes all that is ready.
 
+use super::direct::read_half::{READ, READ_LARGEST, ReadHalf};
+use super::direct::registration::Registration;
+use super::direct::shared_socket::SharedSocket;
 use super::handshake::Handshake;
 use super::protocol::Protocol;
-use super::read_half::ReadHalf;
 use super::request::{Inbox, Message, Outbound, Pending, Request, Shared, gone};
-use super::shared_socket::SharedSocket;
-use super::stream::Stream;
 use super::write_buffer::WriteBuffer;
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
@@ -14,11 +14,15 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Requests taken from the queue in one go; the loop comes back for more.
 const TAKEN: usize = 256;
+
+/// Time for the runtime to tell what came while it did not watch: a turn of it takes microseconds.
+const TURN: Duration = Duration::from_millis(5);
 
 /// Why a connection served no longer.
 #[derive(Debug)]
@@ -31,8 +35,8 @@ pub(super) enum Ending {
 }
 
 pub(super) struct Connection<P: Protocol> {
-    stream: Stream,
-    read_half: ReadHalf<P>,
+    stream: Registration,
+    read_half: Arc<ReadHalf<P>>,
     shared: Arc<Shared>,
     shared_socket: Arc<SharedSocket<P::Reply>>,
     write_buffer: WriteBuffer,
@@ -40,6 +44,8 @@ pub(super) struct Connection<P: Protocol> {
     /// Set for some earlier front of what is in flight; moved on when it fires, so that requests cost no timer of their own.
     watchdog: Pin<Box<Sleep>>,
     is_watching: bool,
+    /// The runtime watches the stream again and has had no turn yet: it has not told what came meanwhile.
+    is_reregistered: bool,
     connection_id: u64,
 }
 
@@ -51,9 +57,10 @@ impl<P: Protocol> Connection<P> {
         shared_socket: Arc<SharedSocket<P::Reply>>,
     ) -> Self {
         let Handshake { stream, protocol, input, .. } = greeted;
-        let read_half = ReadHalf::new(protocol, input, connection_id, shared.clone(), shared_socket.clone());
+        let read_half =
+            Arc::new(ReadHalf::new(protocol, input, connection_id, shared.clone(), shared_socket.clone()));
         Connection {
-            stream,
+            stream: Registration::Registered(stream),
             read_half,
             shared,
             shared_socket,
@@ -61,6 +68,7 @@ impl<P: Protocol> Connection<P> {
             taken: Vec::with_capacity(TAKEN),
             watchdog: Box::pin(sleep_until(Instant::now())),
             is_watching: false,
+            is_reregistered: false,
             connection_id,
         }
     }
@@ -68,7 +76,7 @@ impl<P: Protocol> Connection<P> {
     /// Serves until it is lost or, once the inbox is over, drained.
     pub(super) async fn serve(&mut self, inbox: &mut Inbox<P::Reply>) -> Ending {
         // Replies that came with the handshake's were asked for by nobody; pushes are taken in.
-        if let Err(why) = self.read_half.parse() {
+        if let Err(why) = self.read_half.parse(&mut self.read_half.lock()) {
             return Ending::Lost(why);
         }
         // The server may have hung up since the handshake: then what waits is kept for the next connection.
@@ -78,25 +86,30 @@ impl<P: Protocol> Connection<P> {
         for request in std::mem::take(&mut inbox.waiting) {
             self.enqueue(request);
         }
-        self.shared_socket.lock().open(&self.stream, self.connection_id);
+        match self.stream.registered() {
+            Ok(stream) => self.shared_socket.lock().open(stream, self.read_half.clone()),
+            Err(why) => return Ending::Lost(self.lost(why)),
+        }
         poll_fn(|cx| self.poll(cx, inbox)).await
     }
 
     /// Whether it ever answered a request: only then its loss is a first one.
     pub(super) fn has_answered(&self) -> bool {
-        self.read_half.has_answered
+        self.read_half.lock().has_answered
     }
 
     /// Lets go of the socket, then of what was in flight: the stream is gone before anyone hears of it.
     pub(super) fn into_pending(self) -> VecDeque<Pending<P::Reply>> {
+        self.read_half.end();
         self.shared_socket.lock().close()
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, inbox: &mut Inbox<P::Reply>) -> Poll<Ending> {
+        self.is_reregistered = false;
         loop {
             // First of all: what comes while the server has hung up must not be written to it, but wait for the next
             // connection.
-            let mut progress = match self.read(cx) {
+            let mut progress = match self.read(cx, inbox.is_over) {
                 Ok(read) => read,
                 Err(why) => return Poll::Ready(Ending::Lost(why)),
             };
@@ -115,14 +128,18 @@ impl<P: Protocol> Connection<P> {
             let is_written = self.write_buffer.is_empty();
             let mut shared_socket = self.shared_socket.lock();
             if is_written {
-                shared_socket.note_written(inbox.taken);
+                shared_socket.wrote(inbox.taken);
             }
             if inbox.is_over && shared_socket.in_flight.is_empty() && is_written {
                 return Poll::Ready(Ending::Drained);
             }
             drop(shared_socket);
             // After reading: a reply that has arrived is in time.
-            return self.watch(cx);
+            match self.watch(cx) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(ending)) => return Poll::Ready(ending),
+                Poll::Ready(None) => {}
+            }
         }
     }
 
@@ -138,7 +155,9 @@ impl<P: Protocol> Connection<P> {
                 true
             }
             Poll::Ready(_) => {
-                let is_doubtful = self.shared_socket.lock().has_been_idle();
+                let is_doubtful = self.is_reregistered
+                    || self.stream.is_detached()
+                    || self.shared_socket.lock().has_been_idle();
                 let gone = if is_doubtful { self.catch_up().err() } else { None };
                 for message in taken.drain(..) {
                     match inbox.open(Some(message)) {
@@ -164,8 +183,11 @@ impl<P: Protocol> Connection<P> {
         Ok(progress)
     }
 
-    fn catch_up(&mut self) -> Result<()> {
-        self.read_half.catch_up(&self.stream.socket())
+    fn catch_up(&self) -> Result<()> {
+        match self.stream.socket() {
+            Some(socket) => self.read_half.catch_up(&socket),
+            None => Err(self.lost(std::io::ErrorKind::NotConnected)),
+        }
     }
 
     fn enqueue(&mut self, request: Request<P::Reply>) {
@@ -190,7 +212,8 @@ impl<P: Protocol> Connection<P> {
         if self.write_buffer.is_empty() {
             return Ok(false);
         }
-        match self.write_buffer.poll_write(&mut self.stream, cx) {
+        let stream = self.stream.registered().map_err(|why| self.read_half.lost(why))?;
+        match self.write_buffer.poll_write(stream, cx) {
             Poll::Pending => Ok(false),
             Poll::Ready(Ok(0)) => Err(self.lost("it takes no more bytes")),
             Poll::Ready(Ok(_)) => Ok(true),
@@ -198,23 +221,44 @@ impl<P: Protocol> Connection<P> {
         }
     }
 
-    fn read(&mut self, cx: &mut Context<'_>) -> Result<bool> {
-        match pin!(self.stream.read_buf(self.read_half.room())).poll(cx) {
+    fn read(&mut self, cx: &mut Context<'_>, is_over: bool) -> Result<bool> {
+        let is_left = {
+            let mut shared_socket = self.shared_socket.lock();
+            if is_over {
+                shared_socket.reclaim();
+            }
+            shared_socket.is_left_to_caller(cx)
+        };
+        if is_left {
+            self.stream.detach().map_err(|why| self.lost(why))?;
+            return Ok(false);
+        }
+        let mut state = self.read_half.lock();
+        // Before anything else is: a caller's thread may have read what makes no sense.
+        self.read_half.check(&state)?;
+        let input = &mut state.input;
+        if input.capacity() - input.len() < READ / 4 {
+            input.reserve(input.len().clamp(READ, READ_LARGEST));
+        }
+        self.is_reregistered |= self.stream.is_detached();
+        let stream = self.stream.registered().map_err(|why| self.read_half.lost(why))?;
+        match pin!(stream.read_buf(input)).poll(cx) {
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(0)) => return Err(self.lost("the server hung up")),
             Poll::Ready(Ok(_)) => {}
             Poll::Ready(Err(why)) => return Err(self.lost(why)),
         }
-        self.read_half.parse()?;
+        self.read_half.parse(&mut state)?;
         Ok(true)
     }
 
-    fn watch(&mut self, cx: &mut Context<'_>) -> Poll<Ending> {
+    /// `None`: it is time to read what a caller's thread has not read yet.
+    fn watch(&mut self, cx: &mut Context<'_>) -> Poll<Option<Ending>> {
         loop {
             let mut shared_socket = self.shared_socket.lock();
             let front = shared_socket.in_flight.front().map(|first| first.deadline);
             if !self.is_watching {
-                shared_socket.set_watched(front.is_some());
+                shared_socket.watched(front.is_some());
                 let Some(deadline) = front else { return Poll::Pending };
                 self.watchdog.as_mut().reset(deadline);
                 self.is_watching = true;
@@ -224,9 +268,18 @@ impl<P: Protocol> Connection<P> {
                 return Poll::Pending;
             }
             self.is_watching = false;
-            if front.is_some_and(|deadline| deadline <= Instant::now()) {
-                return Poll::Ready(Ending::Overdue(self.shared.overdue()));
+            if self.shared_socket.lock().reclaim() {
+                return Poll::Ready(None);
             }
+            let now = Instant::now();
+            if front.is_none_or(|deadline| deadline > now) {
+                continue;
+            }
+            if !self.is_reregistered {
+                return Poll::Ready(Some(Ending::Overdue(self.shared.overdue())));
+            }
+            self.watchdog.as_mut().reset(now + TURN);
+            self.is_watching = true;
         }
     }
 
@@ -238,6 +291,7 @@ impl<P: Protocol> Connection<P> {
 /// The shared socket's handle on the socket goes with it, else the server would never see it closed.
 impl<P: Protocol> Drop for Connection<P> {
     fn drop(&mut self) {
+        self.read_half.end();
         // The lock is given back first: whoever waits for one of these is woken by its end.
         let pending = self.shared_socket.lock().close();
         drop(pending);
@@ -249,11 +303,10 @@ impl<P: Protocol> Drop for Connection<P> {
 mod tests {
     use super::*;
     use crate::error::Code;
+    use crate::net::direct::read_half::KEPT;
     use crate::net::protocol::MAX_REPLY;
-    use crate::net::read_half::{KEPT, READ_LARGEST};
     use crate::net::stream::Stream;
     use bytes::{Buf, Bytes, BytesMut};
-    use std::time::Duration;
     use tokio::io::AsyncWriteExt;
     use tokio::net::UnixStream;
     use tokio::sync::{mpsc, oneshot};
@@ -312,7 +365,7 @@ mod tests {
         });
         let ending = connection.serve(&mut inbox).await;
         assert!(matches!(&ending, Ending::Lost(why) if why.code == Code::Connection), "{ending:?}");
-        assert!(connection.read_half.input.len() <= MAX_REPLY + 2 * READ_LARGEST);
+        assert!(connection.read_half.lock().input.len() <= MAX_REPLY + 2 * READ_LARGEST);
         drop(connection);
         assert!(flood.await.unwrap() <= MAX_REPLY + 4 * READ_LARGEST);
     }
@@ -343,6 +396,10 @@ mod tests {
         });
         assert!(matches!(ending, Ending::Drained), "{ending:?}");
         assert_eq!(awaited.await.unwrap().unwrap(), [body]);
-        assert!(connection.read_half.input.capacity() <= KEPT, "{}", connection.read_half.input.capacity());
+        assert!(
+            connection.read_half.lock().input.capacity() <= KEPT,
+            "{}",
+            connection.read_half.lock().input.capacity()
+        );
     }
 }

@@ -3,10 +3,9 @@
 //!
 //! Inside a client: `request` is what is asked and counts it, `supervisor` is the task that connects and keeps the circuit,
 //! `handshake` a connection before requests, `connection` one while it serves them, `write_buffer` its unwritten bytes,
-//! `read_half` its replies,
-//! `shared_socket` what a caller's thread writes to in place of the task. `poll_scope`: bounds for work that a caller's thread may begin;
-//! `time_budget`: the bound of an attempt
-//! to connect. `cluster`: several clients used as one store.
+//! `direct` what a caller's thread does in place of the task. `poll_scope`: bounds for work that a caller's thread may begin;
+//! `time_budget`: the bound of an attempt to
+//! connect. `cluster`: several clients used as one store.
 
 // Bytes of a server are never trusted to be as many as expected.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
@@ -16,12 +15,11 @@ pub mod client;
 pub mod cluster;
 mod connection;
 pub mod dialer;
+pub mod direct;
 pub mod handshake;
 pub mod poll_scope;
 pub mod protocol;
-mod read_half;
 pub mod request;
-mod shared_socket;
 pub mod stream;
 mod supervisor;
 mod time_budget;

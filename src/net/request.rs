@@ -188,7 +188,7 @@ pub(super) enum Message<R> {
         connection_id: u64,
         bytes: Vec<u8>,
     },
-    /// A request is in flight that no watchdog is set for.
+    /// A request is in flight that no watchdog is set for, or whose reply no caller's thread reads.
     Watch,
     /// Nothing follows.
     Close,

@@ -15,18 +15,13 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Its socket, whatever the runtime knows of it.
-    pub(super) fn socket(&self) -> SockRef<'_> {
-        match self {
-            Stream::Tcp(stream) => SockRef::from(stream),
-            #[cfg(unix)]
-            Stream::Unix(stream) => SockRef::from(stream),
-        }
-    }
-
     /// Another handle on its socket.
     pub(super) fn duplicate(&self) -> io::Result<Socket> {
-        self.socket().try_clone()
+        match self {
+            Stream::Tcp(stream) => SockRef::from(stream).try_clone(),
+            #[cfg(unix)]
+            Stream::Unix(stream) => SockRef::from(stream).try_clone(),
+        }
     }
 }
 

@@ -3,10 +3,10 @@
 use super::backoff::Backoff;
 use super::connection::{Connection, Ending};
 use super::dialer::dial;
+use super::direct::shared_socket::SharedSocket;
 use super::handshake::{Handshake, Server};
 use super::protocol::Protocol;
 use super::request::{Inbox, Outbound, Shared};
-use super::shared_socket::SharedSocket;
 use super::time_budget::TimeBudget;
 use super::timeout::Overdue;
 use crate::config::Endpoint;
