@@ -30,10 +30,10 @@ export declare function counters(handle: number): ArrayBuffer | null
  * `[next cursor or null, key…]`; object `{code, message, queued}` = error. `firstId` 0: each result is an event, the
  * JSON of src/events.rs with the store's `handle`.
  *
- * `polls`: this is Node.js itself, whose event loop may be used to wait for replies (none by default: others offer
- * its functions, and then abort).
+ * `libuv`: its version, where this is Node.js itself, whose event loop may be used to wait for replies (not by default: others
+ * offer its functions, and then abort).
  */
-export declare function listen(deliver: (flat: unknown[]) => void, polls?: boolean): void
+export declare function listen(deliver: (flat: unknown[]) => void, libuv?: string): void
 
 /**
  * Opens a store from the JSON of src/config.rs::Config. Throws an Error with `code` on a bad configuration; never waits
