@@ -218,7 +218,7 @@ export function hits(store: SpecUnderTest): void {
     await cache.get('k');
     expect(told).toEqual([
       { key: 'k', stale: false },
-      { key: 'k', stale: false, localCache: 'l1' },
+      { key: 'k', stale: false, tier: 'l1' },
     ]);
   });
 
