@@ -29,7 +29,14 @@ const inTurn =
 const clippy = (...features) =>
   cargo('clippy', '--locked', '--all-targets', ...features, '--', '-D', 'warnings');
 const NAPI = 'node_modules/@napi-rs/cli/dist/cli.js';
-const RUST_TESTS = ['test', '--locked', '--no-default-features', '--features', 'direct-reads', '--no-fail-fast'];
+const RUST_TESTS = [
+  'test',
+  '--locked',
+  '--no-default-features',
+  '--features',
+  'direct-reads',
+  '--no-fail-fast',
+];
 
 /** A package with dependencies of its own: installed, then its own `npm test`. */
 const testPackage = (folder, what, { name = folder, needs = [], ...more } = {}) => ({
