@@ -1,8 +1,8 @@
 // A process whose gets follow each other, so that its own thread reads the replies. What it then does is told by the
 // first argument.
 
-import { readdirSync, readFileSync } from 'node:fs';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
+import { runtimeRuns } from './runtime-runs.mjs';
 
 // Where only threads load the addon, the last of them also lets go of the library.
 const isAlone = isMainThread && process.argv[2] === 'library';
@@ -47,9 +47,9 @@ const scenes = {
   async woken(port) {
     const get = reader(port);
     await read(get, 20);
-    const before = runs();
+    const before = runtimeRuns();
     await read(get, 500);
-    console.log(runs() - before < 100 ? 'slept' : 'woken');
+    console.log(runtimeRuns() - before < 100 ? 'slept' : 'woken');
   },
 
   /** What the answers lead to is the process's to hear of, as ever. */
@@ -93,18 +93,6 @@ const scenes = {
     console.log(`ended ${THREADS}`);
   },
 };
-
-/** How often threads of the runtime were given a core. */
-function runs() {
-  let sum = 0;
-  for (const task of readdirSync('/proc/self/task')) {
-    const folder = `/proc/self/task/${task}`;
-    if (readFileSync(`${folder}/comm`, 'utf8').trim() === 'cachalot') {
-      sum += Number(readFileSync(`${folder}/schedstat`, 'utf8').trim().split(' ')[2]);
-    }
-  }
-  return sum;
-}
 
 async function threads(port) {
   for (let n = 0; n < THREADS; n += 2) await Promise.all([thread(port, n), thread(port, n + 1)]);

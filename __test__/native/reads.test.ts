@@ -2,7 +2,7 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
@@ -10,6 +10,7 @@ import { NativeStore, type StoreEvent } from '../../js/store/native-store.js';
 import { uniquePrefix } from '../contract/stores.js';
 import { proxy } from '../support/proxy.js';
 import { type RedisServer, startRedis } from '../support/servers.js';
+import { runtimeRuns } from './runtime-runs.mjs';
 
 const { redis, memcached } = inject('servers');
 const COMMAND_MS = 400;
@@ -37,18 +38,6 @@ async function follow(store: NativeStore, key: string, times = 20): Promise<unkn
 
 function busy(ms: number): void {
   for (const until = performance.now() + ms; performance.now() < until; );
-}
-
-/** How often threads of the runtime were given a core. */
-function runs(): number {
-  let sum = 0;
-  for (const task of readdirSync('/proc/self/task')) {
-    const folder = `/proc/self/task/${task}`;
-    if (readFileSync(`${folder}/comm`, 'utf8').trim() === 'cachalot') {
-      sum += Number(readFileSync(`${folder}/schedstat`, 'utf8').trim().split(' ')[2]);
-    }
-  }
-  return sum;
 }
 
 describe.each([
@@ -95,9 +84,9 @@ describe.each([
     it('wakes no other thread', async () => {
       await store.set('k', '1', MINUTE, ['t'], true);
       await follow(store, 'k');
-      const before = runs();
+      const before = runtimeRuns();
       await follow(store, 'k', 500);
-      expect(runs() - before).toBeLessThan(100);
+      expect(runtimeRuns() - before).toBeLessThan(100);
     });
 
     it('leaves no descriptor behind', async () => {

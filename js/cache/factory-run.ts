@@ -57,9 +57,9 @@ export class FactoryRun {
   readonly #lock: KeyLock;
   readonly #held: StaleEntry | undefined;
   /** Until when others are waited for. */
-  readonly #patience: number;
+  readonly #waitDeadline: number;
   /** Whether others go first: this process had the lock just now. */
-  readonly #yields: boolean;
+  readonly #yieldsLock: boolean;
   readonly #outage: boolean;
   readonly #time: StoreDeadline;
   readonly #controller = new AbortController();
@@ -78,8 +78,8 @@ export class FactoryRun {
     this.#call = call;
     this.#lock = new KeyLock(core.store, call.key, start.owner);
     this.#held = start.held;
-    this.#patience = start.waitDeadline;
-    this.#yields = start.yieldsLock;
+    this.#waitDeadline = start.waitDeadline;
+    this.#yieldsLock = start.yieldsLock;
     this.#outage = start.outage;
     this.#time = new StoreDeadline(core.settings.store);
     this.#time.spent(start.spent);
@@ -167,7 +167,7 @@ export class FactoryRun {
     if (this.#outage) {
       return undefined;
     }
-    if (this.#yields) {
+    if (this.#yieldsLock) {
       await sleep(jittered(LAST_POLL_MS), undefined, { ref: false });
     }
     while (!this.aborted) {
@@ -182,7 +182,7 @@ export class FactoryRun {
       if (found !== undefined) {
         return found;
       }
-      if (locked !== false || performance.now() >= this.#patience) {
+      if (locked !== false || performance.now() >= this.#waitDeadline) {
         return undefined;
       }
       await sleep(jittered(pause), undefined, { ref: false });

@@ -63,7 +63,7 @@ export class SingleFlight {
       held,
       owner: `${this.#owner}:${this.#count++}`,
       waitDeadline: waitDeadline ?? performance.now() + 2 * call.timing.lockTimeout,
-      yieldsLock: this.#yields(call.key),
+      yieldsLock: this.#yieldsLock(call.key),
       ...read,
     });
     this.#running.set(call.key, run);
@@ -101,7 +101,7 @@ export class SingleFlight {
     }
   }
 
-  #yields(key: string): boolean {
+  #yieldsLock(key: string): boolean {
     return (this.#refused.get(key) ?? 0) >= TURNS && this.#refused.delete(key);
   }
 

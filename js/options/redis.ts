@@ -141,7 +141,7 @@ export const redisShape: Shape<RedisOptions> = {
 
 type Credentials = Pick<RedisOptions, 'username' | 'password' | 'db' | 'connectionName'>;
 
-/** What a adapter calls the URL and the prefix, and the prefix where none is given. */
+/** What an adapter calls the URL and the prefix, and the prefix where none is given. */
 interface Naming {
   readonly url: string;
   readonly prefix: string;

@@ -1,4 +1,4 @@
-/** What a adapter tells its logger: one line when an outage begins, one when it ends, and few in between. */
+/** What an adapter tells its logger: one line when an outage begins, one when it ends, and few in between. */
 
 import type { StoreEvent } from '../store/native-store.js';
 import { type Logger, lossOf } from './logger.js';

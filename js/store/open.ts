@@ -1,4 +1,4 @@
-/** Opening the store of a adapter. */
+/** Opens the store of an adapter. */
 
 import { describe } from '../options/check.js';
 import type { StoreSpec } from '../options/native-config.js';

@@ -2,12 +2,12 @@
 import native from '#native';
 import type { PendingBatch } from './pending-batch.js';
 
-/** An operation's id is its pending batch's number and, in the last bits, its place in the pending batch. 0 is no pending batch: events. */
+/** An operation's id is its batch's number and, in the last bits, its place in the batch. Events have the number 0. */
 const PLACE_BITS = 10;
 const PLACES = 1 << PLACE_BITS;
 const LAST_FLIGHT = 2 ** (32 - PLACE_BITS) - 1;
 
-/** Operations in one pending batch at most. */
+/** Operations in one batch at most. */
 export const MAX_OPERATIONS = PLACES;
 
 /** What a store hears. */
@@ -21,7 +21,7 @@ export class Receiver {
   private readonly sinks = new Map<number, WeakRef<EventSink>>();
   private next = 1;
 
-  /** @returns the id of the pending batch's first operation */
+  /** @returns the id of the batch's first operation */
   register(pending: PendingBatch): number {
     // Numbers come round after four million flights; one that is still on its way is passed over.
     while (this.pendingBatches.has(this.next)) {
@@ -33,7 +33,7 @@ export class Receiver {
     return number * PLACES;
   }
 
-  /** The pending batch was answered elsewhere. */
+  /** The batch was answered elsewhere. */
   leave(firstId: number): void {
     this.pendingBatches.delete(firstId >>> PLACE_BITS);
   }
@@ -61,7 +61,7 @@ export class Receiver {
       }
       const number = firstId >>> PLACE_BITS;
       const pending = this.pendingBatches.get(number);
-      // Without a pending batch (it failed as a whole) its answers are stepped over.
+      // The answers to a batch that failed as a whole are stepped over.
       for (let place = firstId & (PLACES - 1); pending !== undefined && at < end; place++) {
         pending.settle(place, flat[at++]);
       }

@@ -224,6 +224,21 @@ async fn a_set_that_meets_a_lost_script_is_refused_and_the_next_is_stored() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn where_scripts_may_not_be_loaded_the_first_set_of_each_connection_is_stored() {
+    let server = Server::start();
+    let mut raw = server.raw();
+    ask::<String>(&mut raw, &["ACL", "SETUSER", "shop", "on", ">pw", "~*", "&*", "+@all", "-script"]);
+    let shop = RedisConfig { username: Some("shop".into()), password: Some("pw".into()), ..config(&server) };
+    for round in 0..3 {
+        ask::<()>(&mut raw, &["SCRIPT", "FLUSH"]);
+        let store = Store::with(shop.clone());
+        store.put("k", &round.to_string(), &["t"]).await;
+        store.put("other", "v", &["t"]).await;
+        assert_eq!(store.get("k").await, Some(round.to_string()));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_large_clear_is_made_in_parts() {
     let server = Server::start();
     let store = Store::open(&server);

@@ -306,11 +306,12 @@ impl RedisServer {
         next();
         let is_tracked = wants_tracking && matches!(next(), Value::Okay);
         for _ in self.scripts.all() {
-            // Where loading is refused, calls by name are, too, and are made by text.
-            if let Value::ServerError(error) = next()
-                && reply::is_outage(&error)
-            {
-                return Err(reply::failure(&error));
+            if let Value::ServerError(error) = next() {
+                if reply::is_outage(&error) {
+                    return Err(reply::failure(&error));
+                }
+                // Calls carry the text until the server knows it by one of them.
+                self.set_script.not_loaded();
             }
         }
         // Refused, by a proxy or to this user: whose history it is stays unknown.

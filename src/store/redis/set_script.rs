@@ -1,4 +1,5 @@
-//! Whether the server knows the script that sets. Every handshake teaches it, and then calls name it by its hash.
+//! Whether the server knows the script that sets. Every handshake teaches it, and then calls name it by its hash; where it may not be
+//! loaded so, the first call carries its text.
 //!
 //! A set that meets a server which has lost the script (`SCRIPT FLUSH`, or another server behind a proxy) is not stored. Sent again it
 //! could end on top of what was asked for after it, and to prevent that costs more than a miss.
@@ -26,12 +27,21 @@ struct State {
 }
 
 impl SetScript {
-    /// How the next call names the script. Where it was lost twice over one connection, by its text from then on.
+    /// How the next call names the script. Where it was lost twice over one connection, by its text from then on; and so
+    /// while there is no connection (0): what the next handshake finds is not known yet.
     pub fn call(&self, connection_id: u64) -> Call {
+        if connection_id == 0 {
+            return Call::Text;
+        }
         let mut state = self.state.lock();
         let is_due = std::mem::take(&mut state.is_due);
         let is_forgetful = state.lost_on == connection_id && state.losses > 1;
         if is_due || is_forgetful { Call::Text } else { Call::Sha }
+    }
+
+    /// Notes that a handshake could not load it.
+    pub fn not_loaded(&self) {
+        self.state.lock().is_due = true;
     }
 
     /// Notes that the server did not know it. Returns whether to warn.
@@ -68,5 +78,8 @@ mod tests {
         script.lost(1);
         assert_eq!([script.call(1), script.call(1)], [Call::Text, Call::Text]);
         assert_eq!(script.call(2), Call::Sha, "another server may know it");
+        assert_eq!([script.call(0), script.call(0)], [Call::Text, Call::Text], "nobody has asked one yet");
+        script.not_loaded();
+        assert_eq!([script.call(3), script.call(3)], [Call::Text, Call::Sha]);
     }
 }
