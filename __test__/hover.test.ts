@@ -112,7 +112,7 @@ declare function load(id: number): Promise<Product>;
   const files = new Map<string, string>(
     called.flatMap((one) =>
       one.examples.map((example, at) => {
-        // In a block of its own: an example may name what it makes as the others do.
+        // In a file of its own: an example may name what it makes as the others do.
         const code = `${given}export async function example() {\n${example}\n}\n`;
         return [`${root}__test__/${one.name}.${at}.example.ts`, code] as const;
       }),

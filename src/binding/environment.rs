@@ -88,7 +88,7 @@ impl Environment {
         self.polls.get()
     }
 
-    /// Waits for the replies that this thread has claimed on.
+    /// Waits for the replies that this thread has claimed.
     pub fn wait(&self, claimed: Claimed) {
         match self.polls() {
             Some(polls) => polls.wait(claimed),

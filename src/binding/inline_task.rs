@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use tokio::runtime::Handle;
 
-/// Connections whose replies the thread has claimed on: it must wait for them, or give them back.
+/// Connections whose replies the thread has claimed: it must wait for them, or give them back.
 pub type Claimed = Vec<Arc<dyn DirectReader>>;
 
 /// A batch that waits for a reply outside the runtime.
@@ -95,7 +95,7 @@ impl InlineTask {
 /// Polls the work once, here; what is left of it goes on when its reply comes if all it asked was sent, else in the
 /// runtime at once. A panic ends it, as it would end a task.
 ///
-/// `reads`: this thread can wait for replies. What it takes on is added to `claimed`.
+/// `reads`: this thread can wait for replies. What it claims is added to `claimed`.
 pub fn run_inline(
     work: impl Future<Output = ()> + Send + 'static,
     runtime: &Handle,

@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 /// some 80 microseconds for this many).
 const APART: usize = 32 * 1024;
 
-/// Values that were claimed out of a batch, and where they belong.
+/// Values that were taken out of a batch, and where they belong.
 #[derive(Default)]
 pub struct Packing {
     jobs: Vec<(usize, JoinHandle<Input>)>,

@@ -39,7 +39,7 @@ struct State {
     events: VecDeque<String>,
     messages: VecDeque<String>,
     message_bytes: usize,
-    /// Some were lost and none were claimed since.
+    /// Some were lost, and none were delivered since.
     losing: bool,
     /// The environment is gone: nothing is kept.
     is_over: bool,
@@ -48,7 +48,7 @@ struct State {
 }
 
 impl State {
-    /// Whether a wake is due for what was added; it is claimed for done.
+    /// Returns whether a wake is due for what was added, and counts it as done.
     fn is_due(&mut self) -> bool {
         !self.is_over && !std::mem::replace(&mut self.woken, true)
     }
@@ -97,7 +97,7 @@ impl Queue {
     }
 
     /// An event that carries a message, as JSON: unlike a state it is not outdated by the next. True if, for the first
-    /// time since some were claimed, older ones had to give way.
+    /// time since some were delivered, older ones had to give way.
     pub fn message(&self, message: String) -> bool {
         let mut state = self.state.lock();
         if state.is_over {

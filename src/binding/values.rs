@@ -81,7 +81,7 @@ pub fn string(env: sys::napi_env, value: sys::napi_value) -> Result<(Vec<u8>, us
     text
 }
 
-/// From so many units on a value is claimed as UTF-16, which V8 copies out at the speed of memory: its way to UTF-8 takes
+/// From so many units on a value is taken as UTF-16, which V8 copies out at the speed of memory: its way to UTF-8 takes
 /// ten times as long as soon as one character is not ASCII, on the main thread. Shorter ones are not worth the second
 /// look that the core then takes.
 const WIDE_UNITS: usize = 256;

@@ -58,7 +58,7 @@ impl Shared {
         self.circuit.lock().clone()
     }
 
-    /// A permit among the counted, or the error of a full queue.
+    /// Returns a permit, or the error of a full queue.
     pub(super) fn permit(self: &Arc<Self>, bytes: usize) -> Result<RequestPermit> {
         let requests = self.requests.fetch_add(1, Ordering::Relaxed);
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);

@@ -40,7 +40,7 @@ impl FifoGate {
     pub async fn acquire(&self) -> Permit<'_> {
         self.length.fetch_add(1, AcqRel);
         let place = Place(&self.length);
-        // Without the runtime's budget for a permit: where it is used up, it would not join yet.
+        // Without the runtime's budget of polls: where it is used up, it would not join yet.
         Permit { _head: unconstrained(self.head.lock()).await, _place: place }
     }
 

@@ -108,7 +108,7 @@ impl<R> State<R> {
         self.watched = false;
     }
 
-    /// It does no longer. What was in flight is its caller's to fail.
+    /// The connection serves no longer. The caller fails what was in flight.
     pub fn close(&mut self) -> VecDeque<Pending<R>> {
         // Who waits for it still holds it: it hears of the end now, and so does the server.
         if let Some(socket) = self.socket.take() {
