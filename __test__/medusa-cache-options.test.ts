@@ -106,7 +106,7 @@ describe('options', () => {
       'CONFIG',
       /"namespace" and "redisOptions.keyPrefix"/,
     ],
-    [redisSettings, { redisUrl: 'rediss://h' }, 'UNSUPPORTED', /TLS/],
+    [redisSettings, { redisUrl: 'rediss://h', tls: { ca: 7 } }, 'CONFIG', /"tls.ca"/],
     [
       memcachedSettings,
       { location: { 'a:1': 1, 'b:1': 2 } },

@@ -61,8 +61,8 @@ const STAGES = [
   { name: 'install', what: 'npm ci', run: async (line) => install('.', line) },
   {
     name: 'servers',
-    what: 'redis-server and memcached',
-    run: (line) => provide(['redis-server', 'memcached'], line),
+    what: 'redis-server, memcached and openssl',
+    run: (line) => provide(['redis-server', 'memcached', 'openssl'], line),
   },
   {
     name: 'postgres',

@@ -109,6 +109,8 @@ pub struct RedisConfig {
     #[serde(default)]
     pub password: Option<String>,
     #[serde(default)]
+    pub tls: Option<TlsConfig>,
+    #[serde(default)]
     pub db: u32,
     /// For `CLIENT SETNAME`.
     #[serde(default)]
@@ -131,6 +133,9 @@ pub struct MemcachedConfig {
     pub username: Option<String>,
     #[serde(default)]
     pub password: Option<String>,
+    /// Of all servers.
+    #[serde(default)]
+    pub tls: Option<TlsConfig>,
     /// The server's item limit (`-I`), in bytes, with key and header.
     #[serde(default = "default_item_bytes")]
     pub max_item_bytes: usize,
@@ -138,7 +143,53 @@ pub struct MemcachedConfig {
     pub timeouts: Timeouts,
 }
 
-/// Where a server listens. TLS will be a field of `Tcp`; Sentinel and Cluster further variants.
+/// How connections are encrypted, and who is trusted.
+#[derive(Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TlsConfig {
+    /// Certificates of the authorities that are trusted, and no others.
+    pub ca: Vec<Pem>,
+    /// The client's certificate, followed by those that lead to its authority.
+    #[serde(default)]
+    pub cert: Option<Pem>,
+    /// The key of `cert`, not encrypted.
+    #[serde(default)]
+    pub key: Option<Pem>,
+    /// The name that the server's certificate must have. `None` = the endpoint's host.
+    #[serde(default)]
+    pub servername: Option<String>,
+    /// `false` = whoever answers is trusted.
+    #[serde(default = "yes")]
+    pub reject_unauthorized: bool,
+    #[serde(default)]
+    pub min_version: TlsVersion,
+}
+
+/// PEM, or a file of it, which is read again once it has changed.
+#[derive(Clone, Deserialize)]
+#[serde(untagged)]
+pub enum Pem {
+    Text(String),
+    File { file: std::path::PathBuf },
+}
+
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
+pub enum TlsVersion {
+    #[default]
+    #[serde(rename = "TLSv1.2")]
+    V12,
+    #[serde(rename = "TLSv1.3")]
+    V13,
+}
+
+/// Keys are for nobody's eyes.
+impl std::fmt::Debug for TlsConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TlsConfig").field("servername", &self.servername).finish_non_exhaustive()
+    }
+}
+
+/// Where a server listens.
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, untagged)]
 pub enum Endpoint {

@@ -216,7 +216,7 @@ fn what_the_caller_reads_after_a_freeze_does_not_say_that_the_server_is_still_th
     let (work, reader) = caller.ask_and_read("say x");
     let socket = reader.socket().unwrap();
     let until = Instant::now() + Duration::from_secs(5);
-    while socket.peek(&mut [MaybeUninit::uninit()]).is_err() {
+    while socket.socket.peek(&mut [MaybeUninit::uninit()]).is_err() {
         assert!(Instant::now() < until, "no reply came");
         std::thread::sleep(Duration::from_millis(1));
     }

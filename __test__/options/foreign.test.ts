@@ -121,11 +121,8 @@ describe('options of other clients', () => {
   });
 
   it.each<[object, string, RegExp]>([
-    [{ redisOptions: { tls: {} } }, 'UNSUPPORTED', /"redisOptions.tls": TLS is not supported yet/],
-    [{ redisOptions: { tls: true } }, 'UNSUPPORTED', /TLS/],
-    [{ redisOptions: { sentinelTLS: {} } }, 'UNSUPPORTED', /TLS/],
-    [{ redisOptions: { enableTLSForSentinelMode: true } }, 'UNSUPPORTED', /TLS/],
-    [{ tls: {} }, 'UNSUPPORTED', /"tls": TLS is not supported yet/],
+    [{ redisOptions: { sentinelTLS: {} } }, 'UNSUPPORTED', /Sentinel/],
+    [{ redisOptions: { enableTLSForSentinelMode: true } }, 'UNSUPPORTED', /Sentinel/],
     [{ redisOptions: { sentinels: [{ host: 'a' }], name: 'm' } }, 'UNSUPPORTED', /Sentinel.*primary/],
     [{ sentinels: [] }, 'UNSUPPORTED', /Sentinel/],
     [{ prefix: 'a', redisOptions: { keyPrefix: 'b' } }, 'CONFIG', /"prefix" and "redisOptions.keyPrefix"/],
@@ -210,12 +207,8 @@ describe('URLs', () => {
   });
 
   it.each(['rediss://cache', 'valkeys://cache', 'redis://cache?tls=true', 'redis://cache?ssl=1'])(
-    '%s is answered as not there yet',
-    (written) => {
-      const error = refusal(() => redis(written));
-      expect(error.code).toBe('CACHALOT_UNSUPPORTED');
-      expect(error.message).toMatch(/TLS.*later release/);
-    },
+    '%s asks for TLS',
+    (written) => expect(backend(written)).toMatchObject({ tls: { ca: [expect.any(String)] } }),
   );
 
   it('are taken by every face, as text and as an object', () => {

@@ -58,20 +58,39 @@ describe('redisUrl', () => {
     expect(refusal(() => redis({} as never)).message).toMatch(/"url".*got nothing/);
   });
 
-  it('answers TLS as not supported yet', () => {
-    for (const call of [
-      () => redisFace.settings({ redisUrl: 'rediss://cache' }),
-      () => redisFace.settings({ redisUrl: url, redisOptions: { tls: {} } }),
-      () => redisFace.settings({ redisUrl: url, tls: true }),
-      () => memcachedFace.settings({ serverUrls: ['memcacheds://cache'] }),
-      () => memcachedFace.settings({ tls: {} }),
+  it('switches TLS on by each name that it has, and shows nobody the key', () => {
+    for (const settings of [
+      redisFace.settings({ redisUrl: 'rediss://cache' }),
+      redisFace.settings({ redisUrl: 'rediss://cache', redisOptions: { tls: { servername: 'other' } } }),
+      redisFace.settings({ redisUrl: url, redisOptions: { tls: {} } }),
+      redisFace.settings({ redisUrl: url, tls: true }),
+      memcachedFace.settings({ serverUrls: ['memcacheds://cache'] }),
+      memcachedFace.settings({ tls: {} }),
     ]) {
-      const error = refusal(call);
-      expect(error.code).toBe('CACHALOT_UNSUPPORTED');
-      expect(error.message).toMatch(/TLS.*later release/);
+      expect(settings.store.native.backend).toMatchObject({
+        tls: { ca: [expect.stringMatching(/BEGIN CERT/)] },
+      });
+      expect(JSON.stringify(settings)).not.toContain('BEGIN');
     }
-    redisFace.settings({ redisUrl: url, redisOptions: { tls: undefined } });
-    redisFace.settings({ redisUrl: url, redisOptions: { tls: false } });
+    for (const off of [undefined, false] as const) {
+      const settings = redisFace.settings({ redisUrl: url, redisOptions: { tls: off } });
+      expect(settings.store.native.backend).not.toHaveProperty('tls');
+    }
+  });
+
+  it.each<[object, string, RegExp]>([
+    [{ tls: { ca: '/etc/ca.pem' } }, 'CONFIG', /"tls.ca": expected text in PEM.*\{ file: path \}/],
+    [{ tls: { key: 7 } }, 'CONFIG', /"tls.key": expected text in PEM, or \{ file: path \}, got a number/],
+    [{ tls: { minVersion: 'TLSv1.1' } }, 'CONFIG', /"tls.minVersion"/],
+    [{ tls: { serverName: 'a' } }, 'CONFIG', /"tls.serverName".*"tls.servername"/],
+    [{ tls: { checkServerIdentity: () => undefined } }, 'UNSUPPORTED', /"servername"/],
+    [{ tls: { pfx: 'x' } }, 'UNSUPPORTED', /"cert" and "key"/],
+    [{ tls: 'RedisCloudFixed' }, 'UNSUPPORTED', /profiles.*\{ ca \}/],
+    [{ tls: false, redisUrl: 'rediss://cache' }, 'CONFIG', /"tls": expected TLS, which "redisUrl" asks for/],
+    [{ tls: { servername: 'a' }, redisOptions: { tls: { servername: 'b' } } }, 'CONFIG', /TLS options twice/],
+  ])('answers %o', (options, code, says) => {
+    const error = refusal(() => redisFace.settings({ redisUrl: url, ...options }));
+    expect([error.code, error.message]).toEqual([`CACHALOT_${code}`, expect.stringMatching(says)]);
   });
 });
 

@@ -158,7 +158,7 @@ function answers(port: number, { ask, is }: Probe): Promise<boolean> {
     };
     socket.once('data', (reply) => settle(is.test(reply.toString('latin1'))));
     socket.once('end', () => settle(true));
-    socket.once('error', () => settle(false));
+    socket.once('error', ({ code }: NodeJS.ErrnoException) => settle(code === 'ECONNRESET'));
     socket.setTimeout(1_000, () => settle(false));
   });
 }

@@ -109,7 +109,6 @@ new MemcachedCachingProvider({ logger }, { options: { failover: true } });
 new MemcachedCacheService({ logger }, { options: { remove: true } });
 // @ts-expect-error a name that nobody knows
 new RedisCachingProvider({ logger }, { redisUrl: 'redis://h', redisOptions: { maxRetries: 3 } });
-// @ts-expect-error TLS is not there yet
 new RedisCachingProvider({ logger }, { redisUrl: 'redis://h', redisOptions: { tls: {} } });
 // @ts-expect-error an option of a wrong type
 new RedisCachingProvider({ logger }, { redisUrl: 'redis://h', ttl: '1h' });

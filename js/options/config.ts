@@ -1,12 +1,12 @@
 /** The store factories: a store described and checked, not yet opened. */
 import { ConfigError } from '../shared/errors.js';
 import { type ForeignNames, invalid, type OptionPath, object } from './check.js';
-import { DEFAULT_SERVERS, memcachedServers } from './endpoint.js';
+import { DEFAULT_SERVERS, type MemcachedAddress, memcachedServers } from './endpoint.js';
 import { ioredisNotes, memcachedNotes } from './foreign-names.js';
-import { type MemcachedOptions, memcachedShape, memcachedSpec } from './memcached.js';
+import { type MemcachedOptions, memcachedShape, memcachedSpec, type ParsedMemcached } from './memcached.js';
 import { type MemoryOptions, memoryShape, memorySpec } from './memory.js';
-import type { NativeEndpoint, StoreSpec } from './native-config.js';
-import { type RedisOptions, redisShape, redisSpec } from './redis.js';
+import type { StoreSpec } from './native-config.js';
+import { type ParsedRedis, type RedisOptions, redisShape, redisSpec } from './redis.js';
 import { isUrl, type RedisAddress, redisUrl, type UrlObject } from './redis-url.js';
 import { prefix } from './store.js';
 
@@ -43,12 +43,12 @@ function place(caller: string): OptionPath {
   return { caller, path: '', ignored: new Set() };
 }
 
-const checkRedis = object<RedisStoreOptions, { url: RedisAddress }>(
+const checkRedis = object<RedisStoreOptions, ParsedRedis & { url: RedisAddress }>(
   { ...redisShape, url: redisUrl },
   elsewhere(ioredisNotes),
 );
 
-const checkMemcached = object<MemcachedStoreOptions, { servers: NativeEndpoint[] }>(
+const checkMemcached = object<MemcachedStoreOptions, ParsedMemcached & { servers: MemcachedAddress[] }>(
   { ...memcachedShape, servers: memcachedServers, prefix },
   elsewhere(memcachedNotes),
 );

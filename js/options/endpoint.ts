@@ -1,5 +1,5 @@
 /** Where servers listen, and memcached addresses as people write them. */
-import { type Check, describe, invalid, type OptionPath, unsupported } from './check.js';
+import { type Check, describe, invalid, type OptionPath } from './check.js';
 import type { NativeEndpoint } from './native-config.js';
 
 export function port(written: string, fallback: number, at: OptionPath): number {
@@ -23,24 +23,25 @@ export function printed(endpoint: NativeEndpoint): string {
     : `${endpoint.host}:${endpoint.port}`;
 }
 
+/** Of a server. Its credentials are options. */
+export interface MemcachedAddress {
+  readonly endpoint: NativeEndpoint;
+  /** Its scheme asks for TLS. */
+  readonly tls: boolean;
+}
+
 const EXPECTED = 'a memcached address such as "127.0.0.1:11211", "[::1]:11211" or "/run/memcached.sock"';
 
 const HOST_PORT = /^(?:\[([0-9a-f:.]+(?:%[\w.-]+)?)\]|([^\s:/@[\]]+))(?::(\d+))?\/?$/i;
 
 /** `host`, `host:port`, `[v6]:port`, a socket's path, or any of these after `memcached://`. */
-const memcachedServer: Check<NativeEndpoint> = (value, at) => {
+const memcachedServer: Check<MemcachedAddress> = (value, at) => {
   if (typeof value !== 'string' || value.trim() === '') {
     throw invalid(at, EXPECTED, describe(value, true));
   }
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(value)?.[1]?.toLowerCase();
-  if (scheme === 'memcacheds') {
-    throw unsupported(
-      at,
-      'TLS (memcacheds://) is not supported yet and comes in a later release',
-      'Use memcached:// over a private network meanwhile',
-    );
-  }
-  if (scheme !== undefined && scheme !== 'memcached' && scheme !== 'unix') {
+  const tls = scheme === 'memcacheds';
+  if (scheme !== undefined && !tls && scheme !== 'memcached' && scheme !== 'unix') {
     throw invalid(at, EXPECTED, `the scheme ${scheme}://`);
   }
   const address = value.trim().replace(/^[a-z]+:\/\//i, '');
@@ -53,7 +54,7 @@ const memcachedServer: Check<NativeEndpoint> = (value, at) => {
     );
   }
   if (address.startsWith('/')) {
-    return { path: address };
+    return { endpoint: { path: address }, tls };
   }
   if (address.includes(',')) {
     throw invalid(
@@ -69,11 +70,11 @@ const memcachedServer: Check<NativeEndpoint> = (value, at) => {
     const advice = address.split(':').length > 2 ? 'Put an IPv6 address in brackets' : '';
     throw invalid(at, EXPECTED, JSON.stringify(address.slice(0, 60)), advice);
   }
-  return { host, port: port(found?.[3] ?? '', 11_211, at) };
+  return { endpoint: { host, port: port(found?.[3] ?? '', 11_211, at) }, tls };
 };
 
 /** At least one server, none twice. */
-export const memcachedServers: Check<NativeEndpoint[]> = (value, at) => {
+export const memcachedServers: Check<MemcachedAddress[]> = (value, at) => {
   if (!Array.isArray(value) || value.length === 0) {
     const advice = typeof value === 'string' ? 'Write it as a list: value.split(",")' : '';
     throw invalid(
@@ -86,7 +87,15 @@ export const memcachedServers: Check<NativeEndpoint[]> = (value, at) => {
   const servers = value.map((server, i) =>
     memcachedServer(server, { caller: at.caller, path: `${at.path}[${i}]` }),
   );
-  const names = servers.map(printed);
+  const plain = servers.find(({ tls }) => !tls);
+  if (plain !== undefined && servers.some(({ tls }) => tls)) {
+    throw invalid(
+      at,
+      'memcacheds:// (TLS) for all servers or for none',
+      `${printed(plain.endpoint)} without it`,
+    );
+  }
+  const names = servers.map(({ endpoint }) => printed(endpoint));
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined) {
     throw invalid(at, 'every server once', `${twice} twice`);
@@ -94,4 +103,6 @@ export const memcachedServers: Check<NativeEndpoint[]> = (value, at) => {
   return servers;
 };
 
-export const DEFAULT_SERVERS: NativeEndpoint[] = [{ host: '127.0.0.1', port: 11_211 }];
+export const DEFAULT_SERVERS: MemcachedAddress[] = [
+  { endpoint: { host: '127.0.0.1', port: 11_211 }, tls: false },
+];

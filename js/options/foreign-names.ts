@@ -88,18 +88,11 @@ export function isIoredisName(name: string): boolean {
 /** For names inside `redisOptions`, and beside it, where some put them. */
 export const ioredisNotes: ForeignNames = (name, at, value) => {
   switch (name) {
-    case 'tls':
     case 'sentinelTLS':
     case 'enableTLSForSentinelMode':
-      return isOff(value) ? 'ignored' : noTlsYet(at);
+      return isOff(value) ? 'ignored' : noSentinelYet(at);
     case 'sentinels':
-      return isOff(value)
-        ? 'ignored'
-        : unsupported(
-            at,
-            'Sentinel is not supported yet and comes in a later release',
-            'Give the URL of the primary meanwhile',
-          );
+      return isOff(value) ? 'ignored' : noSentinelYet(at);
     default:
       return isIoredisName(name) ? 'ignored' : undefined;
   }
@@ -114,30 +107,25 @@ export const memcachedClientNotes: ForeignNames = (name) =>
   (MEMCACHED_CLIENT as readonly string[]).includes(name) ? 'ignored' : undefined;
 
 /** For names beside `serverUrls`. */
-export const memcachedNotes: ForeignNames = (name, at, value) => {
-  if (name === 'tls') {
-    return isOff(value) ? 'ignored' : noTlsYet(at);
-  }
-  return memjsNotes(name, at, value);
-};
+export const memcachedNotes: ForeignNames = memjsNotes;
 
-export function noTlsYet(at: OptionPath): Error {
+function noSentinelYet(at: OptionPath): Error {
   return unsupported(
     at,
-    'TLS is not supported yet and comes in a later release',
-    'Use a private network meanwhile',
+    'Sentinel is not supported yet and comes in a later release',
+    'Give the URL of the primary meanwhile',
   );
 }
 
 /** Options of another client, to which `null` and an empty string are as good as nothing: `password: process.env.X ?? ''`. */
-export function foreign<T>(shape: Shape<T>): Shape<T> {
+export function foreign<T, Parsed = object>(shape: Shape<T, Parsed>): Shape<T, Parsed> {
   const entries = Object.entries(shape) as [string, Check<unknown>][];
   return Object.fromEntries(
     entries.map(([name, check]) => [
       name,
       (value: unknown, at: OptionPath) => (value === null || value === '' ? undefined : check(value, at)),
     ]),
-  ) as unknown as Shape<T>;
+  ) as unknown as Shape<T, Parsed>;
 }
 
 /** As JavaScript libraries write "none". */

@@ -11,13 +11,13 @@ import {
   type Shape,
   secret,
 } from './check.js';
-import { printed } from './endpoint.js';
+import { type MemcachedAddress, printed } from './endpoint.js';
 import { foreign, type IgnoredMemjsOptions, memjsNotes } from './foreign-names.js';
 import {
   defined,
   ignoredOf,
-  type NativeEndpoint,
   type NativeMemcached,
+  type NativeTls,
   type StoreSpec,
   withHidden,
 } from './native-config.js';
@@ -31,6 +31,7 @@ import {
   type TimeoutOptions,
   timeoutShape,
 } from './store.js';
+import { agreedTls, plainTls, type TlsOptions, tlsOption } from './tls.js';
 
 /** The memjs names that mean something here. */
 interface OwnMemjsOptions {
@@ -61,6 +62,8 @@ export interface MemcachedOptions extends StoreOptions, TimeoutOptions {
   password?: string | undefined;
   /** The server's item limit (`-I`), in bytes. A larger value is `CACHALOT_TOO_LARGE`. @default 1048576 */
   maxItemBytes?: number | undefined;
+  /** TLS, as `memcacheds://` asks for too; `true` = with whom Node.js trusts. Of all servers. @default false */
+  tls?: boolean | TlsOptions | undefined;
   /** memjs's options, where they have a meaning here. @default none */
   options?: MemjsOptions | undefined;
 }
@@ -103,12 +106,16 @@ const keepAlive: Check<boolean> = (value, at) => {
   return true;
 };
 
-export const memcachedShape: Shape<MemcachedOptions> = {
+/** What its checkers leave. */
+export type ParsedMemcached = { tls: NativeTls | false };
+
+export const memcachedShape: Shape<MemcachedOptions, ParsedMemcached> = {
   ...storeShape,
   ...timeoutShape,
   username: secret,
   password: secret,
   maxItemBytes: itemBytes,
+  tls: tlsOption,
   options: object<OwnMemjsOptions>(
     foreign<OwnMemjsOptions>({
       timeout: fraction(MAX_TIMEOUT_MS / 1000),
@@ -126,9 +133,9 @@ export const memcachedShape: Shape<MemcachedOptions> = {
 
 export function memcachedSpec(
   at: OptionPath,
-  servers: NativeEndpoint[],
+  addresses: MemcachedAddress[],
   prefix: string,
-  options: Checked<MemcachedOptions>,
+  options: Checked<MemcachedOptions, ParsedMemcached>,
 ): StoreSpec {
   const { caller } = at;
   const inner = options.options ?? {};
@@ -144,6 +151,11 @@ export function memcachedSpec(
     const [missing, given] = username === undefined ? ['username', 'password'] : ['password', 'username'];
     throw invalid({ caller, path: missing }, `one beside "${given}"`, 'nothing');
   }
+  const servers = addresses.map(({ endpoint }) => endpoint);
+  const tls = agreedTls(caller, [
+    ['memcacheds://', addresses.some((one) => one.tls) ? plainTls() : undefined],
+    ['tls', options.tls],
+  ]);
   const timeouts = agreedTimeouts(caller, options, [
     ['connectTimeout', 'options.conntimeout', inMs(inner.conntimeout)],
     ['commandTimeout', 'options.timeout', inMs(inner.timeout)],
@@ -156,7 +168,7 @@ export function memcachedSpec(
       backend: withHidden<NativeMemcached>({
         type: 'memcached',
         servers,
-        ...defined({ username, password, maxItemBytes: options.maxItemBytes }),
+        ...defined({ username, password, tls, maxItemBytes: options.maxItemBytes }),
         timeouts: nativeTimeouts(timeouts, inMs(inner.keepAliveDelay)),
       }),
       ...nativeCore(caller, options),

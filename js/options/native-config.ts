@@ -16,6 +16,7 @@ export interface NativeRedis {
   endpoint: NativeEndpoint;
   username?: string;
   password?: string;
+  tls?: NativeTls;
   db?: number;
   connectionName?: string;
   tracking?: boolean;
@@ -27,6 +28,7 @@ export interface NativeMemcached {
   servers: NativeEndpoint[];
   username?: string;
   password?: string;
+  tls?: NativeTls;
   maxItemBytes?: number;
   timeouts?: NativeTimeouts;
 }
@@ -35,6 +37,17 @@ interface NativeMemory {
   type: 'memory';
   name?: string;
   maxBytes?: number;
+}
+
+export type NativePem = string | { file: string };
+
+export interface NativeTls {
+  ca: NativePem[];
+  cert?: NativePem;
+  key?: NativePem;
+  servername?: string;
+  rejectUnauthorized?: boolean;
+  minVersion?: 'TLSv1.2' | 'TLSv1.3';
 }
 
 export type NativeEndpoint = { host: string; port: number } | { path: string };
@@ -87,9 +100,11 @@ export function ignoredOf({ ignored }: OptionPath): Pick<StoreSpec, 'ignored'> {
 const HIDDEN = '<hidden>';
 
 /** The same, with credentials that are read as usual and that nothing which prints objects shows. */
-export function withHidden<T extends { username?: string; password?: string }>(backend: T): T {
+export function withHidden<T extends { username?: string; password?: string; tls?: NativeTls }>(
+  backend: T,
+): T {
   const shown: Record<string, unknown> = { ...backend };
-  for (const name of ['username', 'password'] as const) {
+  for (const name of ['username', 'password', 'tls'] as const) {
     const value = backend[name];
     if (value !== undefined) {
       shown[name] = HIDDEN;

@@ -1,7 +1,6 @@
 /** Redis addresses as people write them. No message repeats a part of the URL except its scheme: it may hold a password. */
-import { type Check, describe, invalid, type OptionPath, unsupported } from './check.js';
+import { type Check, describe, invalid, type OptionPath } from './check.js';
 import { port } from './endpoint.js';
-import { noTlsYet } from './foreign-names.js';
 import type { NativeEndpoint } from './native-config.js';
 import { millisecondsOption, prefix } from './store.js';
 
@@ -11,6 +10,8 @@ export interface RedisAddress {
   readonly username?: string | undefined;
   readonly password?: string | undefined;
   readonly db?: number | undefined;
+  /** Its scheme asks for TLS. */
+  readonly tls?: boolean | undefined;
   /** What its query says, as ioredis reads it. */
   readonly query: RedisQuery;
 }
@@ -22,9 +23,10 @@ interface RedisQuery {
   keyPrefix?: string;
   connectTimeout?: number;
   commandTimeout?: number;
+  tls?: boolean;
 }
 
-const EXPECTED = 'a URL such as redis://127.0.0.1:6379 or unix:///run/redis.sock';
+const EXPECTED = 'a URL such as redis://127.0.0.1:6379, rediss://host:6380 (TLS) or unix:///run/redis.sock';
 
 const SOCKET_SCHEMES = new Set(['unix', 'redis+unix', 'redis+socket']);
 
@@ -47,17 +49,11 @@ export const redisUrl: Check<RedisAddress> = (given, at) => {
   if (scheme === undefined) {
     throw invalid(at, EXPECTED, 'one without a scheme', 'Put redis:// before the host');
   }
-  if (scheme === 'rediss' || scheme === 'valkeys') {
-    throw unsupported(
-      at,
-      `TLS (${scheme}://) is not supported yet and comes in a later release`,
-      `Use ${scheme.slice(0, -1)}:// over a private network meanwhile`,
-    );
-  }
   if (SOCKET_SCHEMES.has(scheme)) {
     return socket(value, at);
   }
-  if (scheme !== 'redis' && scheme !== 'valkey') {
+  const isEncrypted = scheme === 'rediss' || scheme === 'valkeys';
+  if (!isEncrypted && scheme !== 'redis' && scheme !== 'valkey') {
     throw invalid(at, EXPECTED, `the scheme ${scheme}://`);
   }
   const url = parse(value, at);
@@ -66,6 +62,7 @@ export const redisUrl: Check<RedisAddress> = (given, at) => {
     username: decode(url.username, at),
     password: decode(url.password, at),
     db: database(url.pathname.slice(1), url.searchParams, at),
+    ...(isEncrypted ? { tls: true } : {}),
     query: query(url.searchParams, at),
   };
 };
@@ -140,9 +137,7 @@ function query(parameters: URLSearchParams, at: OptionPath): RedisQuery {
         break;
       case 'tls':
       case 'ssl':
-        if (!/^(?:false|0|no|off)$/i.test(value)) {
-          throw noTlsYet(where);
-        }
+        taken.tls = !/^(?:false|0|no|off)$/i.test(value);
         break;
       default:
         // A name of another form may be a part of credentials.

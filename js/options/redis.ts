@@ -13,12 +13,13 @@ import {
   text,
 } from './check.js';
 import { port, printed } from './endpoint.js';
-import { foreign, type IgnoredIoredisOptions, ioredisNotes, isOff, noTlsYet } from './foreign-names.js';
+import { foreign, type IgnoredIoredisOptions, ioredisNotes } from './foreign-names.js';
 import {
   defined,
   ignoredOf,
   type NativeEndpoint,
   type NativeRedis,
+  type NativeTls,
   type StoreSpec,
   withHidden,
 } from './native-config.js';
@@ -35,6 +36,7 @@ import {
   type TimeoutOptions,
   timeoutShape,
 } from './store.js';
+import { agreedTls, plainTls, type TlsOptions, tlsOption } from './tls.js';
 
 /** The ioredis names that mean something here. */
 interface OwnConnectionOptions {
@@ -43,8 +45,8 @@ interface OwnConnectionOptions {
   password?: string | undefined;
   /** Database index. @default 0 */
   db?: number | undefined;
-  /** TLS comes in a later release: any value but `undefined`, `null` and `false` is `CACHALOT_UNSUPPORTED`. */
-  tls?: false | undefined;
+  /** As `tls` beside `redisOptions`; an empty object switches it on. */
+  tls?: boolean | TlsOptions | undefined;
   /** Shown by `CLIENT LIST`; printable ASCII without spaces. */
   connectionName?: string | undefined;
   /** Milliseconds. @default 2000 */
@@ -79,19 +81,14 @@ export interface RedisOptions extends StoreOptions, TimeoutOptions {
   db?: number | undefined;
   /** As in `redisOptions`: shown by `CLIENT LIST`. @default none */
   connectionName?: string | undefined;
+  /** TLS, as `rediss://` asks for too; `true` = with whom Node.js trusts. @default the URL's, or false */
+  tls?: boolean | TlsOptions | undefined;
   /**
    * Speak RESP3, which messages between processes need, and let the server tell of changes where values are kept in the
    * process (`l1`). `false` = RESP2, for proxies that know no other; reads and clears cost the same. @default true
    */
   tracking?: boolean | undefined;
 }
-
-const noTls: Check<false> = (value, at) => {
-  if (!isOff(value)) {
-    throw noTlsYet(at);
-  }
-  return false;
-};
 
 const connectionName: Check<string> = (value, at) => {
   const name = text()(value, at);
@@ -117,16 +114,24 @@ const credentials = {
   connectionName,
 };
 
-export const redisShape: Shape<RedisOptions> = {
+/** TLS leaves its checker as the core takes it. */
+type ParsedTls = { tls: NativeTls | false };
+
+type ParsedInner = Checked<OwnConnectionOptions, ParsedTls>;
+
+/** What its checkers leave. */
+export type ParsedRedis = ParsedTls & { redisOptions: ParsedInner };
+
+export const redisShape: Shape<RedisOptions, ParsedRedis> = {
   ...storeShape,
   ...timeoutShape,
   ...credentials,
   prefix,
   compressionThreshold: bytes,
-  redisOptions: object<OwnConnectionOptions>(
-    foreign<OwnConnectionOptions>({
+  redisOptions: object<OwnConnectionOptions, ParsedTls>(
+    foreign<OwnConnectionOptions, ParsedTls>({
       ...credentials,
-      tls: noTls,
+      tls: tlsOption,
       connectTimeout: millisecondsOption,
       commandTimeout: millisecondsOption,
       keyPrefix: prefix,
@@ -136,6 +141,7 @@ export const redisShape: Shape<RedisOptions> = {
     }),
     ioredisNotes,
   ),
+  tls: tlsOption,
   tracking: flag,
 };
 
@@ -152,7 +158,7 @@ export function redisSpec(
   at: OptionPath,
   names: Naming,
   given: RedisAddress | undefined,
-  options: Checked<RedisOptions>,
+  options: Checked<RedisOptions, ParsedRedis>,
 ): StoreSpec {
   const { caller } = at;
   const inner = options.redisOptions ?? {};
@@ -174,6 +180,12 @@ export function redisSpec(
   if (username !== undefined && password === undefined) {
     throw invalid({ caller, path: 'redisOptions.password' }, 'a password beside the user name', 'nothing');
   }
+  const tls = agreedTls(caller, [
+    [names.url, given?.tls === true ? plainTls() : undefined],
+    [`${names.url}?tls`, query?.tls === undefined ? undefined : query.tls && plainTls()],
+    ['tls', options.tls],
+    ['redisOptions.tls', inner.tls],
+  ]);
   const timeouts = agreedTimeouts(caller, options, [
     ['connectTimeout', 'redisOptions.connectTimeout', inner.connectTimeout],
     ['commandTimeout', 'redisOptions.commandTimeout', inner.commandTimeout],
@@ -196,6 +208,7 @@ export function redisSpec(
         ...defined({
           username,
           password,
+          tls,
           db: said('db'),
           connectionName: said('connectionName'),
           tracking: options.tracking,
@@ -223,7 +236,7 @@ function endpointOf(
   at: OptionPath,
   urlName: string,
   given: RedisAddress | undefined,
-  inner: Checked<OwnConnectionOptions>,
+  inner: ParsedInner,
 ): NativeEndpoint {
   const named: Record<'host' | 'port' | 'path', string | number | undefined> = {
     host: inner.host,

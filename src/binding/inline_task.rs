@@ -159,8 +159,8 @@ fn park(task: &InlineTask, work: BoxFuture<'static, ()>, began: PollOutcome) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::direct::direct_socket::DirectSocket;
     use crate::net::poll_scope::leave_caller_thread;
-    use socket2::Socket;
     use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
     use tokio::sync::oneshot;
 
@@ -213,7 +213,7 @@ mod tests {
             1
         }
 
-        fn socket(&self) -> Option<Arc<Socket>> {
+        fn socket(&self) -> Option<Arc<DirectSocket>> {
             None
         }
 

@@ -11,6 +11,7 @@
 //! - After a silence, such as that of a frozen process, a request is not written to a server that has hung up: it waits
 //!   for the next connection. Time in which the process was frozen does not count as `connectTimeout`.
 
+use super::dialer::Target;
 use super::direct::shared_socket::{DirectWrite, SharedSocket};
 use super::handshake::Server;
 use super::poll_scope;
@@ -18,7 +19,7 @@ use super::protocol::Protocol;
 use super::request::{Inbox, Message, Pending, ReplyObserver, Request, Shared};
 use super::supervisor::Supervisor;
 use super::timeout::timeout_at;
-use crate::config::{Endpoint, Timeouts};
+use crate::config::Timeouts;
 use crate::error::{Error, Result};
 use crate::events::Events;
 use std::future::{Future, poll_fn};
@@ -51,18 +52,19 @@ const YEAR_MS: u64 = 365 * 24 * 3_600_000;
 impl<S: Server> Client<S> {
     pub fn open(
         server: Arc<S>,
-        endpoint: Endpoint,
+        target: impl Into<Target>,
         timeouts: Timeouts,
         events: Events,
         runtime: &Handle,
     ) -> Self {
         let (messages, inbox) = mpsc::unbounded_channel();
         let (ending, ended) = watch::channel(());
-        let shared = Arc::new(Shared::new(endpoint.to_string(), timeouts.command_ms.min(YEAR_MS)));
+        let target = target.into();
+        let shared = Arc::new(Shared::new(target.endpoint.to_string(), timeouts.command_ms.min(YEAR_MS)));
         let shared_socket = Arc::new(SharedSocket::new());
         let supervisor = Supervisor {
             server,
-            endpoint,
+            target,
             connect: Duration::from_millis(timeouts.connect_ms.min(YEAR_MS)),
             keepalive: Duration::from_millis(timeouts.keepalive_ms.min(YEAR_MS)),
             events,

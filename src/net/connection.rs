@@ -11,11 +11,11 @@ use super::write_buffer::WriteBuffer;
 use crate::error::{Error, Result};
 use std::collections::VecDeque;
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
+use tokio::io::AsyncWrite;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// Requests taken from the queue in one go; the loop comes back for more.
@@ -125,7 +125,7 @@ impl<P: Protocol> Connection<P> {
             if progress {
                 continue;
             }
-            let is_written = self.write_buffer.is_empty();
+            let is_written = self.is_written();
             let mut shared_socket = self.shared_socket.lock();
             if is_written {
                 shared_socket.wrote(inbox.taken);
@@ -185,7 +185,7 @@ impl<P: Protocol> Connection<P> {
 
     fn catch_up(&self) -> Result<()> {
         match self.stream.socket() {
-            Some(socket) => self.read_half.catch_up(&socket),
+            Some(socket) => self.read_half.catch_up(&socket, self.stream.tls()),
             None => Err(self.lost(std::io::ErrorKind::NotConnected)),
         }
     }
@@ -208,11 +208,22 @@ impl<P: Protocol> Connection<P> {
         }
     }
 
+    fn is_written(&self) -> bool {
+        self.write_buffer.is_empty() && !self.stream.tls().is_some_and(|tls| tls.wants_write())
+    }
+
     fn write(&mut self, cx: &mut Context<'_>) -> Result<bool> {
-        if self.write_buffer.is_empty() {
+        if self.is_written() {
             return Ok(false);
         }
         let stream = self.stream.registered().map_err(|why| self.read_half.lost(why))?;
+        if self.write_buffer.is_empty() {
+            return match Pin::new(stream).poll_flush(cx) {
+                Poll::Pending => Ok(false),
+                Poll::Ready(Ok(())) => Ok(true),
+                Poll::Ready(Err(why)) => Err(self.lost(why)),
+            };
+        }
         match self.write_buffer.poll_write(stream, cx) {
             Poll::Pending => Ok(false),
             Poll::Ready(Ok(0)) => Err(self.lost("it takes no more bytes")),
@@ -242,7 +253,7 @@ impl<P: Protocol> Connection<P> {
         }
         self.is_reregistered |= self.stream.is_detached();
         let stream = self.stream.registered().map_err(|why| self.read_half.lost(why))?;
-        match pin!(stream.read_buf(input)).poll(cx) {
+        match stream.poll_fill(cx, input) {
             Poll::Pending => return Ok(false),
             Poll::Ready(Ok(0)) => return Err(self.lost("the server hung up")),
             Poll::Ready(Ok(_)) => {}
@@ -306,8 +317,9 @@ mod tests {
     use crate::net::direct::read_half::KEPT;
     use crate::net::protocol::MAX_REPLY;
     use crate::net::stream::Stream;
+    use crate::net::transport::Transport;
     use bytes::{Buf, Bytes, BytesMut};
-    use tokio::io::AsyncWriteExt;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::UnixStream;
     use tokio::sync::{mpsc, oneshot};
 
@@ -337,7 +349,7 @@ mod tests {
         let (near, far) = UnixStream::pair().unwrap();
         let shared = Arc::new(Shared::new("toy".into(), 5_000));
         let greeted = Handshake {
-            stream: Stream::Unix(near),
+            stream: Stream::plain(Transport::Unix(near)),
             protocol: Frames,
             input: BytesMut::new(),
             server: "toy".into(),

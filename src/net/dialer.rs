@@ -1,22 +1,61 @@
-//! Opens a stream to an endpoint. Sentinel will stand in front of it, as what names the endpoint.
+//! Opens a stream to an endpoint, encrypted where that is wanted. Sentinel will stand in front of it, as what names the
+//! endpoint.
 
 use super::stream::Stream;
 use super::time_budget::TimeBudget;
+use super::timeout::Overdue;
+use super::tls::connector::Connector;
+use super::transport::Transport;
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
 
-/// Dials within the budget: resolves the name, then tries every address it has.
-pub async fn dial(endpoint: &Endpoint, keepalive: Duration, budget: &mut TimeBudget) -> Result<Stream> {
+/// Where a server is, and how one speaks to it.
+#[derive(Clone)]
+pub struct Target {
+    pub endpoint: Endpoint,
+    /// `None` = as it is, unencrypted.
+    pub tls: Option<Arc<Connector>>,
+}
+
+impl From<Endpoint> for Target {
+    fn from(endpoint: Endpoint) -> Self {
+        Target { endpoint, tls: None }
+    }
+}
+
+/// Dials within the budget: resolves the name, tries every address it has, then agrees on keys.
+pub(super) async fn dial(target: &Target, keepalive: Duration, budget: &mut TimeBudget) -> Result<Stream> {
+    let Target { endpoint, tls } = target;
+    let transport = connect(endpoint, keepalive, budget).await?;
+    let Some(tls) = tls else { return Ok(Stream::plain(transport)) };
+    let session = tls.session(endpoint)?;
+    match budget.spend(Stream::encrypted(transport, session)).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err(why)) if why.get_ref().is_some() => Err(Error::connection(format!("TLS: {why}."))),
+        Ok(Err(why)) => {
+            Err(Error::connection(format!("{endpoint} hung up while TLS was agreed on: {why}. {PLAIN}")))
+        }
+        Err(Overdue) => Err(Error::timeout(format!(
+            "{endpoint} did not agree on TLS within {} ms (connectTimeout). {PLAIN}",
+            budget.limit().as_millis()
+        ))),
+    }
+}
+
+const PLAIN: &str = "Does the port speak TLS? If not, leave \"tls\" out.";
+
+async fn connect(endpoint: &Endpoint, keepalive: Duration, budget: &mut TimeBudget) -> Result<Transport> {
     let dialed = match endpoint {
-        Endpoint::Tcp { host, port } => tcp(host, *port, keepalive, budget).await.map(Stream::Tcp),
+        Endpoint::Tcp { host, port } => tcp(host, *port, keepalive, budget).await.map(Transport::Tcp),
         #[cfg(unix)]
         Endpoint::Unix { path } => {
             let connecting = budget.spend(tokio::net::UnixStream::connect(path));
-            connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(Stream::Unix)
+            connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(Transport::Unix)
         }
         #[cfg(not(unix))]
         Endpoint::Unix { path } => {
@@ -77,8 +116,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint =
             Endpoint::Tcp { host: "localhost".into(), port: listener.local_addr().unwrap().port() };
-        let dialed = dial(&endpoint, Duration::from_secs(7), &mut soon()).await.unwrap();
-        let Stream::Tcp(stream) = dialed else { panic!("expected a TCP stream, got {dialed:?}") };
+        let dialed = connect(&endpoint, Duration::from_secs(7), &mut soon()).await.unwrap();
+        let Transport::Tcp(stream) = dialed else { panic!("expected a TCP stream, got {dialed:?}") };
         assert!(stream.nodelay().unwrap());
         let socket = SockRef::from(&stream);
         assert!(socket.keepalive().unwrap());
@@ -94,7 +133,7 @@ mod tests {
         let refused = Endpoint::Tcp { host: "127.0.0.1".into(), port };
         let unnamed = Endpoint::Unix { path: "/nowhere/at.sock".into() };
         for endpoint in [refused, unnamed] {
-            let error = dial(&endpoint, Duration::ZERO, &mut soon()).await.unwrap_err();
+            let error = connect(&endpoint, Duration::ZERO, &mut soon()).await.unwrap_err();
             assert_eq!(error.code, Code::Connection);
             assert!(error.message.contains(&endpoint.to_string()), "{error}");
         }

@@ -5,7 +5,7 @@ use super::stream::Stream;
 use crate::error::{Error, Result};
 use bytes::BytesMut;
 use std::future::Future;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
 /// A fresh connection, before it is handed to requests.
 pub struct Handshake<P: Protocol> {
@@ -19,17 +19,23 @@ impl<P: Protocol> Handshake<P> {
     /// Sends bytes and reads that many replies, within `connectTimeout` over all. Errors: `CACHALOT_CONNECTION` when
     /// the server hangs up, the protocol's own when the reply makes no sense.
     pub async fn ask(&mut self, bytes: &[u8], replies: usize) -> Result<Vec<P::Reply>> {
-        let broken = |server: &str, why: std::io::Error| {
-            Error::connection(format!("{server} hung up while it was greeted: {why}."))
+        let is_encrypted = self.stream.tls.is_some();
+        let broken = |server: &str, why: std::io::Error| match why.get_ref() {
+            Some(_) if is_encrypted => Error::connection(format!("TLS: {why}.")),
+            _ if is_encrypted => Error::connection(format!("{server} hung up while it was greeted: {why}.")),
+            _ => Error::connection(format!(
+                "{server} hung up while it was greeted: {why}. If its port speaks TLS, use rediss:// or set \"tls\"."
+            )),
         };
         self.stream.write_all(bytes).await.map_err(|why| broken(&self.server, why))?;
+        self.stream.flush().await.map_err(|why| broken(&self.server, why))?;
         let mut got = Vec::with_capacity(replies);
         while got.len() < replies {
             match self.protocol.next(&mut self.input)? {
                 Some(reply) => got.push(reply),
                 None if self.input.len() > MAX_REPLY => return Err(endless(&self.server)),
                 None => {
-                    let read = self.stream.read_buf(&mut self.input).await;
+                    let read = self.stream.fill(&mut self.input).await;
                     if read.map_err(|why| broken(&self.server, why))? == 0 {
                         return Err(broken(&self.server, std::io::ErrorKind::UnexpectedEof.into()));
                     }

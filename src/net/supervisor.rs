@@ -2,14 +2,13 @@
 
 use super::backoff::Backoff;
 use super::connection::{Connection, Ending};
-use super::dialer::dial;
+use super::dialer::{Target, dial};
 use super::direct::shared_socket::SharedSocket;
 use super::handshake::{Handshake, Server};
 use super::protocol::Protocol;
 use super::request::{Inbox, Outbound, Shared};
 use super::time_budget::TimeBudget;
 use super::timeout::Overdue;
-use crate::config::Endpoint;
 use crate::error::{Error, Result};
 use crate::events::{Event, Events};
 use bytes::BytesMut;
@@ -31,7 +30,7 @@ const PROVEN: Duration = Duration::from_secs(1);
 
 pub(super) struct Supervisor<S: Server> {
     pub(super) server: Arc<S>,
-    pub(super) endpoint: Endpoint,
+    pub(super) target: Target,
     pub(super) connect: Duration,
     pub(super) keepalive: Duration,
     pub(super) events: Events,
@@ -106,7 +105,7 @@ impl<S: Server> Supervisor<S> {
 
     /// One pause and one attempt; `None` when the inbox is over and nobody is left to connect for.
     async fn attempt(&mut self, backoff: &Backoff, started: &mut Instant) -> Option<Result<Served<S>>> {
-        let Supervisor { server, endpoint, connect, keepalive, shared, shared_socket, inbox, .. } = self;
+        let Supervisor { server, target, connect, keepalive, shared, shared_socket, inbox, .. } = self;
         let start = *started + backoff.pause();
         let connecting = pin!(async {
             sleep_until(start).await;
@@ -114,7 +113,7 @@ impl<S: Server> Supervisor<S> {
                 *started = Instant::now();
                 let connection_id = CONNECTION_IDS.fetch_add(1, Ordering::Relaxed);
                 let mut budget = TimeBudget::new(*connect);
-                let result = establish(&**server, endpoint, *keepalive, &mut budget, connection_id).await;
+                let result = establish(&**server, target, *keepalive, &mut budget, connection_id).await;
                 // A failure after a freeze says nothing about the server, which may only have hung up meanwhile: the next
                 // attempt follows at once and requests keep waiting. One attempt per freeze does not hammer the server.
                 if result.is_ok() || !budget.was_frozen() {
@@ -147,14 +146,15 @@ impl<S: Server> Supervisor<S> {
 /// Dials and greets a connection within the budget.
 async fn establish<S: Server>(
     server: &S,
-    endpoint: &Endpoint,
+    target: &Target,
     keepalive: Duration,
     budget: &mut TimeBudget,
     connection_id: u64,
 ) -> Result<Handshake<S::Protocol>> {
+    let endpoint = &target.endpoint;
     let mut has_greeted = false;
     let greeted = async {
-        let stream = dial(endpoint, keepalive, budget).await?;
+        let stream = dial(target, keepalive, budget).await?;
         let mut protocol = server.protocol();
         protocol.serves(connection_id);
         has_greeted = true;

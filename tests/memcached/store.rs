@@ -26,6 +26,7 @@ pub fn config(servers: Vec<Endpoint>) -> MemcachedConfig {
     MemcachedConfig {
         servers,
         username: None,
+        tls: None,
         password: None,
         max_item_bytes: 1024 * 1024,
         timeouts: Timeouts::default(),

@@ -1,9 +1,8 @@
 /** memcached servers as its npm client takes them: one address, a list, or an object of weights. */
 import { type Check, describe, invalid, unsupported } from '../../options/check.js';
-import { memcachedServers } from '../../options/endpoint.js';
-import type { NativeEndpoint } from '../../options/native-config.js';
+import { type MemcachedAddress, memcachedServers } from '../../options/endpoint.js';
 
-export const location: Check<NativeEndpoint[]> = (value, at) => {
+export const location: Check<MemcachedAddress[]> = (value, at) => {
   if (typeof value === 'string' && value !== '') {
     return memcachedServers([value], at);
   }

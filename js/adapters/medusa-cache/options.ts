@@ -1,16 +1,21 @@
 /** The options of the older Cache Module: the names that people have in their medusa-config, checked and made into a store. */
 import { type Check, integer, mergeAliases, type OptionPath, object, seconds } from '../../options/check.js';
-import { DEFAULT_SERVERS } from '../../options/endpoint.js';
+import { DEFAULT_SERVERS, type MemcachedAddress } from '../../options/endpoint.js';
 import {
   type IgnoredMemcachedClientOptions,
   ioredisNotes,
   memcachedClientNotes,
   memcachedNotes,
 } from '../../options/foreign-names.js';
-import { type MemcachedOptions, memcachedShape, memcachedSpec } from '../../options/memcached.js';
+import {
+  type MemcachedOptions,
+  memcachedShape,
+  memcachedSpec,
+  type ParsedMemcached,
+} from '../../options/memcached.js';
 import { type MemoryOptions, memoryShape, memorySpec } from '../../options/memory.js';
-import type { NativeEndpoint, StoreSpec } from '../../options/native-config.js';
-import { type RedisOptions, redisShape, redisSpec } from '../../options/redis.js';
+import type { StoreSpec } from '../../options/native-config.js';
+import { type ParsedRedis, type RedisOptions, redisShape, redisSpec } from '../../options/redis.js';
 import { type RedisAddress, redisUrl, type UrlObject } from '../../options/redis-url.js';
 import { type GuardedOptions, guarded, staleWriteGuard } from '../../options/stale-write-guard.js';
 import { millisecondsOption, prefix } from '../../options/store.js';
@@ -81,7 +86,7 @@ function own(given: unknown): unknown {
 
 const { prefix: _redisPrefix, ...redisOwn } = redisShape;
 
-const checkRedis = object<RedisCacheOptions, { redisUrl: RedisAddress }>(
+const checkRedis = object<RedisCacheOptions, ParsedRedis & { redisUrl: RedisAddress }>(
   { ...redisOwn, redisUrl, namespace: prefix, ttl: seconds, staleWriteGuard },
   ioredisNotes,
 );
@@ -104,7 +109,7 @@ const client: Check<MemcachedClientOptions> = object<OwnClientOptions>(
 
 const { options: _memjs, ...memcachedOwn } = memcachedShape;
 
-const checkMemcached = object<MemcachedCacheOptions, { location: NativeEndpoint[] }>(
+const checkMemcached = object<MemcachedCacheOptions, ParsedMemcached & { location: MemcachedAddress[] }>(
   { ...memcachedOwn, location, options: client, namespace: prefix, ttl: seconds, staleWriteGuard },
   memcachedNotes,
 );

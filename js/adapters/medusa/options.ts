@@ -1,12 +1,17 @@
 /** The providers' own options: the names people already have in their medusa-config, checked and made into a store. */
 import { type L1Options, l1InSeconds, secondsToMs, withL1 } from '../../local-cache/settings.js';
 import { mergeAliases, type OptionPath, object, seconds } from '../../options/check.js';
-import { DEFAULT_SERVERS, memcachedServers } from '../../options/endpoint.js';
+import { DEFAULT_SERVERS, type MemcachedAddress, memcachedServers } from '../../options/endpoint.js';
 import { ioredisNotes, memcachedNotes } from '../../options/foreign-names.js';
-import { type MemcachedOptions, memcachedShape, memcachedSpec } from '../../options/memcached.js';
+import {
+  type MemcachedOptions,
+  memcachedShape,
+  memcachedSpec,
+  type ParsedMemcached,
+} from '../../options/memcached.js';
 import { type MemoryOptions, memoryShape, memorySpec } from '../../options/memory.js';
-import type { NativeEndpoint, StoreSpec } from '../../options/native-config.js';
-import { type RedisOptions, redisShape, redisSpec } from '../../options/redis.js';
+import type { StoreSpec } from '../../options/native-config.js';
+import { type ParsedRedis, type RedisOptions, redisShape, redisSpec } from '../../options/redis.js';
 import { type RedisAddress, redisUrl, type UrlObject } from '../../options/redis-url.js';
 import { type GuardedOptions, guarded, staleWriteGuard } from '../../options/stale-write-guard.js';
 import { prefix } from '../../options/store.js';
@@ -57,7 +62,7 @@ export interface Face {
 /** What every caching provider of Medusa defaults to. */
 const DEFAULT_TTL = 3600;
 
-const checkRedis = object<RedisProviderOptions, { redisUrl: RedisAddress }>(
+const checkRedis = object<RedisProviderOptions, ParsedRedis & { redisUrl: RedisAddress }>(
   { ...redisShape, redisUrl, ttl: seconds, l1: l1InSeconds, staleWriteGuard },
   ioredisNotes,
 );
@@ -78,7 +83,7 @@ export const redisFace: Face = {
   },
 };
 
-const checkMemcached = object<MemcachedProviderOptions, { serverUrls: NativeEndpoint[] }>(
+const checkMemcached = object<MemcachedProviderOptions, ParsedMemcached & { serverUrls: MemcachedAddress[] }>(
   {
     ...memcachedShape,
     serverUrls: memcachedServers,

@@ -3,9 +3,9 @@
 use super::super::inline_task::{Claimed, read_inline};
 use super::super::queue::Queue;
 use super::uv::{Loop, Poll};
+use crate::net::direct::direct_socket::DirectSocket;
 use crate::net::direct::reader::{DirectReader, ReadOutcome, closed_connections};
 use napi::sys;
-use socket2::Socket;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::{Rc, Weak};
@@ -101,7 +101,7 @@ impl State {
         is_started
     }
 
-    fn make(self: &Rc<Self>, socket: Arc<Socket>, number: u64) -> Option<Poll> {
+    fn make(self: &Rc<Self>, socket: Arc<DirectSocket>, number: u64) -> Option<Poll> {
         let mut event_loop = self.event_loop.borrow_mut();
         let state = Rc::downgrade(self);
         if event_loop.is_none() {

@@ -6,8 +6,8 @@
 
 use super::super::values::check;
 use crate::error::Result;
+use crate::net::direct::direct_socket::DirectSocket;
 use napi::sys;
-use socket2::Socket;
 use std::alloc::{Layout, alloc_zeroed, dealloc};
 use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -128,7 +128,7 @@ impl Loop {
 
     /// `ready(is_broken)` is called by the loop while the socket is readable and the poll is started; it does not keep the
     /// loop alive. If it is broken the loop waits no longer: the poll must be stopped.
-    pub fn poll(&self, socket: Arc<Socket>, ready: Box<dyn Fn(bool)>) -> Option<Poll> {
+    pub fn poll(&self, socket: Arc<DirectSocket>, ready: Box<dyn Fn(bool)>) -> Option<Poll> {
         let uv = self.uv;
         // SAFETY: the size is that of the handle to be made. The handle's memory and data live until `closed`, or are
         // freed here if the handle never was one. The descriptor lives as long: `Waiting` holds the socket.
@@ -138,7 +138,7 @@ impl Loop {
             if handle.is_null() {
                 return None;
             }
-            if (uv.init)(self.at, handle, socket.as_raw_fd()) != 0 {
+            if (uv.init)(self.at, handle, socket.socket.as_raw_fd()) != 0 {
                 dealloc(handle.cast(), layout);
                 return None;
             }
@@ -154,7 +154,7 @@ impl Loop {
 struct Waiting {
     ready: Box<dyn Fn(bool)>,
     layout: Layout,
-    _socket: Arc<Socket>,
+    _socket: Arc<DirectSocket>,
     _end: Rc<End>,
 }
 

@@ -4,13 +4,15 @@
 
 use super::super::protocol::{MAX_REPLY, Protocol, endless};
 use super::super::request::Shared;
+use super::super::tls::session::Session;
+use super::direct_socket::{DirectSocket, receive};
 use super::reader::{DirectReader, ReadOutcome};
 use super::shared_socket::SharedSocket;
 use crate::error::{Error, Result};
 use bytes::BytesMut;
 use parking_lot::{Mutex, MutexGuard};
 use socket2::Socket;
-use std::io::{ErrorKind, Read};
+use std::io::ErrorKind;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -77,19 +79,20 @@ impl<P: Protocol> ReadHalf<P> {
 
     /// Reads and delivers everything that the system has buffered, whether or not the runtime knows of it. An error means
     /// that the connection has ended. To peek is not enough: unread pushes hide that the server hung up behind them.
-    pub(in crate::net) fn catch_up(&self, socket: &Socket) -> Result<()> {
+    pub(in crate::net) fn catch_up(&self, socket: &Socket, tls: Option<&Session>) -> Result<()> {
         let mut state = self.lock();
         self.check(&state)?;
         let mut bytes = [0; MAX_DIRECT_READ];
         let mut sum = 0;
         while sum < MAX_BUFFERED {
-            let mut socket = socket;
-            match socket.read(&mut bytes) {
+            match receive(socket, tls, &mut bytes, &mut state.input) {
                 Ok(0) => return Err(self.lost("the server hung up")),
                 Ok(read) => {
                     sum += read;
-                    state.input.extend_from_slice(bytes.get(..read).unwrap_or(&bytes));
                     self.parse(&mut state)?;
+                    if tls.is_some_and(Session::is_over) {
+                        return Err(self.lost("the server hung up"));
+                    }
                 }
                 Err(why) if why.kind() == ErrorKind::WouldBlock => break,
                 Err(why) if why.kind() == ErrorKind::Interrupted => {}
@@ -174,7 +177,7 @@ impl<P: Protocol> DirectReader for ReadHalf<P> {
         self.connection_id
     }
 
-    fn socket(&self) -> Option<Arc<Socket>> {
+    fn socket(&self) -> Option<Arc<DirectSocket>> {
         self.shared_socket.lock().socket_of(self.connection_id).cloned()
     }
 
@@ -195,21 +198,22 @@ impl<P: Protocol> DirectReader for ReadHalf<P> {
             return ReadOutcome::Closed;
         }
         let mut bytes = [0; MAX_DIRECT_READ];
-        let read = match (&*socket).read(&mut bytes) {
+        let read = match socket.receive(&mut bytes, &mut state.input) {
             Ok(read) if read > 0 => read,
             Err(why) if matches!(why.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
                 return ReadOutcome::Nothing;
             }
-            // The task finds that it is at its end, and says so.
-            Ok(_) | Err(_) => {
+            // The task finds that it is at its end, and says so. What TLS refused it would not find again.
+            ended => {
+                state.broken =
+                    ended.err().filter(|why| why.kind() == ErrorKind::InvalidData).map(|why| self.lost(why));
                 drop(state);
                 return self.leave(false);
             }
         };
-        state.input.extend_from_slice(bytes.get(..read).unwrap_or(&bytes));
         let parsed = self.parse(&mut state);
         let had_replies = matches!(parsed, Ok(true));
-        let is_left = read == MAX_DIRECT_READ || !state.input.is_empty();
+        let is_left = read == MAX_DIRECT_READ || !state.input.is_empty() || socket.needs_task();
         state.broken = parsed.err();
         drop(state);
         if had_replies && !is_left {

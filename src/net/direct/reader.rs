@@ -1,6 +1,6 @@
 //! What a thread of a caller needs, to wait for replies itself and to read them.
 
-use socket2::Socket;
+use super::direct_socket::DirectSocket;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -23,7 +23,7 @@ pub trait DirectReader: Send + Sync {
     fn connection_id(&self) -> u64;
 
     /// What to wait on; `None` = the connection is gone.
-    fn socket(&self) -> Option<Arc<Socket>>;
+    fn socket(&self) -> Option<Arc<DirectSocket>>;
 
     /// Without blocking: reads a little, and answers what it answers.
     fn read(&self) -> ReadOutcome;

@@ -2,9 +2,11 @@
 //! runtime's would be woken by each of them for nothing.
 
 use super::super::stream::Stream;
-use socket2::{SockRef, Socket};
+use super::super::tls::session::Session;
+use super::super::transport::Transport;
+use socket2::SockRef;
 use std::io;
-use std::mem::MaybeUninit;
+use std::sync::Arc;
 
 pub(in crate::net) enum Registration {
     Registered(Stream),
@@ -16,7 +18,13 @@ pub(in crate::net) enum Registration {
 }
 
 #[cfg(unix)]
-pub(in crate::net) enum Detached {
+pub(in crate::net) struct Detached {
+    socket: DetachedSocket,
+    tls: Option<Arc<Session>>,
+}
+
+#[cfg(unix)]
+enum DetachedSocket {
     Tcp(std::net::TcpStream),
     Unix(std::os::unix::net::UnixStream),
 }
@@ -28,10 +36,11 @@ impl Registration {
         if let Registration::Detached(_) = self
             && let Registration::Detached(detached) = std::mem::replace(self, Registration::Poisoned)
         {
-            *self = Registration::Registered(match detached {
-                Detached::Tcp(stream) => Stream::Tcp(tokio::net::TcpStream::from_std(stream)?),
-                Detached::Unix(stream) => Stream::Unix(tokio::net::UnixStream::from_std(stream)?),
-            });
+            let transport = match detached.socket {
+                DetachedSocket::Tcp(socket) => Transport::Tcp(tokio::net::TcpStream::from_std(socket)?),
+                DetachedSocket::Unix(socket) => Transport::Unix(tokio::net::UnixStream::from_std(socket)?),
+            };
+            *self = Registration::Registered(Stream { transport, tls: detached.tls });
         }
         match self {
             Registration::Registered(stream) => Ok(stream),
@@ -46,13 +55,21 @@ impl Registration {
     /// The socket itself, whatever the runtime has been told of it; `None` = changing over failed.
     pub fn socket(&self) -> Option<SockRef<'_>> {
         match self {
-            Registration::Registered(Stream::Tcp(stream)) => Some(SockRef::from(stream)),
+            Registration::Registered(stream) => Some(stream.socket()),
             #[cfg(unix)]
-            Registration::Registered(Stream::Unix(stream)) => Some(SockRef::from(stream)),
+            Registration::Detached(detached) => Some(match &detached.socket {
+                DetachedSocket::Tcp(socket) => SockRef::from(socket),
+                DetachedSocket::Unix(socket) => SockRef::from(socket),
+            }),
+            Registration::Poisoned => None,
+        }
+    }
+
+    pub fn tls(&self) -> Option<&Session> {
+        match self {
+            Registration::Registered(stream) => stream.tls.as_deref(),
             #[cfg(unix)]
-            Registration::Detached(Detached::Tcp(stream)) => Some(SockRef::from(stream)),
-            #[cfg(unix)]
-            Registration::Detached(Detached::Unix(stream)) => Some(SockRef::from(stream)),
+            Registration::Detached(detached) => detached.tls.as_deref(),
             Registration::Poisoned => None,
         }
     }
@@ -63,10 +80,12 @@ impl Registration {
         if let Registration::Registered(_) = self
             && let Registration::Registered(stream) = std::mem::replace(self, Registration::Poisoned)
         {
-            *self = Registration::Detached(match stream {
-                Stream::Tcp(stream) => Detached::Tcp(stream.into_std()?),
-                Stream::Unix(stream) => Detached::Unix(stream.into_std()?),
-            });
+            let Stream { transport, tls } = stream;
+            let socket = match transport {
+                Transport::Tcp(stream) => DetachedSocket::Tcp(stream.into_std()?),
+                Transport::Unix(stream) => DetachedSocket::Unix(stream.into_std()?),
+            };
+            *self = Registration::Detached(Detached { socket, tls });
         }
         Ok(())
     }
@@ -77,18 +96,18 @@ impl Registration {
     }
 }
 
-/// Whether the other side has closed it and all that it sent was read, by the system.
-pub(in crate::net) fn hung_up(socket: &Socket) -> bool {
-    let mut byte = [MaybeUninit::uninit()];
-    matches!(socket.peek(&mut byte), Ok(0))
-}
-
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
     use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::io::AsyncWriteExt;
     use tokio::net::{TcpListener, TcpStream, UnixStream};
+
+    async fn read_byte(wire: &mut Registration) -> u8 {
+        let mut read = bytes::BytesMut::with_capacity(1);
+        assert_eq!(wire.registered().unwrap().fill(&mut read).await.unwrap(), 1);
+        read[0]
+    }
 
     async fn comes_and_goes(near: Stream, mut far: impl AsyncWriteExt + Unpin) {
         let mut wire = Registration::Registered(near);
@@ -98,9 +117,9 @@ mod tests {
             // Came while it was not registered.
             far.write_all(&[byte]).await.unwrap();
             tokio::task::yield_now().await;
-            assert_eq!(wire.registered().unwrap().read_u8().await.unwrap(), byte);
+            assert_eq!(read_byte(&mut wire).await, byte);
             far.write_all(&[byte]).await.unwrap();
-            assert_eq!(wire.registered().unwrap().read_u8().await.unwrap(), byte);
+            assert_eq!(read_byte(&mut wire).await, byte);
         }
     }
 
@@ -108,8 +127,8 @@ mod tests {
     async fn what_came_while_it_was_left_alone_is_told_when_it_is_watched_again() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        comes_and_goes(Stream::Tcp(near), listener.accept().await.unwrap().0).await;
+        comes_and_goes(Stream::plain(Transport::Tcp(near)), listener.accept().await.unwrap().0).await;
         let (near, far) = UnixStream::pair().unwrap();
-        comes_and_goes(Stream::Unix(near), far).await;
+        comes_and_goes(Stream::plain(Transport::Unix(near)), far).await;
     }
 }

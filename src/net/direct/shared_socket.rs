@@ -6,12 +6,10 @@ use super::super::poll_scope;
 use super::super::request::Pending;
 use super::super::stream::Stream;
 use super::super::timeout::IDLE_AFTER;
+use super::direct_socket::{DirectSocket, Sent};
 use super::reader::{self, DirectReader};
-use super::registration::hung_up;
 use parking_lot::{Mutex, MutexGuard};
-use socket2::Socket;
 use std::collections::VecDeque;
-use std::net::Shutdown;
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use std::time::{Duration, Instant};
@@ -19,9 +17,6 @@ use std::time::{Duration, Instant};
 /// So long after it was last heard a connection that a caller's thread reads is asked whether the server hung up, before
 /// anything is written to it: that thread may have been too busy to notice.
 const LIVENESS_CHECK_AFTER: Duration = Duration::from_millis(1);
-
-/// A connection that is broken answers with an error. Elsewhere than on Linux the socket itself was told so.
-const NO_SIGNAL: i32 = if cfg!(target_os = "linux") { 0x4000 } else { 0 };
 
 /// The longest request that goes this way: what the socket's buffer takes at once, in the usual case.
 const MAX_DIRECT_WRITE: usize = 4 * 1024;
@@ -38,8 +33,8 @@ pub(in crate::net) struct SharedSocket<R> {
 }
 
 pub(in crate::net) struct State<R> {
-    /// Another handle on the connection's socket; `None` = no connection is up, or its bytes need more than writing.
-    socket: Option<Arc<Socket>>,
+    /// Another handle on the connection's socket; `None` = no connection is up.
+    socket: Option<Arc<DirectSocket>>,
     connection_id: u64,
     reader: Option<Arc<dyn DirectReader>>,
     /// A caller's thread waits for the socket to become readable, and the task leaves it alone.
@@ -98,7 +93,8 @@ impl<R> SharedSocket<R> {
 impl<R> State<R> {
     /// A connection serves from now on.
     pub fn open(&mut self, stream: &Stream, reader: Arc<dyn DirectReader>) {
-        self.socket = stream.duplicate().ok().map(Arc::new);
+        let socket = stream.socket().try_clone().ok();
+        self.socket = socket.map(|socket| Arc::new(DirectSocket::new(socket, stream.tls.clone())));
         self.connection_id = reader.connection_id();
         self.reader = Some(reader);
         self.is_read_by_caller = false;
@@ -113,7 +109,7 @@ impl<R> State<R> {
         // Who waits for it still holds it: it hears of the end now, and so does the server.
         if let Some(socket) = self.socket.take() {
             if Arc::strong_count(&socket) > 1 {
-                let _ = socket.shutdown(Shutdown::Both);
+                socket.shutdown();
             }
             drop(socket);
             reader::closed();
@@ -156,7 +152,7 @@ impl<R> State<R> {
     }
 
     /// The connection's socket, while it is that of this number.
-    pub fn socket_of(&self, connection_id: u64) -> Option<&Arc<Socket>> {
+    pub fn socket_of(&self, connection_id: u64) -> Option<&Arc<DirectSocket>> {
         self.socket.as_ref().filter(|_| self.connection_id == connection_id)
     }
 
@@ -202,13 +198,13 @@ impl<R> State<R> {
             return DirectWrite::Refused { bytes, pending };
         }
         let Some(socket) = &self.socket else { return DirectWrite::Refused { bytes, pending } };
-        if self.is_read_by_caller && self.heard.elapsed() >= LIVENESS_CHECK_AFTER && hung_up(socket) {
+        if self.is_read_by_caller && self.heard.elapsed() >= LIVENESS_CHECK_AFTER && socket.hung_up() {
             self.needs_check = true;
             return DirectWrite::Refused { bytes, pending };
         }
-        match socket.send_with_flags(&bytes, NO_SIGNAL) {
+        match socket.send(&bytes) {
             // The task cannot take the reply before the lock is given back.
-            Ok(sent) if sent == bytes.len() => {
+            Sent::All => {
                 self.in_flight.push_back(pending);
                 self.direct = self.direct.saturating_add(1);
                 let reads = self.direct > DIRECT_READ_THRESHOLD
@@ -218,15 +214,11 @@ impl<R> State<R> {
                 let is_watched = std::mem::replace(&mut self.watched, true);
                 DirectWrite::Sent { needs_task: is_reclaimed || !is_watched }
             }
-            Ok(sent) if sent > 0 => {
+            Sent::Part(rest) => {
                 self.in_flight.push_back(pending);
-                DirectWrite::Partial {
-                    connection_id: self.connection_id,
-                    rest: bytes.get(sent..).unwrap_or_default().to_vec(),
-                }
+                DirectWrite::Partial { connection_id: self.connection_id, rest }
             }
-            // Full, or broken: the task finds out which.
-            Ok(_) | Err(_) => DirectWrite::Refused { bytes, pending },
+            Sent::Nothing => DirectWrite::Refused { bytes, pending },
         }
     }
 }
@@ -237,6 +229,7 @@ mod tests {
     use super::*;
     use crate::net::direct::reader::ReadOutcome;
     use crate::net::request::Shared;
+    use crate::net::transport::Transport;
     use tokio::net::{TcpListener, TcpStream};
     use tokio::sync::oneshot;
 
@@ -247,7 +240,7 @@ mod tests {
             1
         }
 
-        fn socket(&self) -> Option<Arc<Socket>> {
+        fn socket(&self) -> Option<Arc<DirectSocket>> {
             None
         }
 
@@ -266,7 +259,7 @@ mod tests {
         let shared = Arc::new(Shared::new("toy".into(), 5_000));
         let shared_socket = SharedSocket::<()>::new();
         let mut state = shared_socket.lock();
-        state.open(&Stream::Tcp(near), Arc::new(Nobody));
+        state.open(&Stream::plain(Transport::Tcp(near)), Arc::new(Nobody));
         loop {
             let (answer, _awaited) = oneshot::channel();
             let deadline = tokio::time::Instant::now();

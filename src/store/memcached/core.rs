@@ -16,7 +16,9 @@ use crate::model::version_table::VersionTable;
 use crate::net::client::Client;
 use crate::net::cluster::router::{Location, Router};
 use crate::net::cluster::scatter::{Slot, dispatch};
+use crate::net::dialer::Target;
 use crate::net::timeout::timeout_at;
+use crate::net::tls::connector::connector;
 use crate::store::fifo_gate::{FifoGate, run_with};
 use futures_util::FutureExt;
 use futures_util::future::Either;
@@ -94,6 +96,7 @@ impl Core {
             return Err(Error::config(format!("serverUrls: {} is named twice.", names[at])));
         }
         let credentials = credentials(config)?;
+        let tls = connector(&config.tls)?;
         let router = Router::new(names.clone());
         let place = |store_key: &str| router.locate(space.memcached(store_key).0);
         let (epoch, star) = (place(&space.epoch()), place(&space.record(Tag::ROOT)));
@@ -105,8 +108,8 @@ impl Core {
                     Greeter::new(name.clone(), credentials.clone(), max_value, probe.clone(), l1.clone());
                 let deferred = Deferred::new(format!("memcached {name}"), events.clone());
                 let events = on_connect(me.clone(), events.clone(), connected);
-                let client =
-                    Client::open(Arc::new(greeter), endpoint.clone(), config.timeouts, events, runtime);
+                let target = Target { endpoint: endpoint.clone(), tls: tls.clone() };
+                let client = Client::open(Arc::new(greeter), target, config.timeouts, events, runtime);
                 Node { name: name.clone(), client, deferred }
             };
             let nodes = config.servers.iter().zip(&names).map(node).collect();

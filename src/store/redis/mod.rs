@@ -64,6 +64,8 @@ use crate::model::time::UnixMs;
 use crate::model::ttl::Times;
 use crate::model::version_table::VersionTable;
 use crate::net::client::Client;
+use crate::net::dialer::Target;
+use crate::net::tls::connector::connector;
 use crate::stats::Stats;
 use activity::Activity;
 use deferred::Deferred;
@@ -115,7 +117,7 @@ impl RedisStore {
         let server = Arc::new(RedisServer::new(space.clone(), config.clone(), events, l1));
         let client = Client::open(
             server.clone(),
-            config.endpoint.clone(),
+            Target { endpoint: config.endpoint.clone(), tls: connector(&config.tls)? },
             config.timeouts,
             Arc::new(listener),
             runtime,
