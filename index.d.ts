@@ -41,6 +41,9 @@ export declare function listen(deliver: (flat: unknown[]) => void, libuv?: strin
  */
 export declare function open(config: string): number
 
+/** Tells a store on Redis that was opened with `credentials: true` who to log in as, for the first time or anew. */
+export declare function setCredentials(handle: number, username: string | undefined | null, password: string): void
+
 /** Counters as JSON (src/stats.rs). */
 export declare function stats(handle: number): string
 

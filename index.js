@@ -839,5 +839,6 @@ module.exports.close = nativeBinding.close
 module.exports.counters = nativeBinding.counters
 module.exports.listen = nativeBinding.listen
 module.exports.open = nativeBinding.open
+module.exports.setCredentials = nativeBinding.setCredentials
 module.exports.stats = nativeBinding.stats
 module.exports.submit = nativeBinding.submit

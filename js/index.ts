@@ -24,6 +24,7 @@ export {
   redis,
   type StoreSpec,
 } from './options/config.js';
+export type { CredentialsSource, RedisCredentials } from './options/credentials.js';
 export type { Duration } from './options/duration.js';
 export type { MemcachedOptions, MemjsOptions } from './options/memcached.js';
 export type { RedisConnectionOptions, RedisOptions } from './options/redis.js';

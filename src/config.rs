@@ -108,6 +108,9 @@ pub struct RedisConfig {
     pub username: Option<String>,
     #[serde(default)]
     pub password: Option<String>,
+    /// They are told later, and may change.
+    #[serde(default)]
+    pub credentials: bool,
     #[serde(default)]
     pub tls: Option<TlsConfig>,
     #[serde(default)]

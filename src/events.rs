@@ -13,6 +13,8 @@ pub enum Event {
     Disconnected { server: String, code: &'static str, message: String },
     /// Another process, or this one, published it. Text; no state, and not a line for a log.
     Message { channel: String, payload: String },
+    /// The server refused credentials that change; told with each attempt to connect. Not a line for a log.
+    CredentialsRefused {},
     /// Anything else worth a line; the sender limits its rate.
     Warning { code: &'static str, message: String },
 }

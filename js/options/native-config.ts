@@ -1,6 +1,7 @@
 /** What the core is opened with: the JSON form of src/config.rs. */
 import { inspect } from 'node:util';
 import type { OptionPath } from './check.js';
+import type { CredentialsSource } from './credentials.js';
 
 export interface NativeConfig {
   prefix: string;
@@ -16,6 +17,7 @@ export interface NativeRedis {
   endpoint: NativeEndpoint;
   username?: string;
   password?: string;
+  credentials?: boolean;
   tls?: NativeTls;
   db?: number;
   connectionName?: string;
@@ -82,6 +84,8 @@ export interface StoreSpec {
   readonly native: NativeConfig;
   /** Options that were taken and have no meaning here. */
   readonly ignored?: readonly string[];
+  /** Who to log in as, where that changes. */
+  readonly credentials?: CredentialsSource;
   /** Values are kept in this process too. */
   readonly l1?: LocalCacheSettings;
 }

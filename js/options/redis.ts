@@ -12,6 +12,7 @@ import {
   secret,
   text,
 } from './check.js';
+import { type CredentialsSource, credentialsSource } from './credentials.js';
 import { port, printed } from './endpoint.js';
 import { foreign, type IgnoredIoredisOptions, ioredisNotes } from './foreign-names.js';
 import {
@@ -81,6 +82,11 @@ export interface RedisOptions extends StoreOptions, TimeoutOptions {
   db?: number | undefined;
   /** As in `redisOptions`: shown by `CLIENT LIST`. @default none */
   connectionName?: string | undefined;
+  /**
+   * Asked for who to log in as, in place of `username` and `password`: at the start, after three quarters of their life,
+   * and when the server refuses them. Connections that are up log in anew. @default none
+   */
+  credentials?: CredentialsSource | undefined;
   /** TLS, as `rediss://` asks for too; `true` = with whom Node.js trusts. @default the URL's, or false */
   tls?: boolean | TlsOptions | undefined;
   /**
@@ -141,6 +147,7 @@ export const redisShape: Shape<RedisOptions, ParsedRedis> = {
     }),
     ioredisNotes,
   ),
+  credentials: credentialsSource,
   tls: tlsOption,
   tracking: flag,
 };
@@ -180,6 +187,10 @@ export function redisSpec(
   if (username !== undefined && password === undefined) {
     throw invalid({ caller, path: 'redisOptions.password' }, 'a password beside the user name', 'nothing');
   }
+  const source = options.credentials;
+  if (source !== undefined && (username !== undefined || password !== undefined)) {
+    throw invalid({ caller, path: 'credentials' }, 'none of "username" and "password" beside it', 'both');
+  }
   const tls = agreedTls(caller, [
     [names.url, given?.tls === true ? plainTls() : undefined],
     [`${names.url}?tls`, query?.tls === undefined ? undefined : query.tls && plainTls()],
@@ -208,6 +219,7 @@ export function redisSpec(
         ...defined({
           username,
           password,
+          credentials: source && true,
           tls,
           db: said('db'),
           connectionName: said('connectionName'),
@@ -218,6 +230,7 @@ export function redisSpec(
       ...nativeCore(caller, options, { alias: ['compressionThreshold', options.compressionThreshold] }),
     },
     ...ignoredOf(at),
+    ...(source && { credentials: source }),
   };
 }
 

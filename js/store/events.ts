@@ -13,6 +13,11 @@ export type StoreEvent =
   /** Anything else worth a line. */
   | { type: 'warning'; code: string; message: string };
 
+/** The server refused credentials that change. */
+export interface CredentialsRefused {
+  type: 'credentialsRefused';
+}
+
 /** What came over a channel. */
 export interface Message {
   type: 'message';

@@ -23,5 +23,5 @@ export function described(caller: string, store: unknown, prefix?: string): Stor
 
 /** Returns at once; connections are made in the background. */
 export function openStore(spec: StoreSpec, onEvent?: (event: StoreEvent) => void): NativeStore {
-  return new NativeStore(spec.native, onEvent, spec.l1);
+  return new NativeStore(spec.native, onEvent, spec.l1, spec.credentials);
 }

@@ -1,14 +1,22 @@
 /** The connection of an open store: its handle, its batcher, its events and its end. */
 import native from '#native';
 import { LocalCache } from '../local-cache/local-cache.js';
-import type { LocalCacheSettings } from '../options/native-config.js';
-import { type NativeConfig, nativeText } from '../options/native-config.js';
+import type { CredentialsSource } from '../options/credentials.js';
+import { type LocalCacheSettings, type NativeConfig, nativeText } from '../options/native-config.js';
 import { ClosedError, errorOf } from '../shared/errors.js';
 import { checkText } from './argument-checks.js';
 import type { BatchEncoder } from './batch-encoder.js';
 import { Batcher } from './batcher.js';
 import { ChannelListeners } from './channel-listeners.js';
-import { corruptions, type Message, type Stats, type StoreEvent, telling } from './events.js';
+import { CredentialsRenewal } from './credentials-renewal.js';
+import {
+  type CredentialsRefused,
+  corruptions,
+  type Message,
+  type Stats,
+  type StoreEvent,
+  telling,
+} from './events.js';
 import { closedByItself, closeHandle, closeWhenCollected, countersOf } from './handle.js';
 import { type EventSink, receiver } from './receiver.js';
 
@@ -26,6 +34,7 @@ export class StoreConnection {
   readonly localCache: LocalCache | undefined;
   /** Clears of which parts are still to be sent. */
   protected readonly clears = new Set<Promise<void>>();
+  private readonly renewal: CredentialsRenewal | undefined;
   private closing: Promise<void> | undefined;
   private lastStats: Stats | undefined;
 
@@ -33,9 +42,14 @@ export class StoreConnection {
    * Returns at once; connections are made in the background.
    * @throws ConfigError on a configuration that the core does not take
    */
-  constructor(config: NativeConfig, onEvent?: (event: StoreEvent) => void, l1?: LocalCacheSettings) {
+  constructor(
+    config: NativeConfig,
+    onEvent?: (event: StoreEvent) => void,
+    l1?: LocalCacheSettings,
+    credentials?: CredentialsSource,
+  ) {
     const tell = telling(onEvent);
-    this.sink = { event: (event) => this.heard(event as StoreEvent | Message, tell) };
+    this.sink = { event: (event) => this.heard(event as StoreEvent | Message | CredentialsRefused, tell) };
     this.corrupt = corruptions(tell);
     try {
       this.handle = native.open(
@@ -51,6 +65,11 @@ export class StoreConnection {
     this.localCache = l1 && new LocalCache(countersOf(this.handle), l1);
     this.receiver.hear(this.handle, this.sink);
     closeWhenCollected(this, this.handle);
+    this.renewal =
+      credentials &&
+      new CredentialsRenewal(this.handle, credentials, (message) =>
+        tell({ type: 'warning', code: 'CACHALOT_CONNECTION', message }),
+      );
   }
 
   /** After `close()`: as they stood when it was called; nothing is kept in this process any more. */
@@ -67,6 +86,7 @@ export class StoreConnection {
   close(): Promise<void> {
     // At once, so that what it kept is neither served nor said to be there still.
     this.localCache?.close();
+    this.renewal?.stop();
     this.closing ??= this.letGo();
     return this.closing;
   }
@@ -76,9 +96,11 @@ export class StoreConnection {
     return this.localCache === undefined ? done : this.localCache.during(key, tags, done);
   }
 
-  private heard(event: StoreEvent | Message, tell: (event: StoreEvent) => void): void {
+  private heard(event: StoreEvent | Message | CredentialsRefused, tell: (event: StoreEvent) => void): void {
     if (event.type === 'message') {
       this.messages.hear(event.channel, event.payload);
+    } else if (event.type === 'credentialsRefused') {
+      this.renewal?.refused();
     } else {
       tell(event);
     }

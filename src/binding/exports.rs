@@ -182,6 +182,16 @@ fn at_once(engine: &AnyEngine, ops: Vec<Op>, now: u64) -> Vec<Outcome> {
     outcomes
 }
 
+/// Tells a store on Redis that was opened with `credentials: true` who to log in as, for the first time or anew.
+#[napi]
+pub fn set_credentials(env: Env, handle: u32, username: Option<String>, password: String) -> Result<()> {
+    guard(|| {
+        let store = Environment::of(env.raw())?.store(handle)?;
+        store.engine.set_credentials(username, password, &runtime::handle()?);
+        Ok(())
+    })
+}
+
 /// Counters as JSON (src/stats.rs).
 #[napi]
 pub fn stats(env: Env, handle: u32) -> Result<String> {

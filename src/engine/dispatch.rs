@@ -61,6 +61,13 @@ impl AnyEngine {
         })
     }
 
+    /// Of a store on Redis that was opened to be told them.
+    pub fn set_credentials(&self, username: Option<String>, password: String, runtime: &Handle) {
+        if let AnyEngine::Redis(engine) = self {
+            engine.store().set_credentials(username, password, runtime);
+        }
+    }
+
     /// Whether a batch is answered at its first poll, so that it need not leave the calling thread.
     pub fn immediate(&self) -> bool {
         each!(self, engine => !engine.is_heavy())

@@ -221,6 +221,7 @@ impl ToyClient {
             Event::Disconnected { .. } => "disconnected",
             Event::Warning { .. } => "warning",
             Event::Message { .. } => "message",
+            Event::CredentialsRefused {} => "refused",
         };
         self.events.lock().iter().map(kind).collect()
     }

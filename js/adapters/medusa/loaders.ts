@@ -55,21 +55,26 @@ const CONNECT_MS = 2000;
 function probe({ store }: Settings, log: Logger): void {
   log.line('info', `Connecting to ${store.servers.join(', ')} …`);
   const heard = new Set<string>();
-  const opened = new NativeStore(store.native, (event) => {
-    if (event.type === 'warning') {
-      log.line('warn', event.message);
-    } else if (!heard.has(event.server)) {
-      heard.add(event.server);
-      if (event.type === 'connected') {
-        log.line('info', `Connected to ${event.server}`);
-      } else {
-        log.line('warn', lossOf(event.server, event.message), 'The cache is used once it is back');
+  const opened = new NativeStore(
+    store.native,
+    (event) => {
+      if (event.type === 'warning') {
+        log.line('warn', event.message);
+      } else if (!heard.has(event.server)) {
+        heard.add(event.server);
+        if (event.type === 'connected') {
+          log.line('info', `Connected to ${event.server}`);
+        } else {
+          log.line('warn', lossOf(event.server, event.message), 'The cache is used once it is back');
+        }
       }
-    }
-    if (heard.size === store.servers.length) {
-      close();
-    }
-  });
+      if (heard.size === store.servers.length) {
+        close();
+      }
+    },
+    undefined,
+    store.credentials,
+  );
   let closed = false;
   const close = () => {
     clearTimeout(limit);

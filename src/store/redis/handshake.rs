@@ -4,6 +4,7 @@
 use super::clear_log;
 use super::command::generation_text;
 use super::command::{Call, Pipeline};
+use super::credentials::{Credentials, Login};
 use super::history::{Identity, UNDER_WAY};
 use super::names::Names;
 use super::protocol::{Reply, Resp};
@@ -31,6 +32,7 @@ pub struct RedisServer {
     pub(super) set_script: SetScript,
     pub(super) told_overflow: AtomicBool,
     names: Names,
+    pub(super) credentials: Credentials,
     config: RedisConfig,
     events: Events,
     has_zmscore: AtomicBool,
@@ -59,6 +61,7 @@ impl RedisServer {
             scripts: Scripts::new(),
             set_script: SetScript::default(),
             names: Names::of(&space),
+            credentials: Credentials::new(&config, events.clone()),
             config,
             events,
             has_zmscore: AtomicBool::new(false),
@@ -145,15 +148,12 @@ impl RedisServer {
 
     /// A server's own words, for an error. Some repeat the arguments of a command they do not know, AUTH's too.
     fn words(&self, error: &ServerError) -> String {
-        let text = format!("{} {}", error.code(), error.details().unwrap_or_default());
-        match &self.config.password {
-            Some(password) if !password.is_empty() => text.replace(password.as_str(), "***"),
-            _ => text,
-        }
+        self.credentials.hide(format!("{} {}", error.code(), error.details().unwrap_or_default()))
     }
 
-    fn refused(&self, error: &ServerError) -> Error {
-        let given = match (&self.config.username, &self.config.password) {
+    fn refused(&self, login: &Login, error: &ServerError) -> Error {
+        self.credentials.refused();
+        let given = match (&login.username, &login.password) {
             (_, None) => "none were given; set `password` (and `username`, for an ACL user)",
             (None, Some(_)) => "a password without a username was given; check it",
             (Some(_), Some(_)) => "a username and a password were given; check both",
@@ -162,23 +162,24 @@ impl RedisServer {
     }
 
     async fn hello(&self, handshake: &mut Handshake<Resp>) -> Result<Hello> {
+        let login = &self.credentials.login().await;
         if !self.config.tracking {
-            return self.hello_resp2(handshake).await;
+            return self.hello_resp2(handshake, login).await;
         }
         let mut parts: Vec<&[u8]> = vec![b"HELLO", b"3"];
-        if let Some(password) = &self.config.password {
-            let username = self.config.username.as_deref().unwrap_or("default");
+        if let Some(password) = &login.password {
+            let username = login.username.as_deref().unwrap_or("default");
             parts.extend([&b"AUTH"[..], username.as_bytes(), password.as_bytes()]);
         }
         let reply = ask(handshake, Pipeline::one(&parts)).await?.swap_remove(0);
         let fields = match reply {
             Value::Map(fields) => fields,
             Value::ServerError(error) if error.code() == "WRONGPASS" || error.code() == "NOAUTH" => {
-                return Err(self.refused(&error));
+                return Err(self.refused(login, &error));
             }
             Value::ServerError(error) if reply::is_outage(&error) => return Err(reply::failure(&error)),
             // A server or proxy that knows no HELLO, or grants it to nobody.
-            _ => return self.hello_resp2(handshake).await,
+            _ => return self.hello_resp2(handshake, login).await,
         };
         let field = |name: &str| {
             let found = fields.iter().find(|(key, _)| reply::text(key) == Some(name));
@@ -188,17 +189,14 @@ impl RedisServer {
         Ok(Hello { resp3: true, version: field("version"), mode: field("mode"), replica })
     }
 
-    async fn hello_resp2(&self, handshake: &mut Handshake<Resp>) -> Result<Hello> {
-        if let Some(password) = &self.config.password {
-            let mut parts: Vec<&[u8]> = vec![b"AUTH"];
-            parts.extend(self.config.username.as_deref().map(str::as_bytes));
-            parts.push(password.as_bytes());
-            if let Value::ServerError(error) = ask(handshake, Pipeline::one(&parts)).await?.swap_remove(0) {
-                // A password for a server that has none does no harm, and HELLO takes it too.
-                let needless = error.details().is_some_and(|text| text.contains("without any password"));
-                if !needless {
-                    return Err(self.refused(&error));
-                }
+    async fn hello_resp2(&self, handshake: &mut Handshake<Resp>, login: &Login) -> Result<Hello> {
+        if let Some(auth) = login.auth()
+            && let Value::ServerError(error) = ask(handshake, auth).await?.swap_remove(0)
+        {
+            // A password for a server that has none does no harm, and HELLO takes it too.
+            let needless = error.details().is_some_and(|text| text.contains("without any password"));
+            if !needless {
+                return Err(self.refused(login, &error));
             }
         }
         let mut pipeline = Pipeline::one(&[b"INFO", b"server"]);
@@ -208,7 +206,7 @@ impl RedisServer {
             if let Value::ServerError(error) = reply
                 && error.code() == "NOAUTH"
             {
-                return Err(self.refused(error));
+                return Err(self.refused(login, error));
             }
         }
         // Proxies refuse INFO or ROLE: then what follows must show whether the server is fit.

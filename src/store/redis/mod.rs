@@ -25,6 +25,7 @@ mod clears;
 mod command;
 mod compare_and_swap;
 mod core;
+mod credentials;
 mod deadline;
 mod deferred;
 mod handshake;
@@ -68,10 +69,12 @@ use crate::net::dialer::Target;
 use crate::net::tls::connector::connector;
 use crate::stats::Stats;
 use activity::Activity;
+use credentials::Login;
 use deferred::Deferred;
 use handshake::RedisServer;
 use longest_life::LongestLife;
 use names::Names;
+use protocol::Reply;
 use std::sync::Arc;
 use std::time::Duration;
 use sweeper::Sweeper;
@@ -85,6 +88,23 @@ pub struct RedisStore {
 }
 
 impl RedisStore {
+    /// Credentials that have changed: for the connections to come, and for the one that is up.
+    pub fn set_credentials(
+        &self,
+        username: Option<String>,
+        password: String,
+        runtime: &tokio::runtime::Handle,
+    ) {
+        let login = Login { username, password: Some(password) };
+        let auth = login.auth();
+        self.core.server.credentials.set(login);
+        let client = &self.core.client;
+        let Some(auth) = auth.filter(|_| client.connection_id() != 0) else { return };
+        let observe = Box::new(|_, replies: &mut Vec<Reply>| credentials::accepted(replies));
+        // Its outcome is seen to by who looks at the reply.
+        runtime.spawn(client.send_observed(Some(client.connection_id()), auth.bytes, auth.replies, observe));
+    }
+
     /// Returns at once; connects in the background.
     ///
     /// Errors: `CACHALOT_CONFIG` for a connection name that the server would refuse.
