@@ -57,7 +57,7 @@ const everyRedisOption: Required<RedisProviderOptions> = {
     username: 'u',
     password: 'p',
     db: 1,
-    tls: undefined,
+    tls: {},
     connectionName: 'shop',
     connectTimeout: 1,
     commandTimeout: 1,
@@ -66,6 +66,8 @@ const everyRedisOption: Required<RedisProviderOptions> = {
   password: 'p',
   db: 1,
   connectionName: 'shop',
+  credentials: async () => ({ username: 'u', password: 'p', expiresAt: new Date() }),
+  tls: { ca: { file: '/ca.pem' }, servername: 'cache' },
   tracking: false,
   l1: { maxBytes: 65_536, ttl: 0.5, share: true },
   maxValueBytes: 1,
@@ -76,6 +78,7 @@ const everyRedisOption: Required<RedisProviderOptions> = {
 
 const everyMemcachedOption: Required<MemcachedProviderOptions> = {
   serverUrls: ['127.0.0.1:11211'] as const,
+  tls: { ca: ['-----BEGIN CERTIFICATE-----'] as const, minVersion: 'TLSv1.3' },
   username: 'u',
   password: 'p',
   cachePrefix: 'shop',
