@@ -8,11 +8,15 @@ use super::tls::connector::Connector;
 use super::transport::Transport;
 use crate::config::Endpoint;
 use crate::error::{Error, Result};
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
 use socket2::{SockRef, TcpKeepalive};
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpStream, lookup_host};
+use tokio::time::timeout;
 
 /// Where a server is, and how one speaks to it.
 #[derive(Clone)]
@@ -74,20 +78,50 @@ async fn connect(endpoint: &Endpoint, keepalive: Duration, budget: &mut TimeBudg
 
 async fn tcp(host: &str, port: u16, keepalive: Duration, budget: &mut TimeBudget) -> io::Result<TcpStream> {
     let late = |_| io::Error::from(io::ErrorKind::TimedOut);
-    let addresses: Vec<_> = budget.spend(lookup_host((host, port))).await.map_err(late)??.collect();
+    // Anew for each attempt: after a failover the name may lead elsewhere.
+    let addresses = budget.spend(lookup_host((host, port))).await.map_err(late)??.collect();
+    let stream = budget.spend(first_of(alternating(addresses))).await.map_err(late)??;
+    tune(&stream, keepalive)?;
+    Ok(stream)
+}
+
+/// So long an address has for itself before the next is tried beside it (RFC 8305, "Happy Eyeballs", section 8).
+const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
+
+/// By turns of both families, in the resolver's order: where one of them leads nowhere, the second address works.
+fn alternating(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (same, other): (Vec<_>, Vec<_>) = addresses.into_iter().partition(|one| one.is_ipv6() == first_is_v6);
+    let (mut same, mut other) = (same.into_iter(), other.into_iter());
+    let mut sorted = Vec::new();
+    while same.len() + other.len() > 0 {
+        sorted.extend(same.next());
+        sorted.extend(other.next());
+    }
+    sorted
+}
+
+/// The first connection that comes about. An address that refuses is followed by the next at once, one that swallows
+/// packets after a while, and goes on being tried.
+async fn first_of(addresses: Vec<SocketAddr>) -> io::Result<TcpStream> {
+    let mut waiting = addresses.into_iter();
+    let mut attempts = FuturesUnordered::new();
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for (at, address) in addresses.iter().enumerate() {
-        // An equal share of what is left: an address that swallows packets must not take the others' time.
-        let dialed = budget.spend_share(addresses.len() - at, TcpStream::connect(address)).await;
-        match dialed.map_err(late).and_then(|dialed| dialed) {
-            Ok(stream) => {
-                tune(&stream, keepalive)?;
-                return Ok(stream);
-            }
-            Err(why) => last = why,
+    loop {
+        attempts.extend(waiting.next().map(TcpStream::connect));
+        let ended = match waiting.len() {
+            0 => attempts.next().await,
+            _ => match timeout(ATTEMPT_DELAY, attempts.next()).await {
+                Ok(ended) => ended,
+                Err(_) => continue,
+            },
+        };
+        match ended {
+            Some(Ok(stream)) => return Ok(stream),
+            Some(Err(why)) => last = why,
+            None => return Err(last),
         }
     }
-    Err(last)
 }
 
 fn tune(stream: &TcpStream, keepalive: Duration) -> io::Result<()> {
@@ -137,5 +171,33 @@ mod tests {
             assert_eq!(error.code, Code::Connection);
             assert!(error.message.contains(&endpoint.to_string()), "{error}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_swallows_packets_holds_up_none_of_the_others() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        // Its queue of connections that nobody accepts is full.
+        let deaf = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        deaf.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        deaf.listen(1).unwrap();
+        let swallows = deaf.local_addr().unwrap().as_socket().unwrap();
+        let mut held = Vec::new();
+        while let Ok(Ok(stream)) = timeout(Duration::from_millis(100), TcpStream::connect(swallows)).await {
+            held.push(stream);
+        }
+        let good = listener.local_addr().unwrap();
+        let since = tokio::time::Instant::now();
+        let stream = first_of(vec![swallows, good]).await.unwrap();
+        assert_eq!(stream.peer_addr().unwrap(), good);
+        assert!((ATTEMPT_DELAY..2 * ATTEMPT_DELAY).contains(&since.elapsed()), "{:?}", since.elapsed());
+    }
+
+    #[test]
+    fn families_take_turns_in_the_resolvers_order() {
+        let address = |text: &str| text.parse::<SocketAddr>().unwrap();
+        let given = ["[::1]:1", "[::2]:1", "[::3]:1", "10.0.0.1:1", "10.0.0.2:1"];
+        let sorted = alternating(given.into_iter().map(address).collect());
+        let expected = ["[::1]:1", "10.0.0.1:1", "[::2]:1", "10.0.0.2:1", "[::3]:1"];
+        assert_eq!(sorted, expected.map(address));
     }
 }

@@ -45,27 +45,20 @@ impl TimeBudget {
         self.was_frozen
     }
 
-    /// Limits the work to all the time that is left.
+    /// Limits the work to the time that is left.
     pub async fn spend<F: Future>(&mut self, work: F) -> Result<F::Output, Overdue> {
-        self.spend_share(1, work).await
-    }
-
-    /// Limits the work to one of `shares` equal shares of the time that is left. What it does not need remains.
-    pub async fn spend_share<F: Future>(&mut self, shares: usize, work: F) -> Result<F::Output, Overdue> {
         let mut work = pin!(work);
-        let mut share = self.left / shares.max(1) as u32;
         loop {
-            let slice = self.slice.min(share);
+            let slice = self.slice.min(self.left);
             let since = Instant::now();
             let outcome = timeout(slice, work.as_mut()).await;
             let took = since.elapsed();
             self.was_frozen |= took >= IDLE_AFTER;
             let spent = took.min(2 * self.slice);
             self.left = self.left.saturating_sub(spent);
-            share = share.saturating_sub(spent);
             match outcome {
                 Ok(output) => return Ok(output),
-                Err(_) if share.is_zero() => return Err(Overdue),
+                Err(_) if self.left.is_zero() => return Err(Overdue),
                 Err(_) => {}
             }
         }
@@ -95,7 +88,7 @@ mod tests {
     async fn is_spent_by_work_that_does_not_end() {
         let since = Instant::now();
         let mut budget = TimeBudget::new(LIMIT);
-        assert!(budget.spend_share(2, pending::<()>()).await.is_err());
+        assert!(budget.spend(sleep(LIMIT / 2)).await.is_ok());
         assert!(roughly(since.elapsed(), LIMIT / 2), "{:?}", since.elapsed());
         assert!(budget.spend(sleep(LIMIT / 10)).await.is_ok());
         assert!(budget.spend(pending::<()>()).await.is_err());
