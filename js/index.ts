@@ -29,6 +29,7 @@ export type { Duration } from './options/duration.js';
 export type { MemcachedOptions, MemjsOptions } from './options/memcached.js';
 export type { RedisConnectionOptions, RedisOptions } from './options/redis.js';
 export type { UrlObject } from './options/redis-url.js';
+export type { SentinelNode, SentinelOptions } from './options/sentinel.js';
 export type { CompressionOptions, StoreOptions, TimeoutOptions } from './options/store.js';
 export type { Pem, TlsOptions } from './options/tls.js';
 export type { Jsonify } from './serializer/jsonify.js';

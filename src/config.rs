@@ -6,6 +6,7 @@ use crate::codec::envelope::Codec;
 use crate::error::{Error, Result};
 use crate::model::key::Keyspace;
 use serde::Deserialize;
+use std::collections::HashMap;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -108,6 +109,9 @@ pub struct RedisConfig {
     pub username: Option<String>,
     #[serde(default)]
     pub password: Option<String>,
+    /// Who tells where `endpoint` is.
+    #[serde(default)]
+    pub sentinel: Option<Box<SentinelConfig>>,
     /// They are told later, and may change.
     #[serde(default)]
     pub credentials: bool,
@@ -126,6 +130,22 @@ pub struct RedisConfig {
     pub clear_log_max: u32,
     #[serde(default)]
     pub timeouts: Timeouts,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct SentinelConfig {
+    pub name: String,
+    pub nodes: Vec<Endpoint>,
+    #[serde(default)]
+    pub username: Option<String>,
+    #[serde(default)]
+    pub password: Option<String>,
+    #[serde(default)]
+    pub tls: Option<TlsConfig>,
+    /// Where an address that sentinels tell is from here.
+    #[serde(default)]
+    pub nat_map: HashMap<String, Endpoint>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -196,8 +216,17 @@ impl std::fmt::Debug for TlsConfig {
 #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Hash)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, untagged)]
 pub enum Endpoint {
-    Tcp { host: String, port: u16 },
-    Unix { path: String },
+    Tcp {
+        host: String,
+        port: u16,
+    },
+    Unix {
+        path: String,
+    },
+    /// The primary of this name, which sentinels know.
+    Named {
+        name: String,
+    },
 }
 
 impl Endpoint {
@@ -221,6 +250,7 @@ impl std::fmt::Display for Endpoint {
             Endpoint::Tcp { host, port } if host.contains(':') => write!(f, "[{host}]:{port}"),
             Endpoint::Tcp { host, port } => write!(f, "{host}:{port}"),
             Endpoint::Unix { path } => f.write_str(path),
+            Endpoint::Named { name } => write!(f, "{name} (Sentinel)"),
         }
     }
 }

@@ -121,9 +121,16 @@ describe('options of other clients', () => {
   });
 
   it.each<[object, string, RegExp]>([
-    [{ redisOptions: { sentinelTLS: {} } }, 'UNSUPPORTED', /Sentinel/],
-    [{ redisOptions: { enableTLSForSentinelMode: true } }, 'UNSUPPORTED', /Sentinel/],
-    [{ redisOptions: { sentinels: [{ host: 'a' }], name: 'm' } }, 'UNSUPPORTED', /Sentinel.*primary/],
+    [
+      { redisOptions: { sentinels: [{ host: 'a' }], name: 'm' } },
+      'CONFIG',
+      /"url": expected none beside "sentinel"/,
+    ],
+    [{ url: undefined, redisOptions: { sentinels: [{ host: 'a' }] } }, 'CONFIG', /"redisOptions.name"/],
+    [{ url: undefined, sentinel: { name: 'm' } }, 'CONFIG', /"sentinel.nodes"/],
+    [{ url: undefined, sentinel: { name: 'm', nodes: 'a:1' } }, 'CONFIG', /"sentinel.nodes".*split/],
+    [{ url: undefined, sentinel: { name: 'm', nodes: ['a:b'] } }, 'CONFIG', /"sentinel.nodes\[0\]"/],
+    [{ url: undefined, sentinel: { name: 'm', nodes: ['a'], natMap: () => 1 } }, 'UNSUPPORTED', /natMap/],
     [{ sentinels: [] }, 'UNSUPPORTED', /Sentinel/],
     [{ prefix: 'a', redisOptions: { keyPrefix: 'b' } }, 'CONFIG', /"prefix" and "redisOptions.keyPrefix"/],
     [{ keyPrefix: 'b' }, 'CONFIG', /"keyPrefix"\. It is called "prefix" here/],

@@ -66,6 +66,11 @@ const everyRedisOption: Required<RedisProviderOptions> = {
   password: 'p',
   db: 1,
   connectionName: 'shop',
+  sentinel: {
+    name: 'm',
+    nodes: ['a:26379', { host: 'b' }] as const,
+    natMap: { 'a:1': { host: 'c', port: 2 } },
+  },
   credentials: async () => ({ username: 'u', password: 'p', expiresAt: new Date() }),
   tls: { ca: { file: '/ca.pem' }, servername: 'cache' },
   tracking: false,

@@ -13,8 +13,11 @@ import { prefix } from './store.js';
 export type { NativeConfig, StoreSpec } from './native-config.js';
 
 export interface RedisStoreOptions extends RedisOptions {
-  /** `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded. */
-  url: string | UrlObject;
+  /**
+   * `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded.
+   * @default none: `sentinel` tells the address
+   */
+  url?: string | UrlObject | undefined;
 }
 
 export interface MemcachedStoreOptions extends MemcachedOptions {

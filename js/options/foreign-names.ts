@@ -31,16 +31,12 @@ const IOREDIS = [
   'scripts',
   'showFriendlyErrorStack',
   'Connector',
-  // Of a Sentinel, which is not there.
-  'name',
+  'enableTLSForSentinelMode',
   'role',
-  'sentinelUsername',
-  'sentinelPassword',
   'sentinelRetryStrategy',
   'sentinelReconnectStrategy',
   'preferredSlaves',
   'sentinelCommandTimeout',
-  'natMap',
   'updateSentinels',
   'sentinelMaxConnections',
   'failoverDetector',
@@ -85,17 +81,16 @@ export function isIoredisName(name: string): boolean {
   return (IOREDIS as readonly string[]).includes(name);
 }
 
+/** They mean something inside `redisOptions`, beside `sentinels`; where they stand alone, nothing. */
+const SENTINEL = new Set(['name', 'sentinelUsername', 'sentinelPassword', 'sentinelTLS', 'natMap']);
+
 /** For names inside `redisOptions`, and beside it, where some put them. */
 export const ioredisNotes: ForeignNames = (name, at, value) => {
-  switch (name) {
-    case 'sentinelTLS':
-    case 'enableTLSForSentinelMode':
-      return isOff(value) ? 'ignored' : noSentinelYet(at);
-    case 'sentinels':
-      return isOff(value) ? 'ignored' : noSentinelYet(at);
-    default:
-      return isIoredisName(name) ? 'ignored' : undefined;
+  if (name === 'sentinels' && !isOff(value)) {
+    const advice = 'Write sentinel: { name, nodes }, or put them into redisOptions';
+    return unsupported(at, 'Sentinel has an option of its own here', advice);
   }
+  return name === 'sentinels' || SENTINEL.has(name) || isIoredisName(name) ? 'ignored' : undefined;
 };
 
 /** For names inside `options` of memcached. */
@@ -108,14 +103,6 @@ export const memcachedClientNotes: ForeignNames = (name) =>
 
 /** For names beside `serverUrls`. */
 export const memcachedNotes: ForeignNames = memjsNotes;
-
-function noSentinelYet(at: OptionPath): Error {
-  return unsupported(
-    at,
-    'Sentinel is not supported yet and comes in a later release',
-    'Give the URL of the primary meanwhile',
-  );
-}
 
 /** Options of another client, to which `null` and an empty string are as good as nothing: `password: process.env.X ?? ''`. */
 export function foreign<T, Parsed = object>(shape: Shape<T, Parsed>): Shape<T, Parsed> {

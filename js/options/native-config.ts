@@ -14,7 +14,8 @@ export interface NativeConfig {
 
 export interface NativeRedis {
   type: 'redis';
-  endpoint: NativeEndpoint;
+  endpoint: NativeEndpoint | { name: string };
+  sentinel?: NativeSentinel;
   username?: string;
   password?: string;
   credentials?: boolean;
@@ -53,6 +54,15 @@ export interface NativeTls {
 }
 
 export type NativeEndpoint = { host: string; port: number } | { path: string };
+
+export interface NativeSentinel {
+  name: string;
+  nodes: NativeEndpoint[];
+  username?: string;
+  password?: string;
+  tls?: NativeTls;
+  natMap?: Record<string, NativeEndpoint>;
+}
 
 export interface NativeTimeouts {
   connectMs?: number;
@@ -104,11 +114,11 @@ export function ignoredOf({ ignored }: OptionPath): Pick<StoreSpec, 'ignored'> {
 const HIDDEN = '<hidden>';
 
 /** The same, with credentials that are read as usual and that nothing which prints objects shows. */
-export function withHidden<T extends { username?: string; password?: string; tls?: NativeTls }>(
-  backend: T,
-): T {
+export function withHidden<
+  T extends { username?: string; password?: string; tls?: NativeTls; sentinel?: NativeSentinel },
+>(backend: T): T {
   const shown: Record<string, unknown> = { ...backend };
-  for (const name of ['username', 'password', 'tls'] as const) {
+  for (const name of ['username', 'password', 'tls', 'sentinel'] as const) {
     const value = backend[name];
     if (value !== undefined) {
       shown[name] = HIDDEN;

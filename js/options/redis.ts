@@ -20,11 +20,21 @@ import {
   ignoredOf,
   type NativeEndpoint,
   type NativeRedis,
+  type NativeSentinel,
   type NativeTls,
   type StoreSpec,
   withHidden,
 } from './native-config.js';
 import { MAX_DB, type RedisAddress, redisUrl } from './redis-url.js';
+import {
+  agreedSentinel,
+  type IoredisSentinelOptions,
+  ioredisSentinelShape,
+  type ParsedIoredisSentinel,
+  type SentinelOptions,
+  sentinelOption,
+  sentinelServers,
+} from './sentinel.js';
 import {
   agreedTimeouts,
   bytes,
@@ -40,7 +50,7 @@ import {
 import { agreedTls, plainTls, type TlsOptions, tlsOption } from './tls.js';
 
 /** The ioredis names that mean something here. */
-interface OwnConnectionOptions {
+interface OwnConnectionOptions extends IoredisSentinelOptions {
   /** ACL user. A user name in the URL means the same. */
   username?: string | undefined;
   password?: string | undefined;
@@ -82,6 +92,8 @@ export interface RedisOptions extends StoreOptions, TimeoutOptions {
   db?: number | undefined;
   /** As in `redisOptions`: shown by `CLIENT LIST`. @default none */
   connectionName?: string | undefined;
+  /** Sentinels that tell where the primary is, in place of an address. @default none */
+  sentinel?: SentinelOptions | undefined;
   /**
    * Asked for who to log in as, in place of `username` and `password`: at the start, after three quarters of their life,
    * and when the server refuses them. Connections that are up log in anew. @default none
@@ -123,10 +135,12 @@ const credentials = {
 /** TLS leaves its checker as the core takes it. */
 type ParsedTls = { tls: NativeTls | false };
 
-type ParsedInner = Checked<OwnConnectionOptions, ParsedTls>;
+type ParsedConnection = ParsedTls & ParsedIoredisSentinel;
+
+type ParsedInner = Checked<OwnConnectionOptions, ParsedConnection>;
 
 /** What its checkers leave. */
-export type ParsedRedis = ParsedTls & { redisOptions: ParsedInner };
+export type ParsedRedis = ParsedTls & { redisOptions: ParsedInner; sentinel: NativeSentinel };
 
 export const redisShape: Shape<RedisOptions, ParsedRedis> = {
   ...storeShape,
@@ -134,8 +148,9 @@ export const redisShape: Shape<RedisOptions, ParsedRedis> = {
   ...credentials,
   prefix,
   compressionThreshold: bytes,
-  redisOptions: object<OwnConnectionOptions, ParsedTls>(
-    foreign<OwnConnectionOptions, ParsedTls>({
+  redisOptions: object<OwnConnectionOptions, ParsedConnection>(
+    foreign<OwnConnectionOptions, ParsedConnection>({
+      ...ioredisSentinelShape,
       ...credentials,
       tls: tlsOption,
       connectTimeout: millisecondsOption,
@@ -147,6 +162,7 @@ export const redisShape: Shape<RedisOptions, ParsedRedis> = {
     }),
     ioredisNotes,
   ),
+  sentinel: sentinelOption,
   credentials: credentialsSource,
   tls: tlsOption,
   tracking: flag,
@@ -169,7 +185,8 @@ export function redisSpec(
 ): StoreSpec {
   const { caller } = at;
   const inner = options.redisOptions ?? {};
-  const endpoint = endpointOf(at, names.url, given, inner);
+  const sentinel = agreedSentinel(at, options.sentinel, inner);
+  const endpoint = sentinel ? named(at, names.url, given, sentinel) : endpointOf(at, names.url, given, inner);
   const query = given?.query;
   const [inUrl, inQuery]: [Credentials, Credentials] = [
     { username: given?.username, password: given?.password, db: given?.db },
@@ -210,13 +227,14 @@ export function redisSpec(
   ]);
   return {
     kind: 'redis',
-    servers: [printed(endpoint)],
+    servers: [sentinel ? sentinelServers(sentinel) : printed(endpoint as NativeEndpoint)],
     native: {
       prefix: name ?? names.fallback,
       backend: withHidden<NativeRedis>({
         type: 'redis',
         endpoint,
         ...defined({
+          sentinel,
           username,
           password,
           credentials: source && true,
@@ -242,6 +260,19 @@ function withoutPrefix(prefix: string | undefined, other: string | undefined): s
 
 function strip(prefix: string): string {
   return prefix.replace(/:$/, '');
+}
+
+/** Sentinels tell the address, so nothing else does. */
+function named(
+  at: OptionPath,
+  urlName: string,
+  given: RedisAddress | undefined,
+  { name }: NativeSentinel,
+): { name: string } {
+  if (given !== undefined) {
+    throw invalid({ ...at, path: urlName }, 'none beside "sentinel", which tells the address', 'one');
+  }
+  return { name };
 }
 
 /** The URL's, or that of ioredis's own names. */

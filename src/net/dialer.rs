@@ -1,6 +1,6 @@
-//! Opens a stream to an endpoint, encrypted where that is wanted. Sentinel will stand in front of it, as what names the
-//! endpoint.
+//! Opens a stream to an endpoint, found by its locator if it has one, and encrypted where that is wanted.
 
+use super::locator::Locator;
 use super::stream::Stream;
 use super::time_budget::TimeBudget;
 use super::timeout::Overdue;
@@ -24,17 +24,29 @@ pub struct Target {
     pub endpoint: Endpoint,
     /// `None` = as it is, unencrypted.
     pub tls: Option<Arc<Connector>>,
+    /// Tells the endpoint's present place; the endpoint is then a name for people.
+    pub locator: Option<Arc<dyn Locator>>,
 }
 
 impl From<Endpoint> for Target {
     fn from(endpoint: Endpoint) -> Self {
-        Target { endpoint, tls: None }
+        Target { endpoint, tls: None, locator: None }
     }
 }
 
 /// Dials within the budget: resolves the name, tries every address it has, then agrees on keys.
 pub(super) async fn dial(target: &Target, keepalive: Duration, budget: &mut TimeBudget) -> Result<Stream> {
-    let Target { endpoint, tls } = target;
+    let Target { endpoint, tls, locator } = target;
+    let located = match locator {
+        None => None,
+        Some(locator) => Some(
+            budget
+                .spend(locator.locate())
+                .await
+                .map_err(|Overdue| Error::timeout(format!("Nobody told in time where {endpoint} is.")))??,
+        ),
+    };
+    let endpoint = located.as_ref().unwrap_or(endpoint);
     let transport = connect(endpoint, keepalive, budget).await?;
     let Some(tls) = tls else { return Ok(Stream::plain(transport)) };
     let session = tls.session(endpoint)?;
@@ -61,6 +73,7 @@ async fn connect(endpoint: &Endpoint, keepalive: Duration, budget: &mut TimeBudg
             let connecting = budget.spend(tokio::net::UnixStream::connect(path));
             connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())).map(Transport::Unix)
         }
+        Endpoint::Named { .. } => Err(io::ErrorKind::AddrNotAvailable.into()),
         #[cfg(not(unix))]
         Endpoint::Unix { path } => {
             let message =

@@ -1,10 +1,13 @@
 //! A connection before it is handed to requests, and what makes it a usable one.
 
+use super::dialer::{Target, dial};
 use super::protocol::{MAX_REPLY, Protocol, endless};
 use super::stream::Stream;
+use super::time_budget::TimeBudget;
 use crate::error::{Error, Result};
 use bytes::BytesMut;
 use std::future::Future;
+use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 
 /// A fresh connection, before it is handed to requests.
@@ -16,6 +19,13 @@ pub struct Handshake<P: Protocol> {
 }
 
 impl<P: Protocol> Handshake<P> {
+    /// A connection for a few questions, without a supervisor; dropped with the handshake.
+    pub async fn open(target: &Target, protocol: P, limit: Duration) -> Result<Self> {
+        let mut budget = TimeBudget::new(limit);
+        let stream = dial(target, limit, &mut budget).await?;
+        Ok(Handshake { stream, protocol, input: BytesMut::new(), server: target.endpoint.to_string() })
+    }
+
     /// Sends bytes and reads that many replies, within `connectTimeout` over all. Errors: `CACHALOT_CONNECTION` when
     /// the server hangs up, the protocol's own when the reply makes no sense.
     pub async fn ask(&mut self, bytes: &[u8], replies: usize) -> Result<Vec<P::Reply>> {

@@ -6,7 +6,8 @@
 //! `direct` what a caller's thread does in place of the task. `poll_scope`: bounds for work that a caller's thread may begin;
 //! `transport` is what carries bytes, `stream` what the protocol
 //! sees of them, `tls` what is between. `time_budget`: the bound of an attempt to
-//! connect. `cluster`: several clients used as one store.
+//! connect. `locator`: what tells where a server is now.
+//! `cluster`: several clients used as one store.
 
 // Bytes of a server are never trusted to be as many as expected.
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
@@ -18,6 +19,7 @@ mod connection;
 pub mod dialer;
 pub mod direct;
 pub mod handshake;
+pub mod locator;
 pub mod poll_scope;
 pub mod protocol;
 pub mod request;

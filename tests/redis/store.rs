@@ -31,6 +31,7 @@ pub fn config(server: &Server) -> RedisConfig {
     RedisConfig {
         endpoint: Endpoint::Tcp { host: "127.0.0.1".into(), port: server.port },
         username: None,
+        sentinel: None,
         credentials: false,
         tls: None,
         password: None,

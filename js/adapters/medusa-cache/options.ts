@@ -29,8 +29,11 @@ export interface NamespaceOptions extends GuardedOptions {
 }
 
 export interface RedisCacheOptions extends Omit<RedisOptions, 'prefix'>, NamespaceOptions {
-  /** `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded. */
-  redisUrl: string | UrlObject;
+  /**
+   * `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded.
+   * @default none: `sentinel` tells the address
+   */
+  redisUrl?: string | UrlObject | undefined;
 }
 
 /** The names of the npm package `memcached` that mean something here. */

@@ -54,7 +54,7 @@ impl Connector {
         let name = match (&self.options.servername, endpoint) {
             (Some(name), _) => parse_name(name)?,
             (None, Endpoint::Tcp { host, .. }) => parse_name(host)?,
-            (None, Endpoint::Unix { .. }) => parse_name("localhost")?,
+            (None, Endpoint::Unix { .. } | Endpoint::Named { .. }) => parse_name("localhost")?,
         };
         Session::new(self.config(), name, endpoint.to_string())
             .map_err(|why| Error::connection(format!("{why}.")))

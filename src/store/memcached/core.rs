@@ -108,7 +108,7 @@ impl Core {
                     Greeter::new(name.clone(), credentials.clone(), max_value, probe.clone(), l1.clone());
                 let deferred = Deferred::new(format!("memcached {name}"), events.clone());
                 let events = on_connect(me.clone(), events.clone(), connected);
-                let target = Target { endpoint: endpoint.clone(), tls: tls.clone() };
+                let target = Target { tls: tls.clone(), ..Target::from(endpoint.clone()) };
                 let client = Client::open(Arc::new(greeter), target, config.timeouts, events, runtime);
                 Node { name: name.clone(), client, deferred }
             };

@@ -8,6 +8,7 @@ use super::handshake::RedisServer;
 use super::longest_life::LongestLife;
 use super::names::Names;
 use super::protocol::Reply;
+use super::sentinel::Sentinels;
 use super::sweeper::Sweeper;
 use crate::error::Result;
 use crate::model::key::Keyspace;
@@ -25,6 +26,8 @@ use tokio::sync::Notify;
 pub struct Core {
     pub client: Client<RedisServer>,
     pub server: Arc<RedisServer>,
+    /// Who tells where it is.
+    pub sentinels: Option<Arc<Sentinels>>,
     pub space: Keyspace,
     pub names: Names,
     pub deferred: Deferred,

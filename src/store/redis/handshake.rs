@@ -243,8 +243,8 @@ impl RedisServer {
             Some("sentinel") => {
                 return Err(Error::new(
                     Code::Unsupported,
-                    "A server that stores data is needed; this is a sentinel, which only knows where one is. Give the primary's \
-                     address (SENTINEL GET-MASTER-ADDR-BY-NAME tells it), or that of a proxy which follows failovers.",
+                    "A server that stores data is needed; this is a sentinel, which only knows where one is. Give it in \
+                     sentinel: { name, nodes }, in place of the address.",
                 ));
             }
             _ => {}

@@ -9,6 +9,7 @@
 //! - `core`: the connection and what operations share, with `deferred` (clears that an outage kept back), `longest_life`, `sweeper` and
 //!   `activity`.
 //! - `reads`, `writes`, `clears`, `compare_and_swap`, `index`, `channels`: what a batch becomes.
+//! - `sentinel`, `credentials`: where the server is, and who to log in as.
 //! - `sweep` (with `progress`), `heartbeat`, `role_check`: background tasks.
 
 #![cfg_attr(not(test), deny(clippy::indexing_slicing))]
@@ -43,6 +44,7 @@ mod replay;
 mod reply;
 mod role_check;
 mod scripts;
+mod sentinel;
 mod set_script;
 mod state;
 mod strings;
@@ -66,6 +68,7 @@ use crate::model::ttl::Times;
 use crate::model::version_table::VersionTable;
 use crate::net::client::Client;
 use crate::net::dialer::Target;
+use crate::net::locator::Locator;
 use crate::net::tls::connector::connector;
 use crate::stats::Stats;
 use activity::Activity;
@@ -75,6 +78,7 @@ use handshake::RedisServer;
 use longest_life::LongestLife;
 use names::Names;
 use protocol::Reply;
+use sentinel::Sentinels;
 use std::sync::Arc;
 use std::time::Duration;
 use sweeper::Sweeper;
@@ -135,9 +139,14 @@ impl RedisStore {
         };
         let told = events.clone();
         let server = Arc::new(RedisServer::new(space.clone(), config.clone(), events, l1));
+        let sentinel = config.sentinel.clone();
+        let sentinels =
+            sentinel.map(|sentinel| Sentinels::new(*sentinel, config.timeouts, &space)).transpose()?;
+        let sentinels = sentinels.map(Arc::new);
+        let locator = sentinels.clone().map(|sentinels| sentinels as Arc<dyn Locator>);
         let client = Client::open(
             server.clone(),
-            Target { endpoint: config.endpoint.clone(), tls: connector(&config.tls)? },
+            Target { endpoint: config.endpoint.clone(), tls: connector(&config.tls)?, locator },
             config.timeouts,
             Arc::new(listener),
             runtime,
@@ -145,6 +154,7 @@ impl RedisStore {
         let core = Arc::new(Core {
             client,
             server,
+            sentinels,
             names: Names::of(&space),
             space,
             deferred: Deferred::new(config.endpoint.to_string(), told),

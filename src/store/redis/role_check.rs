@@ -15,21 +15,24 @@ use tokio::time::sleep;
 /// Between two questions. A reader may be served by a demoted primary for so long.
 const EVERY: Duration = Duration::from_secs(1);
 
+/// Of these questions, one so often goes to a sentinel too.
+const SENTINELS_EVERY: u64 = 3;
+
 /// Until the store is dropped.
 pub(super) async fn run(core: Weak<Core>) {
-    loop {
+    for round in 1u64.. {
         let Some(core) = core.upgrade() else { return };
         core.activity.wake.notified().await;
         core.activity.is_used.store(false, SeqCst);
         core.sweeper.used();
-        core.ask_role().await;
+        core.ask_role(round).await;
         sleep(EVERY).await;
     }
 }
 
 impl Core {
     /// An answer that the server is another now ends the connection, before any reply that comes after it is taken in.
-    async fn ask_role(&self) {
+    async fn ask_role(&self, round: u64) {
         let (connection_id, identity) = {
             let history = self.server.state.history.lock();
             (history.connection_id(), history.identity())
@@ -42,9 +45,17 @@ impl Core {
             Some(_) => Pipeline::one(&[b"INFO", b"replication"]),
             None => Pipeline::one(&[b"ROLE"]),
         };
+        // A primary that was cut off knows nothing of its successor.
+        let is_succeeded = match &self.sentinels {
+            Some(sentinels) if round.is_multiple_of(SENTINELS_EVERY) => sentinels.have_moved().await,
+            _ => false,
+        };
         let state = self.server.state.clone();
         let check = Box::new(move |_, replies: &mut Vec<Reply>| {
             let values: Vec<Value> = std::mem::take(replies).into_iter().map(Reply::into_value).collect();
+            if is_succeeded {
+                return Err(Error::connection("Sentinel names another primary."));
+            }
             if let Some(renamed) = check(values.first().unwrap_or(&Value::Nil), identity)? {
                 state.history.lock().rename(Some(renamed));
             }
