@@ -27,7 +27,7 @@ export {
 export type { CredentialsSource, RedisCredentials } from './options/credentials.js';
 export type { Duration } from './options/duration.js';
 export type { MemcachedOptions, MemjsOptions } from './options/memcached.js';
-export type { RedisConnectionOptions, RedisOptions } from './options/redis.js';
+export type { BySentinel, RedisConnectionOptions, RedisOptions } from './options/redis.js';
 export type { UrlObject } from './options/redis-url.js';
 export type { SentinelNode, SentinelOptions } from './options/sentinel.js';
 export type { CompressionOptions, StoreOptions, TimeoutOptions } from './options/store.js';

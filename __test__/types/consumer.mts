@@ -189,6 +189,8 @@ new memcachedCacheModule.service({ logger }, { serverUrls: ['a'] });
 // @ts-expect-error an option of a wrong type
 new memoryCacheModule.service({}, { maxBytes: '1 GB' });
 
+new RedisCacheService({ logger }, { sentinel: { name: 'm', nodes: ['s1'] } });
+new RedisCachingProvider({ logger }, { redisOptions: { sentinels: [{ host: 's1' }], name: 'm' } });
 // @ts-expect-error no url
 new RedisCacheService({ logger }, {});
 // @ts-expect-error it is called namespace here

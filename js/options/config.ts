@@ -6,18 +6,15 @@ import { ioredisNotes, memcachedNotes } from './foreign-names.js';
 import { type MemcachedOptions, memcachedShape, memcachedSpec, type ParsedMemcached } from './memcached.js';
 import { type MemoryOptions, memoryShape, memorySpec } from './memory.js';
 import type { StoreSpec } from './native-config.js';
-import { type ParsedRedis, type RedisOptions, redisShape, redisSpec } from './redis.js';
+import { type BySentinel, type ParsedRedis, type RedisOptions, redisShape, redisSpec } from './redis.js';
 import { isUrl, type RedisAddress, redisUrl, type UrlObject } from './redis-url.js';
 import { prefix } from './store.js';
 
 export type { NativeConfig, StoreSpec } from './native-config.js';
 
 export interface RedisStoreOptions extends RedisOptions {
-  /**
-   * `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded.
-   * @default none: `sentinel` tells the address
-   */
-  url?: string | UrlObject | undefined;
+  /** `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded. */
+  url: string | UrlObject;
 }
 
 export interface MemcachedStoreOptions extends MemcachedOptions {
@@ -64,7 +61,9 @@ const checkMemory = object<MemoryStoreOptions>(memoryShape, elsewhere());
  * @example
  * const store = redis({ url: 'redis://127.0.0.1:6379', db: 1 });
  */
-export function redis(options: RedisStoreOptions | string | UrlObject): StoreSpec {
+export function redis(
+  options: RedisStoreOptions | BySentinel<RedisStoreOptions, 'url'> | string | UrlObject,
+): StoreSpec {
   const at = place('redis()');
   const { url, ...rest } = checkRedis(
     typeof options === 'string' || isUrl(options) ? { url: options } : options,

@@ -31,6 +31,7 @@ import {
   type IoredisSentinelOptions,
   ioredisSentinelShape,
   type ParsedIoredisSentinel,
+  type SentinelNode,
   type SentinelOptions,
   sentinelOption,
   sentinelServers,
@@ -75,6 +76,13 @@ interface OwnConnectionOptions extends IoredisSentinelOptions {
 
 /** ioredis's options. Those that have no meaning here are ignored, and named in one line to the logger. */
 export interface RedisConnectionOptions extends OwnConnectionOptions, IgnoredIoredisOptions {}
+
+/** The same options without an address, which sentinels tell. */
+export type BySentinel<T, Address extends keyof T> = Omit<T, Address | 'sentinel' | 'redisOptions'> &
+  (
+    | { sentinel: SentinelOptions; redisOptions?: RedisConnectionOptions | undefined }
+    | { redisOptions: RedisConnectionOptions & { sentinels: readonly SentinelNode[]; name: string } }
+  );
 
 /** What the store factory and the Medusa provider have in common. */
 export interface RedisOptions extends StoreOptions, TimeoutOptions {

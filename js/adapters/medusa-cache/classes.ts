@@ -1,4 +1,5 @@
 /** The classes that Medusa registers, one a store. Medusa gives each its own options as second argument. */
+import type { BySentinel } from '../../options/redis.js';
 import type { ProviderDependencies } from '../../shared/injected-logger.js';
 import {
   type MemcachedCacheOptions,
@@ -13,7 +14,10 @@ import { CacheModuleService } from './service.js';
 /** Caches in Redis or Valkey. */
 export class RedisCacheService extends CacheModuleService {
   /** @throws CachalotError that names the option, what was expected and what came */
-  constructor(dependencies: ProviderDependencies, options: RedisCacheOptions) {
+  constructor(
+    dependencies: ProviderDependencies,
+    options: RedisCacheOptions | BySentinel<RedisCacheOptions, 'redisUrl'>,
+  ) {
     super(redisSettings(options), dependencies);
   }
 }

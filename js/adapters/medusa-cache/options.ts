@@ -29,11 +29,8 @@ export interface NamespaceOptions extends GuardedOptions {
 }
 
 export interface RedisCacheOptions extends Omit<RedisOptions, 'prefix'>, NamespaceOptions {
-  /**
-   * `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded.
-   * @default none: `sentinel` tells the address
-   */
-  redisUrl?: string | UrlObject | undefined;
+  /** `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded. */
+  redisUrl: string | UrlObject;
 }
 
 /** The names of the npm package `memcached` that mean something here. */

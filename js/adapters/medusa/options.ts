@@ -17,11 +17,8 @@ import { type GuardedOptions, guarded, staleWriteGuard } from '../../options/sta
 import { prefix } from '../../options/store.js';
 
 export interface RedisProviderOptions extends RedisOptions, GuardedOptions {
-  /**
-   * `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded.
-   * @default none: `sentinel` tells the address
-   */
-  redisUrl?: string | UrlObject | undefined;
+  /** `redis://[user:password@]host[:port][/db]` (or `valkey://`), or `unix:///path[?db=0]`; parts are percent-encoded. */
+  redisUrl: string | UrlObject;
   /** Lifetime of a `set` that names none, in seconds. @default 3600 */
   ttl?: number | undefined;
   /** Keeps values in this process too; its `ttl` is in seconds. `true` = with the defaults. @default false */

@@ -1,5 +1,6 @@
 /** The classes that Medusa registers, one a backend. */
 
+import type { BySentinel } from '../../options/redis.js';
 import type { ProviderDependencies } from '../../shared/injected-logger.js';
 import {
   type MemcachedProviderOptions,
@@ -21,7 +22,10 @@ export class RedisCachingProvider extends CachingProvider {
   }
 
   /** @param options ignored where Medusa's loader has registered the provider's own */
-  constructor(dependencies: ProviderDependencies, options?: RedisProviderOptions) {
+  constructor(
+    dependencies: ProviderDependencies,
+    options?: RedisProviderOptions | BySentinel<RedisProviderOptions, 'redisUrl'>,
+  ) {
     super(redisFace, dependencies, options);
   }
 }
