@@ -170,7 +170,7 @@ async fn a_node_of_a_cluster_and_a_sentinel_are_refused_with_what_to_give_instea
     let sentinel = scripted(&[("HELLO", "%1\r\n$4\r\nmode\r\n$8\r\nsentinel\r\n")]).await;
     let old_sentinel = scripted(&[UNKNOWN, ("INFO", "$21\r\nredis_mode:sentinel\r\n\r\n")]).await;
     let (of_node, of_sentinel) =
-        (["a cluster", "cluster-enabled no"], ["a sentinel", "GET-MASTER-ADDR-BY-NAME"]);
+        (["a cluster", "cluster-enabled no"], ["a sentinel", "sentinel: { name, nodes }"]);
     // Without `tracking` HELLO is not asked.
     for (port, words, tracking) in [
         (node, of_node, true),
