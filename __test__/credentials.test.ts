@@ -132,6 +132,22 @@ test('a function that fails is said and asked again, and nothing shows what it g
   }
 });
 
+test('a function that never answers is given up and asked again', { timeout: 40_000 }, async () => {
+  let calls = 0;
+  const cache = open(() =>
+    calls++ === 0 ? new Promise<never>(() => {}) : { username: 'app', password: valid },
+  );
+  try {
+    await vi.waitFor(async () => expect(await cache.set({ key: 'k', value: 1 })).toBe(true), {
+      timeout: 38_000,
+      interval: 500,
+    });
+    expect(calls).toBe(2);
+  } finally {
+    await cache.close();
+  }
+});
+
 test('what is said twice is refused', () => {
   const credentials = () => ({ password: 'x' });
   expect(() => redis({ url: 'redis://:secret@h', credentials })).toThrow(/"credentials".*"password"/);

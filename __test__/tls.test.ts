@@ -188,10 +188,9 @@ describe.each(kinds)('$name over TLS', ({ listen, store, byUrl, askClients, name
     }
   });
 
-  test('a minimum of TLS 1.3 is kept', async () => {
-    const only = name === 'redis' ? ['--tls-protocols', 'TLSv1.2'] : undefined;
-    if (only === undefined) return;
-    const old = await listen(good, only);
+  // memcached has no option for the newest version.
+  test.skipIf(name === 'memcached')('a minimum of TLS 1.3 is kept', async () => {
+    const old = await listen(good, ['--tls-protocols', 'TLSv1.2']);
     try {
       expect(await refusal(store(old.port, { ca: authority.ca }))).toBe('it was connected');
       expect(await refusal(store(old.port, { ca: authority.ca, minVersion: 'TLSv1.3' }))).toMatch(

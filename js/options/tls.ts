@@ -110,15 +110,15 @@ const chain: Check<NativePem> = (value, at) => {
 type Parsed = { ca: NativePem[]; cert: NativePem; key: NativePem };
 
 const details = object<TlsOptions, Parsed>(
-  foreign<TlsOptions>({
-    ca: pems as never,
-    cert: chain as never,
-    key: pem as never,
+  foreign<TlsOptions, Parsed>({
+    ca: pems,
+    cert: chain,
+    key: pem,
     passphrase: secret,
     servername: text(),
     rejectUnauthorized: flag,
     minVersion: oneOf('TLSv1.2', 'TLSv1.3'),
-  }) as never,
+  }),
   notes,
 );
 

@@ -2,6 +2,7 @@
 import native from '#native';
 import type { CredentialsSource, RedisCredentials } from '../options/credentials.js';
 import { errorMessage } from '../shared/errors.js';
+import { TIMED_OUT, withTimeout } from '../shared/with-timeout.js';
 
 /** Of their life. Signers renew theirs in the last quarter, too. */
 const RENEW_AT = 0.75;
@@ -9,6 +10,8 @@ const RENEW_AT = 0.75;
 const JITTER = 0.05;
 /** They are asked for at most once in this time. */
 const EVERY_MS = 1000;
+/** So long an answer may take. */
+const SOURCE_MS = 30_000;
 /** A longer timer of Node.js's would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
@@ -46,11 +49,20 @@ export class CredentialsRenewal {
     }
   }
 
+  /** A source that hangs must not be the last one that was asked. */
+  private async answer(): Promise<RedisCredentials> {
+    const given = await withTimeout(Promise.resolve(this.source()), SOURCE_MS, false);
+    if (given === TIMED_OUT) {
+      throw new Error(`no answer within ${SOURCE_MS / 1000} s`);
+    }
+    return given;
+  }
+
   private async ask(): Promise<void> {
     this.isAsking = true;
     this.askedAt = performance.now();
     try {
-      const { username, password, expiresAt } = checked(await this.source());
+      const { username, password, expiresAt } = checked(await this.answer());
       if (this.isOver) {
         return;
       }
